@@ -1,0 +1,211 @@
+// Package analysis is the vocabulary of checks: what a check declares
+// (Analyzer, Rule, Needs), what it is given (Pass) and what it reports
+// (Finding). It does no input or output.
+package analysis
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// An Analyzer describes one check. It is a constant: it keeps no state
+// between runs, and may be run for several targets at once.
+type Analyzer struct {
+	Name   string            // directory name, and section of .tare.yaml
+	Doc    string            // Markdown, with one section "## <rule-id>" for each rule; its first line is the title
+	Rules  []*Rule           // all that Run may report
+	Needs  Needs             // all that Run may read
+	Config any               // a struct of default settings with yaml tags; nil if there are none
+	Run    func(*Pass) error // an error means that the check could not be done
+}
+
+// A Rule is one kind of finding, described as data.
+type Rule struct {
+	ID       string   // begins with the analyzer's name; SARIF ruleId, documentation anchor, suppression key
+	Title    string   // one clause, no capital, no period
+	Severity Severity // the default; a Finding may differ, the configuration decides
+	Needs    Input    // what the rule cannot be decided without
+	Runtime  bool     // judges the image that ships: notes only, where the judged stage is one for development that nobody chose
+}
+
+// A Severity says how much a finding matters. The values are SARIF's levels.
+type Severity string
+
+const (
+	Error   Severity = "error"   // the user set the limit, or the thing cannot be read at all
+	Warning Severity = "warning" // should be changed
+	Note    Severity = "note"    // worth knowing
+)
+
+// An Input is a set of the things that a target may have.
+type Input uint
+
+const (
+	InputDockerfile Input = 1 << iota // the Dockerfile
+	InputContext                      // the files of the build context, or files that the user named
+	InputManifest                     // the image's manifest and configuration
+	InputFiles                        // the index of every layer of the image
+	InputBaseline                     // an older image to compare with
+)
+
+// String names the inputs as a report says that they are missing.
+func (in Input) String() string {
+	s := ""
+	for _, x := range []struct {
+		in   Input
+		name string
+	}{
+		{InputDockerfile, "a Dockerfile"}, {InputContext, "a build context"}, {InputManifest, "an image"},
+		{InputFiles, "an image"}, {InputBaseline, "a baseline image"},
+	} {
+		if in&x.in == 0 || x.in == InputFiles && in&InputManifest != 0 {
+			continue
+		}
+		if s != "" {
+			s += " and "
+		}
+		s += x.name
+	}
+	return s
+}
+
+// Needs lists what an analyzer or a fact reads where it is there. The driver
+// reads every layer once, so it must know all of it beforehand.
+type Needs struct {
+	Facts    []AnyFact // derived values, read with Fact.Of
+	Contents []Want    // files of the image whose bytes are kept
+}
+
+// A Want names files of an image whose contents are kept in the index. It is
+// data, so that it can be part of a cache key.
+type Want struct {
+	Glob string // a path in the image as path.Match reads it; a leading "**/" stands for any directories
+	Max  int64  // bytes kept of a file; a longer file keeps none
+}
+
+// A Pass is one application of an analyzer to one target.
+type Pass struct {
+	Analyzer   *Analyzer
+	Dockerfile *Dockerfile // nil if the target has none
+	Image      *Image      // nil if the target has none
+	Files      fs.FS       // the build context, .dockerignore applied; nil if there is none
+	Named      []string    // requirement and lock files that the user named; ReadNamed reads them
+	Config     any         // the analyzer's settings: of the type of Analyzer.Config. nil in a fact
+	Report     func(Finding)
+
+	undecided func(Undecided)
+	open      func(*File) (io.ReadCloser, error)
+	readNamed func(string) ([]byte, error)
+	facts     map[AnyFact]*memo
+}
+
+// An Undecided says that a rule could not be decided at a place, and why.
+type Undecided struct {
+	Rule     *Rule
+	Location Location
+	Reason   string
+}
+
+// Reportf reports a finding of rule at the place of node. Key is what the
+// finding is about; see Finding.
+func (p *Pass) Reportf(rule *Rule, node Node, key, format string, args ...any) {
+	p.Report(Finding{Rule: rule, Location: node.Location(), Key: key, Message: fmt.Sprintf(format, args...)})
+}
+
+// Undecided says that rule could not be decided at node, or, where node is
+// nil, for the target at all. Unknown is said, never guessed.
+func (p *Pass) Undecided(rule *Rule, node Node, reason string) {
+	u := Undecided{Rule: rule, Reason: reason}
+	if node != nil {
+		u.Location = node.Location()
+	}
+	p.undecided(u)
+}
+
+// Open returns the bytes of a file of the image. A file that no Want names
+// costs one more read of its layer.
+func (p *Pass) Open(f *File) (io.ReadCloser, error) {
+	if p.open == nil {
+		return nil, fmt.Errorf("open %q: the image's layers are not at hand", f.Path)
+	}
+	return p.open(f)
+}
+
+// ReadNamed returns the bytes of one of Named.
+func (p *Pass) ReadNamed(name string) ([]byte, error) { return p.readNamed(name) }
+
+// HasFiles reports whether the image's layers were indexed. Rules that need
+// InputFiles may rely on it.
+func (p *Pass) HasFiles() bool { return p.Image != nil && p.Image.Indexed }
+
+// A Finding is one problem at one place, grouped as a person would say it.
+type Finding struct {
+	Rule     *Rule
+	Severity Severity // empty: the rule's
+	Location Location
+	Key      string // what it is about, stable over lines, layers, sizes and wording: "flask", "apt: cmake gfortran"
+	Message  string // what is wrong, then what to do; lower case, no period
+	Bytes    Size   // what would be saved; only from the fact causes, so that bytes are counted once
+	Related  []Related
+	Fixes    []Fix // at most one is applied
+}
+
+// A Size is an amount of an image's bytes.
+type Size struct {
+	Unpacked int64 // in the files, as the image holds them
+	Download int64 // of the compressed layers; an estimate where it is part of a layer
+}
+
+// Add returns the sum of s and t.
+func (s Size) Add(t Size) Size { return Size{s.Unpacked + t.Unpacked, s.Download + t.Download} }
+
+// Related is a second place that explains a finding.
+type Related struct {
+	Location Location
+	Message  string
+}
+
+// A Fix is a change that would mend a finding.
+type Fix struct {
+	Message string // a verb phrase: "use python:3.11-slim"
+	Edits   []Edit
+}
+
+// An Edit replaces whole lines of a file: BuildKit's parser gives lines, not
+// columns.
+type Edit struct {
+	Path      string
+	Line, End int // 1-based, inclusive
+	New       string
+}
+
+// A Node is anything that has a place: a stage, an instruction, a file of a
+// layer.
+type Node interface{ Location() Location }
+
+// A Location is some lines of a file or a path in a layer. The zero Location
+// is the image itself.
+type Location struct {
+	Path      string
+	Line, End int    // 1-based, inclusive; 0 in a layer
+	Layer     *Layer // nil in a source file
+}
+
+// Location makes a Location a Node.
+func (l Location) Location() Location { return l }
+
+// String gives "path:line", "layer N: path" or "image".
+func (l Location) String() string {
+	switch {
+	case l.Layer != nil && l.Path == "":
+		return fmt.Sprintf("layer %d", l.Layer.Index)
+	case l.Layer != nil:
+		return fmt.Sprintf("layer %d: %s", l.Layer.Index, l.Path)
+	case l.Path == "":
+		return "image"
+	case l.Line == 0:
+		return l.Path
+	}
+	return fmt.Sprintf("%s:%d", l.Path, l.Line)
+}

@@ -1,0 +1,125 @@
+package analysis
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"sync"
+)
+
+// A Fact is a value derived from a target, computed at most once for all the
+// analyzers that list it. A fact reports nothing, and sees no settings: it is
+// the same for all who read it.
+type Fact[T any] struct {
+	Name    string
+	Needs   Needs
+	Compute func(*Pass) (T, error)
+}
+
+// Of returns the value of f for the target of pass.
+// It panics if the analyzer does not declare f.
+func (f *Fact[T]) Of(pass *Pass) T {
+	m, ok := pass.facts[f]
+	if !ok {
+		panic(fmt.Sprintf("analyzer %s reads fact %s without declaring it", pass.Analyzer.Name, f.Name))
+	}
+	v, _ := m.value.(T) // a nil interface value is T's zero
+	return v
+}
+
+// AnyFact is a *Fact[T] of any T.
+type AnyFact interface {
+	fmt.Stringer
+	needs() Needs
+	compute(*Pass) (any, error)
+}
+
+func (f *Fact[T]) String() string               { return f.Name }
+func (f *Fact[T]) needs() Needs                 { return f.Needs }
+func (f *Fact[T]) compute(p *Pass) (any, error) { return f.Compute(p) }
+
+// A memo is a fact's value for one target, or why there is none.
+type memo struct {
+	once  sync.Once
+	value any
+	err   error
+}
+
+// A Target is what passes are made of: one Dockerfile, image, or both, and the
+// values derived from them. It may be shared by passes that run at once.
+type Target struct {
+	Dockerfile *Dockerfile
+	Image      *Image
+	Files      fs.FS
+	Named      []string
+	Open       func(*File) (io.ReadCloser, error) // one more read of a layer; nil where that cannot be
+	ReadNamed  func(string) ([]byte, error)
+
+	mu    sync.Mutex
+	facts map[AnyFact]*memo
+}
+
+// NewPass returns a pass of a over t with its facts computed. The error is
+// that of a fact.
+func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) (*Pass, error) {
+	pass := t.pass(a, config, report, undecided)
+	return pass, t.load(pass, a.Needs.Facts)
+}
+
+func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
+	return &Pass{
+		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, Named: t.Named, Config: config,
+		Report: report, undecided: undecided, open: t.Open, readNamed: t.ReadNamed, facts: map[AnyFact]*memo{},
+	}
+}
+
+func (t *Target) load(p *Pass, facts []AnyFact) error {
+	for _, f := range facts {
+		m := t.memo(f)
+		m.once.Do(func() {
+			silent := func(Finding) { panic("fact " + f.String() + " reports a finding") }
+			sub := t.pass(p.Analyzer, nil, silent, func(Undecided) { silent(Finding{}) })
+			if m.err = t.load(sub, f.needs().Facts); m.err != nil {
+				return
+			}
+			if m.value, m.err = f.compute(sub); m.err != nil {
+				m.err = fmt.Errorf("%s: %w", f, m.err)
+			}
+		})
+		if m.err != nil {
+			return m.err
+		}
+		p.facts[f] = m
+	}
+	return nil
+}
+
+func (t *Target) memo(f AnyFact) *memo {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.facts == nil {
+		t.facts = map[AnyFact]*memo{}
+	}
+	if t.facts[f] == nil {
+		t.facts[f] = new(memo)
+	}
+	return t.facts[f]
+}
+
+// All returns n and the needs of its facts, and of theirs.
+func (n Needs) All() iter.Seq[Needs] {
+	return func(yield func(Needs) bool) { n.walk(yield) }
+}
+
+func (n Needs) walk(yield func(Needs) bool) bool {
+	if !yield(n) {
+		return false
+	}
+	for _, f := range n.Facts {
+		if !f.needs().walk(yield) {
+			return false
+		}
+	}
+	return true
+}

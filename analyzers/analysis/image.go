@@ -1,0 +1,95 @@
+package analysis
+
+import (
+	"io/fs"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// An Image is the index of an image: its configuration, its layers oldest
+// first, and the view that a container has of them.
+type Image struct {
+	Name     string // as the user named it
+	Source   string // where it came from: "registry", "oci", "docker-archive"
+	Digest   string // of its manifest; "" where the source has none
+	Platform string // os/architecture[/variant]
+	Config   *v1.ConfigFile
+	Layers   []*Layer
+	Base     Base
+	Indexed  bool   // the layers' files were read
+	Aligned  string // "" where the layers stand on the Dockerfile's instructions, or there is no Dockerfile; else why not
+
+	root *node // the merged view; nil unless Indexed
+}
+
+// A Base says where the base image ends.
+type Base struct {
+	Ref    string // as the Dockerfile names it; "" if unknown
+	Digest string // "" if unknown
+	Layers int    // the first so many layers are the base's
+	How    string // how it was found: "alignment"; "" if it was not
+}
+
+// Size is the sum over all layers, deleted files included: what a node
+// downloads and stores. Unpacked is 0 unless Indexed; Download is 0 where the
+// source holds no compressed layers.
+func (im *Image) Size() Size {
+	var sum Size
+	for _, l := range im.Layers {
+		sum = sum.Add(l.Size)
+	}
+	return sum
+}
+
+// A Layer is the changes of one build step.
+type Layer struct {
+	Index        int
+	Digest       string // of the compressed bytes; "" where the source has none
+	DiffID       string // of the uncompressed bytes
+	MediaType    string
+	Size         Size           // Unpacked: of its regular files, hard links once; Download: of the compressed blob, exact
+	CreatedBy    string         // from the image's history, as the builder wrote it; holds build arguments
+	Instructions []*Instruction // that made it, in order; more than one where the builder squashed; nil if unknown
+	Base         bool           // it came with the base image
+	Files        []*File        // its entries in order, deletions included; nil unless indexed
+}
+
+// Location is the Dockerfile's line that made the layer: the first of its
+// instructions, the FROM for a layer of the base. It is the layer itself where
+// neither is known.
+func (l *Layer) Location() Location {
+	if len(l.Instructions) == 0 {
+		return Location{Layer: l}
+	}
+	return l.Instructions[0].Location()
+}
+
+// A Kind says what the first bytes of a regular file tell.
+type Kind uint8
+
+const (
+	KindOther   Kind = iota
+	KindELF          // an executable or library
+	KindScript       // begins with #!
+	KindArchive      // ar: a static library
+	KindPacked       // already compressed: gzip, zip, xz, bzip2, zstd, png, jpeg
+)
+
+// A File is one entry of a layer.
+type File struct {
+	Path     string // slash-separated, not rooted, clean; the entry's own, before links among its directories are followed
+	Layer    *Layer
+	Mode     fs.FileMode
+	Size     int64  // bytes of a regular file; 0 for a hard link
+	Link     string // target of a symbolic link, or, if Hard, path of the entry that this is one more name of
+	Hard     bool
+	Deleted  bool // a whiteout: older layers lose Path
+	Opaque   bool // a mark that hides what older layers have below Path
+	Kind     Kind
+	Hash     uint64 // xxHash64 of a regular file's bytes
+	Offset   int64  // where the entry's compressed bytes are, at the latest: bytes into the layer's blob
+	Contents []byte // nil unless a Want names it
+}
+
+// Location is the path in the layer.
+func (f *File) Location() Location { return Location{Path: f.Path, Layer: f.Layer} }

@@ -1,0 +1,212 @@
+package analysis
+
+import (
+	"iter"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// maxLinks is how many symbolic links are followed to resolve one path: the
+// kernel's own limit.
+const maxLinks = 40
+
+// A node is one path of the merged view.
+type node struct {
+	file     *File            // nil for a directory that no entry names
+	inode    *File            // the entry that holds the bytes: file, or what a hard link is a name of
+	children map[string]*node // nil unless a directory
+}
+
+func (n *node) dir() bool { return n.children != nil }
+
+// Merge makes the merged view of the layers' files: layers are applied in
+// order, as a container runtime does it (OCI image-spec, layer.md "Applying
+// Changesets"). A deletion touches older layers alone; directories among an
+// entry's parents that are symbolic links are followed (usr-merge).
+func (im *Image) Merge() {
+	im.Indexed = true
+	im.root = &node{children: map[string]*node{}}
+	for _, l := range im.Layers {
+		v := view{root: im.root}
+		for _, f := range l.Files {
+			switch {
+			case f.Deleted:
+				if dir := v.parent(f.Path, false); dir != nil {
+					delete(dir.children, path.Base(f.Path))
+				}
+			case f.Opaque:
+				if n := v.walk(f.Path); n != nil && n.dir() {
+					clear(n.children)
+				}
+			}
+		}
+		v.lastDir = nil
+		for _, f := range l.Files {
+			if !f.Deleted && !f.Opaque {
+				v.add(f)
+			}
+		}
+	}
+}
+
+// A view applies the entries of one layer. Neighbours of a layer share their
+// directory, which is remembered.
+type view struct {
+	root    *node
+	last    string
+	lastDir *node
+}
+
+func (v *view) add(f *File) {
+	dir := v.parent(f.Path, true)
+	if dir == nil {
+		return // below a loop of links: no container can see it
+	}
+	name := path.Base(f.Path)
+	n := &node{file: f, inode: f}
+	if f.Hard {
+		if target := v.walk(f.Link); target != nil && target.inode != nil {
+			n.inode = target.inode
+		}
+	}
+	old := dir.children[name]
+	switch {
+	case f.Mode.IsDir() && old != nil && old.dir():
+		old.file, old.inode = f, f
+		return
+	case f.Mode.IsDir():
+		n.children = map[string]*node{}
+	}
+	if old != nil && (old.dir() || old.file != nil && old.file.Link != "") {
+		v.lastDir = nil // what was remembered may be gone
+	}
+	dir.children[name] = n
+}
+
+// parent returns the directory that holds p. Where create is set, what is
+// missing is made, and what is no directory gives way to one.
+func (v *view) parent(p string, create bool) *node {
+	dir := path.Dir(p)
+	if v.lastDir != nil && dir == v.last {
+		return v.lastDir
+	}
+	n := resolve(v.root, dir, create)
+	if n == nil || !n.dir() {
+		return nil
+	}
+	v.last, v.lastDir = dir, n
+	return n
+}
+
+// walk returns the node at p, its last part not followed if it is a link.
+func (v *view) walk(p string) *node {
+	dir := resolve(v.root, path.Dir(p), false)
+	if p == "." || dir == nil || !dir.dir() {
+		return dir
+	}
+	return dir.children[path.Base(p)]
+}
+
+// resolve follows p from root, through every symbolic link, as a process does
+// whose root directory is the image's. It returns nil for what is not there,
+// and for a loop.
+func resolve(root *node, p string, create bool) *node {
+	var stack []*node // the directories above n
+	n, links := root, 0
+	rest := p
+	for rest != "" {
+		part, tail, _ := strings.Cut(rest, "/")
+		rest = tail
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			if len(stack) > 0 {
+				n, stack = stack[len(stack)-1], stack[:len(stack)-1]
+			}
+			continue
+		}
+		if !n.dir() {
+			return nil
+		}
+		child := n.children[part]
+		if child != nil && child.file != nil && child.file.Link != "" && !child.file.Hard {
+			if links++; links > maxLinks {
+				return nil
+			}
+			if strings.HasPrefix(child.file.Link, "/") {
+				n, stack = root, nil
+			}
+			rest = child.file.Link + "/" + rest
+			continue
+		}
+		if create && (child == nil || !child.dir()) {
+			child = &node{children: map[string]*node{}}
+			n.children[part] = child
+		}
+		if child == nil {
+			return nil
+		}
+		stack = append(stack, n)
+		n = child
+	}
+	return n
+}
+
+// Files returns the files that a container of the image sees, each with its
+// path after links among its directories are followed; a directory before what
+// it holds, names in order. It yields nothing unless the image is indexed.
+func (im *Image) Files() iter.Seq2[string, *File] {
+	return func(yield func(string, *File) bool) {
+		if im.root != nil {
+			im.root.each("", yield)
+		}
+	}
+}
+
+func (n *node) each(prefix string, yield func(string, *File) bool) bool {
+	for _, name := range slices.Sorted(maps.Keys(n.children)) {
+		child := n.children[name]
+		if child.file != nil && !yield(prefix+name, child.file) {
+			return false
+		}
+		if child.dir() && !child.each(prefix+name+"/", yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Lookup returns the file at p, which may be rooted, as a process of the image
+// finds it: every symbolic link is followed. It returns nil for what is not
+// there.
+func (im *Image) Lookup(p string) *File {
+	if im.root == nil {
+		return nil
+	}
+	if n := resolve(im.root, p, false); n != nil {
+		return n.file
+	}
+	return nil
+}
+
+// Inode returns the entry that holds the bytes of what a container sees at p:
+// several hard links have one. It returns nil for what is not there.
+func (im *Image) Inode(p string) *File {
+	if im.root == nil {
+		return nil
+	}
+	if n := resolve(im.root, p, false); n != nil {
+		return n.inode
+	}
+	return nil
+}
+
+// Sees reports whether a container sees f, under its own or another name.
+func (im *Image) Sees(f *File) bool {
+	v := view{root: im.root}
+	n := v.walk(f.Path)
+	return n != nil && (n.file == f || n.inode == f)
+}

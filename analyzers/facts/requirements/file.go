@@ -1,0 +1,372 @@
+// Package requirements reads requirement files as pip reads them
+// (pip's documentation, "Requirements File Format"; checked against pip 23.2
+// and 24): encodings, continuations, comments, options, includes, and each
+// requirement with its line.
+package requirements
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/python"
+)
+
+// Limits of what is read of files that strangers write.
+const (
+	MaxSize     = 4 << 20 // bytes of a file
+	MaxIncludes = 100     // files that one file includes, directly or not
+	maxDepth    = 30
+)
+
+// A File is a requirements file and all that it includes.
+type File struct {
+	Path         string
+	Requirements []*Requirement // in pip's order, those of included files in their place
+	Invalid      []Invalid      // lines that pip rejects: it stops at the first
+	Undecided    []Undecided    // includes that cannot be read here
+	Included     []string       // the paths of the files it includes, itself first
+
+	RequireHashes bool // --require-hashes stands in it
+	NoIndex       bool // --no-index
+	FindLinks     []string
+}
+
+// A Requirement is one line of a file.
+type Requirement struct {
+	Path       string // of the file it stands in
+	Line, End  int    // 1-based, inclusive
+	Text       string // the requirement, its options cut off
+	Name       string // as written; "" for a path or URL without one
+	Specifier  python.Specifier
+	Marker     *python.Marker
+	Class      Class
+	URL        string   // of a URL or VCS requirement
+	Hashes     []string // of --hash, as algorithm:digest
+	Editable   bool
+	Constraint bool // it came through -c: it pins, but installs nothing
+	Exact      bool // see Class
+	Pinned     bool // an exact constraint of the same name is in force
+}
+
+// A Class says what kind of requirement it is.
+type Class string
+
+// The classes. A requirement is exact if it is Pinned by a version of PEP 440,
+// URLHash or VCSCommit.
+const (
+	Pinned    Class = "pinned"     // one == without a wildcard, or one ===
+	Multi     Class = "multi"      // two of them, which exclude each other
+	Wildcard  Class = "wildcard"   // ==1.*
+	Range     Class = "range"      // other comparisons
+	Bare      Class = "bare"       // a name alone
+	URLHash   Class = "url-hash"   // an archive with its hash
+	URLNoHash Class = "url-nohash" // an archive without one
+	VCSCommit Class = "vcs-commit" // a full commit
+	VCSRef    Class = "vcs-ref"    // a tag, a branch, a short commit
+	VCSNoRef  Class = "vcs-noref"  // whatever is there
+	Local     Class = "local"      // a path: pinned by the build context
+)
+
+// An Invalid is a line that pip rejects.
+type Invalid struct {
+	Path   string
+	Line   int
+	Text   string
+	Reason string
+}
+
+// An Undecided is an include that is not read here.
+type Undecided struct {
+	Path   string
+	Line   int
+	Reason string
+}
+
+// Read reads the file at name of fsys and what it includes. The error is that
+// the file itself cannot be read or decoded; what is wrong in it is part of
+// the File.
+func Read(fsys fs.FS, name string) (*File, error) {
+	f := &File{Path: name}
+	r := &reader{file: f, fsys: fsys}
+	if err := r.read(name, false); err != nil {
+		return nil, err
+	}
+	f.constrain()
+	return f, nil
+}
+
+// Parse reads a text as the file called name, which includes nothing that can
+// be read.
+func Parse(name string, content []byte) (*File, error) {
+	f := &File{Path: name, Included: []string{name}}
+	r := &reader{file: f}
+	if err := r.parse(name, content, false); err != nil {
+		return nil, err
+	}
+	f.constrain()
+	return f, nil
+}
+
+// constrain marks what exact constraints pin.
+func (f *File) constrain() {
+	pins := map[string]bool{}
+	for _, r := range f.Requirements {
+		if r.Constraint && r.Exact && r.Name != "" {
+			pins[python.NormalizeName(r.Name)] = true
+		}
+	}
+	for _, r := range f.Requirements {
+		r.Pinned = !r.Constraint && r.URL == "" && r.Name != "" && pins[python.NormalizeName(r.Name)]
+	}
+}
+
+// A reader reads one file and what it includes.
+type reader struct {
+	file  *File
+	fsys  fs.FS
+	stack []string // the files that are being read
+}
+
+var errTooLarge = errors.New("the file is too large")
+
+func (r *reader) read(name string, constraint bool) error {
+	info, err := fs.Stat(r.fsys, name)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return fmt.Errorf("%q is a directory", name)
+	}
+	if info.Size() > MaxSize {
+		return fmt.Errorf("%w: %d bytes, limit %d", errTooLarge, info.Size(), MaxSize)
+	}
+	content, err := fs.ReadFile(r.fsys, name)
+	if err != nil {
+		return err
+	}
+	r.file.Included = append(r.file.Included, name)
+	r.stack = append(r.stack, name)
+	err = r.parse(name, content, constraint)
+	r.stack = r.stack[:len(r.stack)-1]
+	return err
+}
+
+// parse reads the lines of one file. The error is one of its encoding.
+func (r *reader) parse(name string, content []byte, constraint bool) error {
+	text, err := decode(content)
+	if err != nil {
+		return err
+	}
+	for _, l := range logical(text) {
+		if err := r.line(name, l, constraint); err != nil {
+			r.file.Invalid = append(r.file.Invalid, Invalid{Path: name, Line: l.number, Text: l.text, Reason: err.Error()})
+		}
+	}
+	return nil
+}
+
+func (r *reader) line(name string, l line, constraint bool) error {
+	args, optionText := breakOptions(l.text)
+	opts, err := parseOptions(optionText)
+	if err != nil {
+		return err
+	}
+	switch {
+	case args != "":
+		req, err := r.requirement(args, name)
+		if err != nil {
+			return err
+		}
+		req.Hashes = opts.hashes
+		r.add(req, name, l, constraint)
+	case len(opts.editable) > 0:
+		req, err := r.editable(opts.editable[0], name)
+		if err != nil {
+			return err
+		}
+		r.add(req, name, l, constraint)
+	case len(opts.requirements) > 0:
+		return r.include(opts.requirements[0], name, l, false)
+	case len(opts.constraints) > 0:
+		return r.include(opts.constraints[0], name, l, true)
+	default:
+		r.file.RequireHashes = r.file.RequireHashes || opts.requireHashes
+		r.file.NoIndex = r.file.NoIndex || opts.noIndex
+		r.file.FindLinks = append(r.file.FindLinks, opts.findLinks...)
+	}
+	return nil
+}
+
+func (r *reader) add(req *Requirement, name string, l line, constraint bool) {
+	req.Path, req.Line, req.End, req.Constraint = name, l.number, l.end, constraint
+	if req.Class == URLNoHash && len(req.Hashes) > 0 {
+		req.Class = URLHash
+	}
+	req.Exact = req.Class == URLHash || req.Class == VCSCommit || req.Class == Pinned && req.Specifier.Exact()
+	r.file.Requirements = append(r.file.Requirements, req)
+}
+
+var fileScheme = regexp.MustCompile(`(?i)^(http|https|file):`)
+
+// include reads a -r or -c of the file called from. A path is relative to that
+// file.
+func (r *reader) include(target, from string, l line, constraint bool) error {
+	if fileScheme.MatchString(target) {
+		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is not read: Tare opens no URL that a file names", redact(target))})
+		return nil
+	}
+	if r.fsys == nil {
+		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q cannot be read here", target)})
+		return nil
+	}
+	name := path.Join(path.Dir(from), target)
+	if path.IsAbs(target) || !fs.ValidPath(name) {
+		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is outside the build context", target)})
+		return nil
+	}
+	for _, open := range r.stack {
+		if open == name {
+			return fmt.Errorf("%q includes itself", name)
+		}
+	}
+	if len(r.stack) >= maxDepth || len(r.file.Included) >= MaxIncludes {
+		return fmt.Errorf("more than %d files are included, or more than %d deep", MaxIncludes, maxDepth)
+	}
+	if err := r.read(name, constraint); err != nil {
+		return fmt.Errorf("cannot read %q: %w", target, unwrapPath(err))
+	}
+	return nil
+}
+
+func unwrapPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
+
+// redact hides the user and password of a URL.
+func redact(s string) string { return userinfo.ReplaceAllString(s, "${1}xxxxx@") }
+
+// A line is a logical line: continuations joined, comments dropped.
+type line struct {
+	number, end int
+	text        string
+}
+
+// comment is pip's: a "#" at the beginning or behind a blank.
+var comment = regexp.MustCompile(`(^|\s+)#.*$`)
+
+// logical splits text as pip does: Python's line ends, a backslash at the end
+// joins lines, except behind a comment.
+func logical(text string) []line {
+	var out []line
+	var joined strings.Builder
+	first := 0
+	emit := func(number, end int, s string) {
+		if loc := commentAt(s); loc >= 0 {
+			s = s[:loc]
+		}
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, line{number, end, s})
+		}
+	}
+	n := 0
+	for _, l := range splitLines(text) {
+		n++
+		isComment := commentAt(l) == 0
+		if !strings.HasSuffix(l, `\`) || isComment {
+			if isComment {
+				l = " " + l
+			}
+			if first > 0 {
+				joined.WriteString(l)
+				emit(first, n, joined.String())
+				joined.Reset()
+				first = 0
+			} else {
+				emit(n, n, l)
+			}
+			continue
+		}
+		if first == 0 {
+			first = n
+		}
+		joined.WriteString(strings.Trim(l, `\`))
+	}
+	if first > 0 {
+		emit(first, n, joined.String())
+	}
+	return out
+}
+
+// commentAt is where a comment begins in l, blanks before it included; -1 if
+// there is none. Python's $ stands before a final newline, which l has not.
+func commentAt(l string) int {
+	if loc := comment.FindStringIndex(l); loc != nil {
+		return loc[0]
+	}
+	return -1
+}
+
+// splitLines is Python's str.splitlines.
+func splitLines(text string) []string {
+	var out []string
+	start := 0
+	for i, c := range text {
+		if i < start {
+			continue
+		}
+		size := 0
+		switch c {
+		case '\n', '\v', '\f', '\x1c', '\x1d', '\x1e':
+			size = 1
+		case '\r':
+			size = 1
+			if strings.HasPrefix(text[i:], "\r\n") {
+				size = 2
+			}
+		case '\u0085':
+			size = 2
+		case '\u2028', '\u2029':
+			size = 3
+		}
+		if size > 0 {
+			out = append(out, text[start:i])
+			start = i + size
+		}
+	}
+	if start < len(text) {
+		out = append(out, text[start:])
+	}
+	return out
+}
+
+var reEnv = regexp.MustCompile(`\$\{[A-Z0-9_]+\}`)
+
+// HasVariable reports whether text holds ${NAME}, which pip expands from its
+// environment: its value is not known here.
+func HasVariable(text string) bool { return reEnv.MatchString(text) }
+
+var reCoding = regexp.MustCompile(`coding[:=]\s*([-\w.]+)`)
+
+// declared is the encoding that a comment on one of the first two lines names
+// (PEP 263), in lower case; "" if there is none.
+func declared(content []byte) string {
+	for _, l := range bytes.SplitN(content, []byte("\n"), 3)[:min(2, bytes.Count(content, []byte("\n"))+1)] {
+		if bytes.HasPrefix(l, []byte("#")) {
+			if m := reCoding.FindSubmatch(l); m != nil {
+				return strings.ToLower(string(m[1]))
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,274 @@
+package dockerfile
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// scratch is BuildKit's name for no base at all.
+const scratch = "scratch"
+
+// A builder makes the stages of one file, in order.
+type builder struct {
+	file     *analysis.Dockerfile
+	options  Options
+	declared []instructions.Stage
+	expand   expander
+	global   *analysis.Vars // ARGs before the first FROM, and the automatic ones
+	byName   map[string]*analysis.Stage
+	end      map[*analysis.Stage]analysis.State // after a stage's last instruction
+}
+
+// begin evaluates the ARGs before the first FROM, the automatic platform ARGs
+// among them.
+func (b *builder) begin() {
+	b.expand = newExpander(b.file.Escape)
+	b.byName = map[string]*analysis.Stage{}
+	b.end = map[*analysis.Stage]analysis.State{}
+	for prefix, platform := range map[string]string{"TARGET": b.options.Platform, "BUILD": b.options.BuildPlatform} {
+		if platform == "" {
+			platform = "linux/" + runtime.GOARCH
+		}
+		os, arch, _ := strings.Cut(platform, "/")
+		arch, variant, _ := strings.Cut(arch, "/")
+		for name, value := range map[string]string{"PLATFORM": platform, "OS": os, "ARCH": arch, "VARIANT": variant} {
+			b.global = b.global.Set(analysis.Vars{Name: prefix + name, Value: value, Known: true, Arg: true})
+		}
+	}
+	target := b.options.Target
+	if target == "" {
+		target = "default"
+	}
+	b.global = b.global.Set(analysis.Vars{Name: "TARGETSTAGE", Value: target, Known: true, Arg: true})
+	for _, inst := range b.file.Args {
+		inst.State.Vars = b.global
+		for _, arg := range inst.Command.(*instructions.ArgCommand).Args {
+			b.global = b.arg(b.global, arg, nil)
+		}
+	}
+}
+
+// arg returns vars with one ARG more. Inherit has the values that an ARG
+// without a default takes from before the first FROM.
+func (b *builder) arg(vars *analysis.Vars, arg instructions.KeyValuePairOptional, inherit *analysis.Vars) *analysis.Vars {
+	x := analysis.Vars{Name: arg.Key, Known: true, Arg: true}
+	if v, ok := b.options.BuildArgs[arg.Key]; ok {
+		x.Value = v
+	} else if arg.Value != nil {
+		v, known, err := b.expand.word(*arg.Value, vars)
+		x.Value, x.Known = v, known && err == nil
+	} else if v := inherit.Find(arg.Key); v != nil {
+		x.Value, x.Known, x.Unset = v.Value, v.Known, v.Unset
+	} else if vars.Find(arg.Key) != nil {
+		return vars // an ENV, or an ARG of the stage below, keeps its value
+	} else {
+		x.Known, x.Unset = false, true
+	}
+	return vars.Set(x)
+}
+
+// stage resolves the base of s, adds what ONBUILD of its parent runs, and
+// evaluates the state in force at each instruction. The error is a base that
+// BuildKit refuses.
+func (b *builder) stage(s *analysis.Stage, from *instructions.Stage) error {
+	base, known, err := b.expand.word(from.BaseName, b.global)
+	if err != nil {
+		return fmt.Errorf("base name %q: %w", from.BaseName, err)
+	}
+	if known && base == "" {
+		return fmt.Errorf("base name %q should not be blank", from.BaseName)
+	}
+	state := analysis.State{WorkdirKnown: true}
+	if known {
+		s.Base = base
+		s.Root = base
+		if s.Parent = b.byName[base]; s.Parent != nil {
+			s.Root = s.Parent.Root
+			state = b.end[s.Parent]
+		} else if base == scratch {
+			state.Workdir = "/"
+		}
+	}
+	if p, known, err := b.expand.word(from.Platform, b.global); err == nil && known {
+		s.Platform = p
+	}
+	edge := analysis.Edge{Kind: analysis.EdgeFrom, Stage: s.Parent}
+	if s.Parent == nil {
+		edge.Image = s.Base
+	}
+	s.Uses = append(s.Uses, edge)
+	if err := b.triggers(s); err != nil {
+		return err
+	}
+	for _, inst := range s.Instructions {
+		inst.State = state
+		state = b.after(inst, state)
+	}
+	b.end[s] = state
+	if s.Name != "" {
+		b.byName[strings.ToLower(s.Name)] = s
+	}
+	b.file.Stages = append(b.file.Stages, s)
+	return nil
+}
+
+// triggers puts what the ONBUILDs of s's parent run before the instructions
+// of s. They stand on the line of the ONBUILD.
+func (b *builder) triggers(s *analysis.Stage) error {
+	if s.Parent == nil {
+		return nil
+	}
+	var first []*analysis.Instruction
+	for _, inst := range s.Parent.Instructions {
+		on, ok := inst.Command.(*instructions.OnbuildCommand)
+		if !ok || inst.Stage != s.Parent {
+			continue
+		}
+		tree, err := parser.Parse(strings.NewReader(on.Expression))
+		if err != nil {
+			return fmt.Errorf("ONBUILD of line %d: %w", inst.Line, err)
+		}
+		for _, node := range tree.AST.Children {
+			cmd, err := instructions.ParseInstruction(node)
+			if err != nil {
+				return fmt.Errorf("ONBUILD of line %d: %w", inst.Line, err)
+			}
+			if c, ok := cmd.(instructions.Command); ok {
+				first = append(first, &analysis.Instruction{Command: c, Stage: s, Line: inst.Line, End: inst.End,
+					Text: strings.TrimSpace(node.Original), Lines: analysis.LineTable{{Offset: 0, Line: inst.Line}}})
+			}
+		}
+	}
+	s.Instructions = append(first, s.Instructions...)
+	return nil
+}
+
+// after returns the state that inst leaves.
+func (b *builder) after(inst *analysis.Instruction, st analysis.State) analysis.State {
+	word := func(w string) (string, bool) {
+		v, known, err := b.expand.word(w, st.Vars)
+		return v, known && err == nil
+	}
+	switch c := inst.Command.(type) {
+	case *instructions.ArgCommand:
+		for _, arg := range c.Args {
+			st.Vars = b.arg(st.Vars, arg, b.global)
+		}
+	case *instructions.EnvCommand:
+		set := st.Vars
+		for _, kv := range c.Env {
+			key, known := word(kv.Key)
+			value, ok := word(kv.Value)
+			set = set.Set(analysis.Vars{Name: key, Value: value, Known: known && ok})
+		}
+		st.Vars = set
+	case *instructions.WorkdirCommand:
+		dir, known := word(c.Path)
+		switch {
+		case path.IsAbs(dir):
+			st.Workdir, st.WorkdirKnown = path.Clean(dir), known
+		default:
+			st.Workdir, st.WorkdirKnown = path.Join(st.Workdir, dir), st.WorkdirKnown && known
+		}
+	case *instructions.UserCommand:
+		st.User, _ = word(c.User)
+	case *instructions.ShellCommand:
+		st.Shell = c.Shell
+	}
+	return st
+}
+
+// edges adds the uses of stages by COPY and RUN --mount, which may name stages
+// that come later in the file.
+func (b *builder) edges() error {
+	for _, s := range b.file.Stages {
+		for _, inst := range s.Instructions {
+			switch c := inst.Command.(type) {
+			case *instructions.CopyCommand:
+				if c.From == "" {
+					continue
+				}
+				e := b.use(analysis.EdgeCopy, c.From, inst)
+				if n, err := strconv.Atoi(c.From); err == nil {
+					if n < 0 || n >= len(b.file.Stages) {
+						return &Error{Path: b.file.Path, Line: inst.Line, Err: fmt.Errorf("COPY --from=%s: the file has stages 0 to %d", c.From, len(b.file.Stages)-1)}
+					}
+					e.Stage, e.Image = b.file.Stages[n], ""
+				}
+				s.Uses = append(s.Uses, e)
+			case *instructions.RunCommand:
+				for _, m := range instructions.GetMounts(c) {
+					if m.From != "" {
+						s.Uses = append(s.Uses, b.use(analysis.EdgeMount, m.From, inst))
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *builder) use(kind analysis.EdgeKind, name string, inst *analysis.Instruction) analysis.Edge {
+	e := analysis.Edge{Kind: kind, Instruction: inst, Stage: b.byName[strings.ToLower(name)]}
+	if e.Stage == nil && !strings.Contains(name, "$") {
+		e.Image = name
+	}
+	return e
+}
+
+// target finds the judged stage and what it needs.
+func (b *builder) target() error {
+	d := b.file
+	if len(d.Stages) == 0 {
+		return &Error{Path: d.Path, Err: fmt.Errorf("no FROM: a Dockerfile needs at least one stage")}
+	}
+	d.Target = d.Stages[len(d.Stages)-1]
+	if want := b.options.Target; want != "" {
+		d.Target = b.byName[strings.ToLower(want)]
+		if n, err := strconv.Atoi(want); d.Target == nil && err == nil && n >= 0 && n < len(d.Stages) {
+			d.Target = d.Stages[n]
+		}
+		if d.Target == nil {
+			e := &UnknownTargetError{Path: d.Path, Target: want}
+			for _, s := range d.Stages {
+				if s.Name != "" {
+					e.Names = append(e.Names, strconv.Quote(s.Name))
+				}
+			}
+			return e
+		}
+	} else {
+		d.Provisional = Development(d.Target.Name) || slices.ContainsFunc(strings.Split(path.Base(d.Path), "."), Development)
+	}
+	reach(d.Target)
+	return nil
+}
+
+// reach marks s and all that it needs.
+func reach(s *analysis.Stage) {
+	if s.Reached {
+		return
+	}
+	s.Reached = true
+	for _, e := range s.Uses {
+		if e.Stage != nil {
+			reach(e.Stage)
+		}
+	}
+}
+
+var development = regexp.MustCompile(`(?i)(^|[-_.])(dev|devel|development|tests?|testing|lint|ci|debug|docs|local)([-_.]|$)`)
+
+// Development reports whether a stage or file of this name is one for
+// development, by convention.
+func Development(name string) bool { return development.MatchString(name) }
