@@ -51,6 +51,7 @@ type Layer struct {
 	CreatedBy    string         // from the image's history, as the builder wrote it; holds build arguments
 	Instructions []*Instruction // that made it, in order; more than one where the builder squashed; nil if unknown
 	Base         bool           // it came with the base image
+	From         *Stage         // of a layer of the base: the stage whose FROM brought it; nil if unknown
 	Files        []*File        // its entries in order, deletions included; nil unless indexed
 }
 
@@ -58,6 +59,9 @@ type Layer struct {
 // instructions, the FROM for a layer of the base. It is the layer itself where
 // neither is known.
 func (l *Layer) Location() Location {
+	if l.From != nil {
+		return l.From.Location()
+	}
 	if len(l.Instructions) == 0 {
 		return Location{Layer: l}
 	}

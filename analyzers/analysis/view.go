@@ -210,3 +210,18 @@ func (im *Image) Sees(f *File) bool {
 	n := v.walk(f.Path)
 	return n != nil && (n.file == f || n.inode == f)
 }
+
+// Regular returns the entry that holds the bytes of the regular file at p,
+// which may be rooted: links among its directories are followed, p itself is
+// not if it is one. It returns nil for anything else.
+func (im *Image) Regular(p string) *File {
+	if im.root == nil {
+		return nil
+	}
+	v := view{root: im.root}
+	n := v.walk(strings.TrimPrefix(path.Clean("/"+p), "/"))
+	if n == nil || n.inode == nil || !n.inode.Mode.IsRegular() || n.inode.Hard {
+		return nil
+	}
+	return n.inode
+}

@@ -1,0 +1,104 @@
+// Package causes gives each file of each layer at most one cause why it need
+// not be there, so that its bytes are counted once.
+package causes
+
+import (
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+)
+
+// Fact holds the causes of the image.
+var Fact = &analysis.Fact[*Causes]{
+	Name:    "causes",
+	Needs:   analysis.Needs{Facts: []analysis.AnyFact{packages.Fact}},
+	Compute: compute,
+}
+
+// A Cause says why a file need not be there.
+type Cause string
+
+const (
+	Compiler Cause = "compiler" // a compiler, or a part of its toolchain beside one
+	Parts    Cause = "parts"    // parts of a toolchain without a compiler
+)
+
+// A Group is the files of one cause that one place brought.
+type Group struct {
+	Cause    Cause
+	Layer    *analysis.Layer // the layer that brought them; of several at one place, the first
+	Tools    []Tool          // the compilers
+	Packages []*packages.Package
+	Files    []*analysis.File
+	Size     analysis.Size
+}
+
+// A Tool is a compiler in the image.
+type Tool struct {
+	Name string // "gcc", "g++", "rustc"
+	Path string
+	File *analysis.File
+}
+
+// Causes is what need not be there.
+type Causes struct {
+	Groups []*Group // by cause and place, in the order of layers
+	of     map[*analysis.File]Cause
+	ratio  map[*analysis.Layer]float64
+}
+
+// Of returns the cause of f, or "".
+func (c *Causes) Of(f *analysis.File) Cause { return c.of[f] }
+
+func compute(pass *analysis.Pass) (*Causes, error) {
+	c := &Causes{of: map[*analysis.File]Cause{}, ratio: map[*analysis.Layer]float64{}}
+	if !pass.HasFiles() {
+		return c, nil
+	}
+	for _, l := range pass.Image.Layers {
+		c.ratio[l] = ratio(l)
+	}
+	t := &toolchain{Causes: c, image: pass.Image, set: packages.Fact.Of(pass)}
+	t.find()
+	return c, nil
+}
+
+// claim gives files the cause, unless they have one, and adds what they weigh.
+func (c *Causes) claim(g *Group, files []*analysis.File) {
+	for _, f := range files {
+		if c.of[f] != "" {
+			continue
+		}
+		c.of[f] = g.Cause
+		g.Files = append(g.Files, f)
+		g.Size = g.Size.Add(c.size(f))
+	}
+}
+
+// size is what f weighs: exactly in the layer's files, and as a share of the
+// compressed layer by two classes. What is already compressed counts as it is,
+// the rest shares what remains of the layer.
+func (c *Causes) size(f *analysis.File) analysis.Size {
+	s := analysis.Size{Unpacked: f.Size}
+	if f.Kind == analysis.KindPacked {
+		s.Download = min(f.Size, f.Layer.Size.Download)
+	} else {
+		s.Download = int64(float64(f.Size) * c.ratio[f.Layer])
+	}
+	return s
+}
+
+// ratio is how many compressed bytes one byte of a layer's plain files takes.
+func ratio(l *analysis.Layer) float64 {
+	var packed, plain int64
+	for _, f := range l.Files {
+		if f.Kind == analysis.KindPacked {
+			packed += f.Size
+		} else {
+			plain += f.Size
+		}
+	}
+	if plain == 0 || l.Size.Download <= packed {
+		return 0
+	}
+	return min(1, float64(l.Size.Download-packed)/float64(plain))
+}

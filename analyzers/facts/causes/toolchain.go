@@ -1,0 +1,154 @@
+package causes
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+)
+
+// toolchain finds compilers: drivers and back ends by their whole names, and
+// what belongs to them by the package that owns them.
+type toolchain struct {
+	*Causes
+	image *analysis.Image
+	set   *packages.Set
+}
+
+var (
+	// A name may carry the target before it and the version behind it.
+	reTool   = regexp.MustCompile(`^(?:[a-z0-9_]+-(?:[a-z0-9]+-)*(?:gnu|musl|gnueabihf|gnueabi|elf|mingw32|android)[a-z0-9]*-)?(.+?)(?:-?\d+(?:\.\d+)*)?$`)
+	reParts  = regexp.MustCompile(`^(make|cmake|cmake-data|cmake-.*|ninja-build|meson|autoconf|automake|autotools-dev|libtool|m4|bison|flex|pkg-config|pkgconf(-bin)?|dpkg-dev|patch|build-essential|build-base|binutils(-.*)?|libbinutils|libctf.*|libgprofng.*|fortify-headers|libc-dev-bin|lto-disabled-list)$`)
+	binutils = regexp.MustCompile(`^(binutils(-.*)?|libbinutils|libctf.*|libgprofng.*)$`)
+)
+
+// compilers are the names of drivers and back ends. Those marked elf are
+// words that scripts of other purposes are called by.
+var compilers = map[string]struct{ elf, system bool }{
+	"gcc": {}, "g++": {}, "c++": {}, "cc1": {elf: true}, "cc1plus": {elf: true}, "cc1obj": {elf: true}, "cc1objplus": {elf: true}, "lto1": {elf: true},
+	"clang": {}, "clang++": {}, "gfortran": {}, "f951": {elf: true}, "flang": {elf: true}, "flang-new": {elf: true},
+	"rustc": {}, "cargo": {}, "go": {elf: true}, "gccgo": {}, "go1": {elf: true}, "javac": {elf: true}, "ghc": {}, "tcc": {elf: true}, "zig": {elf: true},
+	"nvcc": {system: true}, "cicc": {system: true}, "gnat1": {elf: true}, "d21": {elf: true}, "gdc": {},
+}
+
+// tool is the compiler's name that a path has, or "".
+func tool(p string, f *analysis.File) (name string, system bool) {
+	if f.Mode&0o111 == 0 || f.Kind != analysis.KindELF && f.Kind != analysis.KindScript {
+		return "", false
+	}
+	base := path.Base(p)
+	c, ok := compilers[base]
+	if !ok {
+		m := reTool.FindStringSubmatch(base)
+		if m == nil {
+			return "", false
+		}
+		if c, ok = compilers[m[1]]; !ok {
+			return "", false
+		}
+		base = m[1]
+	}
+	if c.elf && f.Kind != analysis.KindELF {
+		return "", false
+	}
+	return base, c.system
+}
+
+func (t *toolchain) find() {
+	groups := map[analysis.Location]*Group{}
+	place := func(l *analysis.Layer, cause Cause) *Group {
+		where := l.Location()
+		if l.Base && l.From == nil {
+			where = analysis.Location{Path: "\x00base"}
+		}
+		where.Path += "\x00" + string(cause)
+		g := groups[where]
+		if g == nil {
+			g = &Group{Cause: cause, Layer: l}
+			groups[where] = g
+			t.Groups = append(t.Groups, g)
+		}
+		if l.Index < g.Layer.Index {
+			g.Layer = l
+		}
+		return g
+	}
+	owners := map[*packages.Package]bool{}
+	seen := map[*analysis.File]bool{}
+	for p, f := range t.image.Files() {
+		inode := t.image.Regular(p)
+		if inode == nil || seen[inode] {
+			continue
+		}
+		name, system := tool(p, inode)
+		if name == "" {
+			continue
+		}
+		owner := t.set.Owner(inode)
+		if owner != nil && !owner.Type.System() || system && owner == nil {
+			continue // a distribution's RECORD or conda's own owns it
+		}
+		seen[inode] = true
+		if owner == nil {
+			g := place(f.Layer, Compiler)
+			g.Tools = append(g.Tools, Tool{name, p, inode})
+			t.claim(g, t.tree(p, name, inode))
+			continue
+		}
+		g := place(owner.Layer, Compiler)
+		g.Tools = append(g.Tools, Tool{name, p, inode})
+		if !owners[owner] {
+			owners[owner] = true
+			g.Packages = append(g.Packages, owner)
+			t.claim(g, owner.Files)
+		}
+	}
+	for _, p := range t.set.List { // parts belong to the finding of their place, or are one of their own
+		if !p.Type.System() || !reParts.MatchString(p.Name) || owners[p] {
+			continue
+		}
+		where := p.Layer.Location()
+		where.Path += "\x00" + string(Compiler)
+		g := groups[where]
+		if g == nil {
+			if binutils.MatchString(p.Name) {
+				continue // ctypes.util.find_library needs it
+			}
+			g = place(p.Layer, Parts)
+		}
+		g.Packages = append(g.Packages, p)
+		t.claim(g, p.Files)
+	}
+}
+
+// tree is what an installer without packages unpacked around a compiler.
+func (t *toolchain) tree(p, name string, f *analysis.File) []*analysis.File {
+	root := ""
+	switch {
+	case name == "go" && strings.HasSuffix(p, "/go/bin/go"):
+		root = strings.TrimSuffix(p, "bin/go")
+	case (name == "rustc" || name == "cargo") && strings.Contains(p, "/toolchains/"):
+		root = p[:strings.Index(p, "/toolchains/")+1]
+	case name == "javac" && strings.HasSuffix(p, "/bin/javac"):
+		root = strings.TrimSuffix(p, "bin/javac")
+	case name == "zig":
+		root = path.Dir(p) + "/"
+		if strings.HasSuffix(root, "bin/") {
+			root = ""
+		}
+	}
+	if root == "" {
+		return []*analysis.File{f}
+	}
+	var out []*analysis.File
+	for q := range t.image.Files() {
+		if strings.HasPrefix(q, root) {
+			if f := t.image.Regular(q); f != nil && t.set.Owner(f) == nil {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,155 @@
+package inputs
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/patternmatcher"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// A transfer is a COPY or an ADD.
+type transfer struct {
+	instructions.SourcesAndDest
+	from    string
+	parents bool
+	exclude []string
+}
+
+func copyOf(c *instructions.CopyCommand) transfer {
+	return transfer{SourcesAndDest: c.SourcesAndDest, from: c.From, parents: c.Parents, exclude: c.ExcludePatterns}
+}
+
+// copied reports whether the COPY or ADD puts a file at name, and from where.
+func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth int) (Source, bool) {
+	expand := expander(inst)
+	dest, known := expand(c.DestPath)
+	if !known {
+		return Source{}, false
+	}
+	dir := strings.HasSuffix(dest, "/") || dest == "." || strings.HasSuffix(dest, "/.") || len(c.SourcePaths)+len(c.SourceContents) > 1
+	if !path.IsAbs(dest) {
+		if !inst.State.WorkdirKnown {
+			return Source{}, false
+		}
+		dest = path.Join(inst.State.Workdir, dest)
+	}
+	dest = path.Clean(dest)
+	if dest == "." && !path.IsAbs(name) { // the base's own working directory
+		dest = "."
+	}
+	rest, below := under(name, dest)
+	if !below {
+		return Source{}, false
+	}
+	for _, doc := range c.SourceContents {
+		if rest == "" && !dir || rest == doc.Path {
+			return Source{By: inst, Reason: fmt.Sprintf("line %d writes it in place", inst.Line)}, true
+		}
+	}
+	var stage *analysis.Stage
+	for _, e := range inst.Stage.Uses {
+		if e.Instruction == inst {
+			stage = e.Stage
+		}
+	}
+	for _, src := range c.SourcePaths {
+		src, known := expand(src)
+		if !known || strings.Contains(src, "://") {
+			if rest == "" || rest == path.Base(src) {
+				return Source{By: inst, Reason: fmt.Sprintf("line %d brings it from %q", inst.Line, src)}, true
+			}
+			continue
+		}
+		if c.from != "" {
+			if s, ok := t.fromStage(stage, c, inst, src, rest, dir, depth); ok {
+				return s, true
+			}
+			continue
+		}
+		for _, candidate := range t.candidates(c, src, rest, dir) {
+			if t.excluded(c, candidate) {
+				continue
+			}
+			if s := t.context(candidate, inst); s.Path != "" {
+				return s, true
+			}
+		}
+	}
+	return Source{}, false
+}
+
+// candidates are the paths of the build context that a source may put at rest,
+// which is below the destination. Dir says that the destination is one.
+func (t *Tree) candidates(c transfer, src, rest string, dir bool) (out []string) {
+	src = strings.TrimPrefix(path.Clean("/"+src), "/")
+	if src == "" {
+		src = "."
+	}
+	matches := []string{src}
+	if strings.ContainsAny(src, "*?[") {
+		matches, _ = fs.Glob(t.files, src)
+	}
+	for _, m := range matches {
+		info, err := fs.Stat(t.files, m)
+		switch {
+		case err != nil:
+		case c.parents:
+			if m == rest || info.IsDir() && strings.HasPrefix(rest, m+"/") {
+				out = append(out, rest)
+			}
+		case info.IsDir(): // what it holds, not itself
+			if rest != "" {
+				out = append(out, path.Join(m, rest))
+			}
+		case rest == path.Base(m), rest == "" && !dir:
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// fromStage follows a COPY --from.
+func (t *Tree) fromStage(stage *analysis.Stage, c transfer, inst *analysis.Instruction, src, rest string, dir bool, depth int) (Source, bool) {
+	src = path.Clean("/" + src)
+	if stage == nil {
+		if rest == "" || rest == path.Base(src) {
+			return Source{By: inst, Reason: fmt.Sprintf("line %d brings it from image %q", inst.Line, c.from)}, true
+		}
+		return Source{}, false
+	}
+	var tries []string
+	if rest == path.Base(src) || rest == "" && !dir {
+		tries = append(tries, src)
+	}
+	if rest != "" {
+		tries = append(tries, path.Join(src, rest))
+	}
+	if strings.ContainsAny(src, "*?[") && rest != "" {
+		tries = []string{path.Join(path.Dir(src), rest)}
+	}
+	var made Source
+	for _, p := range tries {
+		s := t.find(stage, nil, p, depth+1)
+		if s.Path != "" {
+			return s, true
+		}
+		if s.By != nil {
+			made = s
+		}
+	}
+	return made, made.By != nil
+}
+
+// excluded reports whether --exclude leaves the file out.
+func (t *Tree) excluded(c transfer, name string) bool {
+	if len(c.exclude) == 0 {
+		return false
+	}
+	ok, err := patternmatcher.MatchesOrParentMatches(name, c.exclude)
+	return ok && err == nil
+}

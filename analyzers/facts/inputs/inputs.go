@@ -1,0 +1,246 @@
+// Package inputs says where a file comes from that a command of a RUN reads:
+// from the build context, through COPY, ADD and mounts of any number of
+// stages, or from a command.
+package inputs
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	tareshell "github.com/tareweight/tare/analyzers/facts/shell"
+)
+
+// Fact resolves files for the Dockerfile and the build context.
+var Fact = &analysis.Fact[*Tree]{
+	Name:  "inputs",
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{tareshell.Fact}},
+	Compute: func(p *analysis.Pass) (*Tree, error) {
+		return &Tree{files: p.Files, commands: tareshell.Fact.Of(p)}, nil
+	},
+}
+
+// A Tree is what the stages of a Dockerfile hold, as far as its text tells.
+type Tree struct {
+	files    fs.FS // the build context; nil if there is none
+	commands *tareshell.Commands
+}
+
+// maxStages is how many COPY --from are followed.
+const maxStages = 50
+
+// A Source is where a file comes from.
+type Source struct {
+	Path   string                // in the build context; "" if it is not from there
+	By     *analysis.Instruction // that brought it, or made it; nil if unknown
+	Reason string                // why Path is ""
+}
+
+// Resolve finds the file that command reads as name.
+func (t *Tree) Resolve(c *tareshell.Command, name string) Source {
+	if t.files == nil {
+		return Source{Reason: "there is no build context"}
+	}
+	if !path.IsAbs(name) {
+		if !c.DirKnown {
+			return Source{Reason: fmt.Sprintf("the working directory of line %d is not known", c.Line)}
+		}
+		name = path.Join(c.Dir, name)
+	}
+	name = path.Clean(name)
+	if s, ok := t.mounted(c, name); ok {
+		return s
+	}
+	if s, ok := t.written(t.before(c), name); ok {
+		return s
+	}
+	return t.find(c.Stage, c.Instruction, name, 0)
+}
+
+// before returns the commands of c's RUN that run before it.
+func (t *Tree) before(c *tareshell.Command) []*tareshell.Command {
+	all := t.commands.Of(c.Instruction)
+	if i := slices.Index(all, c); i >= 0 {
+		return all[:i]
+	}
+	return all
+}
+
+// mounted looks for name on the bind mounts of c's RUN.
+func (t *Tree) mounted(c *tareshell.Command, name string) (Source, bool) {
+	run, ok := c.Instruction.Command.(*instructions.RunCommand)
+	if !ok {
+		return Source{}, false
+	}
+	expand := expander(c.Instruction)
+	for _, m := range instructions.GetMounts(run) {
+		target, known := expand(m.Target)
+		if m.Type == instructions.MountTypeBind && !known {
+			return Source{Reason: fmt.Sprintf("the mount of line %d has a target that is not known", c.Instruction.Line)}, true
+		}
+		if !path.IsAbs(target) {
+			target = path.Join(c.Instruction.State.Workdir, target)
+		}
+		rest, below := under(name, path.Clean(target))
+		if !below {
+			continue
+		}
+		switch m.Type {
+		case instructions.MountTypeBind:
+			source, _ := expand(m.Source)
+			from := path.Join("/", source, rest)
+			if m.From == "" {
+				return t.context(strings.TrimPrefix(from, "/"), c.Instruction), true
+			}
+			for _, e := range c.Stage.Uses {
+				if e.Instruction == c.Instruction && e.Stage != nil && strings.EqualFold(e.Stage.Name, m.From) {
+					return t.find(e.Stage, nil, from, 1), true
+				}
+			}
+			return Source{By: c.Instruction, Reason: fmt.Sprintf("it is on a mount of image %q", m.From)}, true
+		default:
+			return Source{By: c.Instruction, Reason: fmt.Sprintf("it is on a %s mount", m.Type)}, true
+		}
+	}
+	return Source{}, false
+}
+
+// context returns the file of the build context, if it is there.
+func (t *Tree) context(name string, by *analysis.Instruction) Source {
+	if name == "" {
+		name = "."
+	}
+	if !fs.ValidPath(name) {
+		return Source{By: by, Reason: fmt.Sprintf("%q is outside the build context", name)}
+	}
+	info, err := fs.Stat(t.files, name)
+	switch {
+	case err != nil:
+		return Source{By: by, Reason: fmt.Sprintf("%q is not in the build context", name)}
+	case info.IsDir():
+		return Source{By: by, Reason: fmt.Sprintf("%q is a directory", name)}
+	}
+	return Source{Path: name, By: by}
+}
+
+// find looks for name in stage, before the instruction, from the latest to the
+// first, and then in the stages below.
+func (t *Tree) find(stage *analysis.Stage, before *analysis.Instruction, name string, depth int) Source {
+	if depth > maxStages {
+		return Source{Reason: "stages copy from one another without an end"}
+	}
+	for s := stage; s != nil; s, before = s.Parent, nil {
+		list := s.Instructions
+		if before != nil {
+			list = list[:slices.Index(list, before)]
+		}
+		for _, inst := range slices.Backward(list) {
+			switch c := inst.Command.(type) {
+			case *instructions.RunCommand:
+				if src, ok := t.written(t.commands.Of(inst), name); ok {
+					return src
+				}
+				if why := t.commands.Unread(inst); why != "" {
+					return Source{By: inst, Reason: fmt.Sprintf("line %d may write it: %s", inst.Line, why)}
+				}
+			case *instructions.CopyCommand:
+				if src, ok := t.copied(copyOf(c), inst, name, depth); ok {
+					return src
+				}
+			case *instructions.AddCommand:
+				if src, ok := t.copied(transfer{SourcesAndDest: c.SourcesAndDest, exclude: c.ExcludePatterns}, inst, name, depth); ok {
+					return src
+				}
+			}
+		}
+	}
+	return Source{Reason: fmt.Sprintf("no instruction brings %q", name)}
+}
+
+// writers are commands whose operands they write.
+var writers = map[string]bool{"mv": true, "cp": true, "tee": true, "install": true, "truncate": true, "unzip": true, "ln": true, "touch": true, "patch": true}
+
+// written reports whether one of the commands, the last first, writes name.
+func (t *Tree) written(commands []*tareshell.Command, name string) (Source, bool) {
+	for _, c := range slices.Backward(commands) {
+		if c.Dead {
+			continue
+		}
+		is := func(w tareshell.Word) bool {
+			p := w.Text
+			if !path.IsAbs(p) {
+				p = path.Join(c.Dir, p)
+			}
+			return w.Known && path.Clean(p) == name
+		}
+		made := slices.ContainsFunc(c.Writes, is)
+		args := c.Words[1:]
+		switch prog := c.Name(); {
+		case writers[prog], prog == "sed" && slices.ContainsFunc(args, func(w tareshell.Word) bool {
+			return strings.HasPrefix(w.Text, "-i") || strings.HasPrefix(w.Text, "--in-place")
+		}):
+			made = made || slices.ContainsFunc(args, is)
+			if (prog == "mv" || prog == "cp") && len(args) > 1 { // into a directory
+				dir := args[len(args)-1]
+				for _, w := range args[:len(args)-1] {
+					into := dir
+					into.Text = path.Join(dir.Text, path.Base(w.Text))
+					made = made || is(into)
+				}
+			}
+		case prog == "curl" || prog == "wget" || prog == "uv" || prog == "poetry" || prog == "pipenv" || prog == "pdm" || strings.HasPrefix(prog, "pip"):
+			for i, w := range args {
+				_, glued, _ := strings.Cut(w.Text, "=")
+				if i > 0 && outputs[args[i-1].Text] && is(w) || glued != "" && is(tareshell.Word{Text: glued, Known: w.Known}) {
+					made = true
+				}
+			}
+		}
+		if made {
+			return Source{By: c.Instruction, Reason: fmt.Sprintf("line %d writes it: %s", c.Line, c.Name())}, true
+		}
+	}
+	return Source{}, false
+}
+
+var outputs = map[string]bool{"-o": true, "-O": true, "--output": true, "--output-file": true, "--output-document": true}
+
+// under cuts dir off name.
+func under(name, dir string) (rest string, ok bool) {
+	if dir == "/" || dir == "." && !path.IsAbs(name) {
+		return strings.TrimPrefix(name, "/"), true
+	}
+	if name == dir {
+		return "", true
+	}
+	return strings.CutPrefix(name, dir+"/")
+}
+
+// expander expands words by the state in force at inst.
+func expander(inst *analysis.Instruction) func(string) (string, bool) {
+	lex := shell.NewLex(inst.Stage.Dockerfile.Escape)
+	return func(w string) (string, bool) {
+		g := &getter{state: inst.State, known: true}
+		v, _, err := lex.ProcessWord(w, g)
+		return v, err == nil && g.known
+	}
+}
+
+type getter struct {
+	state analysis.State
+	known bool
+}
+
+func (g *getter) Get(name string) (string, bool) {
+	v, known, _ := g.state.Lookup(name)
+	g.known = g.known && known
+	return v, known
+}
+
+func (g *getter) Keys() []string { return nil }

@@ -1,0 +1,264 @@
+// Package packages reads what is installed in an image: the databases of dpkg
+// and apk, Python distributions, conda packages. It says which layer brought
+// each package and which files are its own.
+package packages
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// Fact holds the packages of the image.
+var Fact = &analysis.Fact[*Set]{
+	Name: "packages",
+	Needs: analysis.Needs{Contents: []analysis.Want{
+		{Glob: "var/lib/dpkg/status", Max: 32 << 20},
+		{Glob: "var/lib/dpkg/status.d/*", Max: 1 << 20},
+		{Glob: "var/lib/dpkg/info/*.list", Max: 8 << 20},
+		{Glob: "lib/apk/db/installed", Max: 32 << 20},
+		{Glob: "usr/lib/apk/db/installed", Max: 32 << 20},
+		{Glob: "**/*.dist-info/METADATA", Max: 1 << 20},
+		{Glob: "**/*.dist-info/RECORD", Max: 8 << 20},
+		{Glob: "**/*.egg-info/PKG-INFO", Max: 1 << 20},
+		{Glob: "**/*.egg-info", Max: 1 << 20},
+		{Glob: "**/conda-meta/*.json", Max: 8 << 20},
+	}},
+	Compute: compute,
+}
+
+// A Type is a kind of package, as package URLs (purl) name it.
+type Type string
+
+const (
+	Deb   Type = "deb"
+	APK   Type = "apk"
+	PyPI  Type = "pypi"
+	Conda Type = "conda"
+)
+
+// System reports whether packages of this type belong to the distribution.
+func (t Type) System() bool { return t == Deb || t == APK }
+
+// A Package is one installed package.
+type Package struct {
+	Type    Type
+	Name    string // as its database writes it
+	Version string
+	Arch    string
+	Source  string // the source package, where the database names one
+	Layer   *analysis.Layer
+	Dir     string           // of a Python distribution: its dist-info or egg-info
+	Files   []*analysis.File // its regular files that a container sees, hard links once
+}
+
+// Bytes is the size of the package's files.
+func (p *Package) Bytes() (n int64) {
+	for _, f := range p.Files {
+		n += f.Size
+	}
+	return n
+}
+
+// A Set is the packages of an image.
+type Set struct {
+	List   []*Package // by type, name and version
+	Unread string     // a database that is there and not read, or ""
+	owner  map[*analysis.File]*Package
+}
+
+// Owner returns the package whose file f is, or nil. A system's package wins
+// over the others.
+func (s *Set) Owner(f *analysis.File) *Package { return s.owner[f] }
+
+// Distributions returns the Python distributions.
+func (s *Set) Distributions() []*Package {
+	return slices.DeleteFunc(slices.Clone(s.List), func(p *Package) bool { return p.Type != PyPI })
+}
+
+func compute(pass *analysis.Pass) (*Set, error) {
+	s := &Set{owner: map[*analysis.File]*Package{}}
+	im := pass.Image
+	if !pass.HasFiles() {
+		return s, nil
+	}
+	r := &reader{image: im, set: s}
+	r.dpkg()
+	r.distroless()
+	r.apk()
+	r.rest()
+	slices.SortStableFunc(s.List, func(a, b *Package) int {
+		return strings.Compare(string(a.Type)+"\x00"+a.Name+"\x00"+a.Version, string(b.Type)+"\x00"+b.Name+"\x00"+b.Version)
+	})
+	return s, nil
+}
+
+// A reader fills the set of one image.
+type reader struct {
+	image *analysis.Image
+	set   *Set
+}
+
+// add adds p, which owns the paths.
+func (r *reader) add(p *Package, paths []string) {
+	seen := map[*analysis.File]bool{}
+	for _, name := range paths {
+		f := r.image.Regular(name)
+		if f == nil || seen[f] {
+			continue
+		}
+		seen[f] = true
+		p.Files = append(p.Files, f)
+		if old := r.set.owner[f]; old == nil || p.Type.System() && !old.Type.System() {
+			r.set.owner[f] = p
+		}
+	}
+	r.set.List = append(r.set.List, p)
+}
+
+// first finds the layer in which an entry of a database first appears: a
+// database that a later layer writes again moves nothing.
+type first map[string]*analysis.Layer
+
+// read reads the database at one of the paths, layer by layer, and returns the
+// entries of the last, with their layers.
+func (r *reader) databases(split func(text string) []entry, paths ...string) (last []entry, layers first) {
+	layers = first{}
+	for _, l := range r.image.Layers {
+		for _, f := range l.Files {
+			if f.Contents == nil || !slices.Contains(paths, f.Path) {
+				continue
+			}
+			last = split(string(f.Contents))
+			now := first{}
+			for _, e := range last {
+				if now[e.key()] = layers[e.key()]; now[e.key()] == nil {
+					now[e.key()] = l
+				}
+			}
+			layers = now
+		}
+	}
+	for _, p := range paths {
+		if f := r.image.Regular(p); f != nil {
+			return last, layers
+		}
+	}
+	return nil, nil // the last layer deleted it
+}
+
+// An entry is one paragraph of a database.
+type entry map[string]string
+
+func (e entry) key() string { return e["Package"] + "\x00" + e["Architecture"] + "\x00" + e["Version"] }
+
+// paragraphs splits a database of "Key: value" paragraphs. Continuation lines
+// are left out, they hold nothing that is wanted here.
+func paragraphs(text string, wanted ...string) (out []entry) {
+	e := entry{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" {
+			if len(e) > 0 {
+				out = append(out, e)
+				e = entry{}
+			}
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		if ok && line[0] != ' ' && line[0] != '\t' && slices.Contains(wanted, key) {
+			e[key] = strings.TrimSpace(value)
+		}
+	}
+	if len(e) > 0 {
+		out = append(out, e)
+	}
+	return out
+}
+
+// dpkg reads Debian's database (dpkg(1), "FILES").
+func (r *reader) dpkg() {
+	split := func(text string) []entry {
+		return slices.DeleteFunc(paragraphs(text, "Package", "Status", "Version", "Architecture", "Source"), func(e entry) bool {
+			return !strings.HasSuffix(e["Status"], " installed")
+		})
+	}
+	entries, layers := r.databases(split, "var/lib/dpkg/status")
+	for _, e := range entries {
+		p := &Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]}
+		var paths []string
+		for _, name := range []string{p.Name, p.Name + ":" + p.Arch} {
+			if f := r.image.Regular("var/lib/dpkg/info/" + name + ".list"); f != nil {
+				paths = strings.Split(string(f.Contents), "\n")
+			}
+		}
+		r.add(p, paths)
+	}
+	for _, rpm := range []string{"var/lib/rpm/Packages", "var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages.db"} {
+		if r.image.Regular(rpm) != nil {
+			r.set.Unread = "rpm's database is not read: the packages of the distribution are not known"
+		}
+	}
+}
+
+// distroless reads one file for each package, as Bazel's rules write them,
+// with its files in a .md5sums beside it.
+func (r *reader) distroless() {
+	for name, f := range r.image.Files() {
+		dir, base := path.Split(name)
+		if dir != "var/lib/dpkg/status.d/" || strings.HasSuffix(base, ".md5sums") || f.Contents == nil {
+			continue
+		}
+		var paths []string
+		if sums := r.image.Regular(name + ".md5sums"); sums != nil {
+			for line := range strings.Lines(string(sums.Contents)) {
+				if _, file, ok := strings.Cut(strings.TrimRight(line, "\n"), " "); ok {
+					paths = append(paths, strings.TrimLeft(file, " *"))
+				}
+			}
+		}
+		for _, e := range paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
+			r.add(&Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: f.Layer}, paths)
+		}
+	}
+}
+
+// apk reads Alpine's database: P name, V version, A architecture, o source,
+// F directory, R file.
+func (r *reader) apk() {
+	files := map[string][]string{}
+	split := func(text string) (out []entry) {
+		clear(files)
+		e, dir := entry{}, ""
+		for line := range strings.Lines(text + "\n") {
+			line = strings.TrimRight(line, "\r\n")
+			key, value, _ := strings.Cut(line, ":")
+			switch {
+			case line == "":
+				if len(e) > 0 {
+					out = append(out, e)
+					e = entry{}
+				}
+			case key == "P":
+				e["Package"] = value
+			case key == "V":
+				e["Version"] = value
+			case key == "A":
+				e["Architecture"] = value
+			case key == "o":
+				e["Source"] = value
+			case key == "F":
+				dir = value
+			case key == "R":
+				files[e.key()] = append(files[e.key()], path.Join(dir, value))
+			}
+		}
+		return out
+	}
+	entries, layers := r.databases(split, "lib/apk/db/installed", "usr/lib/apk/db/installed")
+	for _, e := range entries {
+		r.add(&Package{Type: APK, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]}, files[e.key()])
+	}
+}

@@ -1,0 +1,83 @@
+package packages
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"path"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// rest finds what lies anywhere: Python distributions and conda packages.
+func (r *reader) rest() {
+	for name, f := range r.image.Files() {
+		if f.Contents == nil {
+			continue
+		}
+		dir, base := path.Split(name)
+		dir = strings.TrimSuffix(dir, "/")
+		switch {
+		case base == "METADATA" && strings.HasSuffix(dir, ".dist-info"):
+			r.distribution(f, dir)
+		case base == "PKG-INFO" && strings.HasSuffix(dir, ".egg-info"):
+			r.distribution(f, dir)
+		case strings.HasSuffix(base, ".egg-info"):
+			r.distribution(f, name)
+		case path.Base(dir) == "conda-meta" && strings.HasSuffix(base, ".json"):
+			r.conda(f, path.Dir(dir))
+		}
+	}
+}
+
+// distribution reads an installed distribution (packaging.python.org,
+// "Recording installed projects"). What lies in a _vendor directory is part of
+// another.
+func (r *reader) distribution(f *analysis.File, dir string) {
+	if strings.Contains("/"+dir, "/_vendor/") {
+		return
+	}
+	head, _, _ := strings.Cut(strings.ReplaceAll(string(f.Contents), "\r\n", "\n"), "\n\n")
+	for _, e := range paragraphs(head, "Name", "Version") {
+		p := &Package{Type: PyPI, Name: e["Name"], Version: e["Version"], Layer: f.Layer, Dir: dir}
+		var paths []string
+		if record := r.image.Regular(dir + "/RECORD"); record != nil {
+			paths = recorded(string(record.Contents), path.Dir(dir))
+		}
+		if p.Name != "" {
+			r.add(p, paths)
+		}
+		return
+	}
+}
+
+// recorded returns the paths of a RECORD, which are relative to the directory
+// that holds the dist-info.
+func recorded(text, base string) (paths []string) {
+	c := csv.NewReader(strings.NewReader(text))
+	c.FieldsPerRecord, c.LazyQuotes, c.ReuseRecord = -1, true, true
+	for {
+		row, err := c.Read()
+		if row == nil {
+			return paths
+		}
+		if err == nil {
+			paths = append(paths, path.Join("/", base, row[0]))
+		}
+	}
+}
+
+// conda reads one package of a conda environment.
+func (r *reader) conda(f *analysis.File, prefix string) {
+	var meta struct {
+		Name, Version string
+		Files         []string
+	}
+	if json.Unmarshal(f.Contents, &meta) != nil || meta.Name == "" {
+		return
+	}
+	for i, name := range meta.Files {
+		meta.Files[i] = path.Join("/", prefix, name)
+	}
+	r.add(&Package{Type: Conda, Name: meta.Name, Version: meta.Version, Layer: f.Layer}, meta.Files)
+}

@@ -1,0 +1,209 @@
+// Package config reads .tare.yaml: targets, and the settings of analyzers,
+// which are theirs. It is read strictly: an unknown key is an error with its
+// line and a suggestion.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// Names are the names of the file, the first that is there counts.
+var Names = []string{".tare.yaml", ".tare.yml"}
+
+const maxSize = 1 << 20
+
+// A Config is the settings of a run.
+type Config struct {
+	Path       string         // of the file; "" if there is none
+	Image      string         `yaml:"image"`      // the image to judge with the Dockerfile; oci: and archive paths are relative to the file
+	Dockerfile string         `yaml:"dockerfile"` // relative to the file
+	Stage      string         `yaml:"stage"`      // the stage that ships
+	Analyzers  map[string]any `yaml:"-"`          // settings by analyzer
+}
+
+// Find looks for the file in dir and the directories above it, up to the root
+// of the repository. It returns "" if there is none.
+func Find(dir string) string {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	for {
+		for _, name := range Names {
+			p := filepath.Join(dir, name)
+			if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() {
+				return p
+			}
+		}
+		parent := filepath.Dir(dir)
+		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil || parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+// Load reads the file at path, with a section for each of analyzers. A path of
+// "" is no file: every setting has its default.
+func Load(path string, analyzers []*analysis.Analyzer) (*Config, error) {
+	c := &Config{Path: path, Analyzers: map[string]any{}}
+	if path == "" {
+		return c, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("read configuration %q: %w", path, err)
+	}
+	if len(data) > maxSize {
+		return nil, fmt.Errorf("read configuration %q: %d bytes, more than the limit of %d", path, len(data), maxSize)
+	}
+	if err := c.parse(data, analyzers); err != nil {
+		return nil, fmt.Errorf("%s:%w", path, err)
+	}
+	return c, nil
+}
+
+// parse decodes the file. Errors begin with the line.
+func (c *Config) parse(data []byte, analyzers []*analysis.Analyzer) error {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return fmt.Errorf(" %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(doc.Content) == 0 {
+		return nil
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return fmt.Errorf("%d: want keys and values", root.Line)
+	}
+	known := fields(reflect.TypeFor[Config]())
+	sections := map[string]*analysis.Analyzer{}
+	for _, a := range analyzers {
+		if a.Config != nil {
+			sections[a.Name] = a
+			known[a.Name] = nil
+		}
+	}
+	own := &yaml.Node{Kind: yaml.MappingNode}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if _, ok := known[key.Value]; !ok {
+			return unknown(key, known)
+		}
+		a := sections[key.Value]
+		if a == nil {
+			own.Content = append(own.Content, key, value)
+			continue
+		}
+		v := reflect.New(reflect.TypeOf(a.Config))
+		v.Elem().Set(reflect.ValueOf(a.Config))
+		if err := decode(value, v); err != nil {
+			return err
+		}
+		c.Analyzers[a.Name] = v.Elem().Interface()
+	}
+	return decode(own, reflect.ValueOf(c))
+}
+
+// decode decodes node strictly into the struct that v points to.
+func decode(node *yaml.Node, v reflect.Value) error {
+	if err := strict(node, v.Type().Elem()); err != nil {
+		return err
+	}
+	if err := node.Decode(v.Interface()); err != nil {
+		var te *yaml.TypeError
+		if errors.As(err, &te) {
+			return fmt.Errorf("%s", strings.TrimPrefix(te.Errors[0], "line "))
+		}
+		return fmt.Errorf("%d: %w", node.Line, err)
+	}
+	return nil
+}
+
+// strict checks that every key of node is a field of t.
+func strict(node *yaml.Node, t reflect.Type) error {
+	if t.Kind() != reflect.Struct || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	known := fields(t)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key := node.Content[i]
+		ft, ok := known[key.Value]
+		if !ok {
+			return unknown(key, known)
+		}
+		if err := strict(node.Content[i+1], ft); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fields are the keys of a struct, by their yaml tags.
+func fields(t reflect.Type) map[string]reflect.Type {
+	m := map[string]reflect.Type{}
+	for f := range structFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" && name != "-" {
+			m[name] = f.Type
+		}
+	}
+	return m
+}
+
+func structFields(t reflect.Type) func(func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if !yield(t.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+func unknown(key *yaml.Node, known map[string]reflect.Type) error {
+	best, distance := "", 4
+	for name := range known {
+		if d := Distance(key.Value, name); d < distance || d == distance && name < best {
+			best, distance = name, d
+		}
+	}
+	if best != "" {
+		return fmt.Errorf("%d: unknown key %q: did you mean %q", key.Line, key.Value, best)
+	}
+	return fmt.Errorf("%d: unknown key %q", key.Line, key.Value)
+}
+
+// Distance is the number of letters to change, add or leave out to make b of
+// a (Levenshtein).
+func Distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			last, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, last+cost)
+		}
+	}
+	return row[len(b)]
+}

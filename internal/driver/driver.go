@@ -1,0 +1,253 @@
+// Package driver turns a target and analyzers into a result: it loads what the
+// enabled rules need and no more, runs the analyzers and sorts what they find.
+package driver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/dockerfile"
+	"github.com/tareweight/tare/internal/image"
+	"github.com/tareweight/tare/internal/origin"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// A Target is what the user asked to check: a Dockerfile, an image, files of
+// requirements, or several of these that belong together.
+type Target struct {
+	Name       string // how the report calls it
+	Path       string // of the Dockerfile, as the report calls it; "" if there is none
+	Dockerfile []byte
+	Build      dockerfile.Options
+	Context    fs.FS // the build context; nil if there is none
+	Named      []string
+	ReadNamed  func(string) ([]byte, error)
+	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
+}
+
+// Options are the same for all targets of a run.
+type Options struct {
+	Analyzers []*analysis.Analyzer
+	Enabled   func(*analysis.Rule) bool // nil enables all
+	Config    map[string]any            // settings by analyzer; an analyzer without has its defaults
+	Limits    image.Limits
+	Remark    func(string) // told what was chosen without being asked for; may be nil
+}
+
+// A Result is the outcome for one target: the input of every report.
+type Result struct {
+	Target     Target
+	Dockerfile *analysis.Dockerfile // nil if there is none, or if it does not parse
+	Image      *analysis.Image      // nil if there is none, if nobody needed it, or if it cannot be opened
+	Findings   []analysis.Finding   // their severities set; by place, rule, message
+	NotRun     []analysis.Undecided // rules that were not run, or not decided at a place, by rule
+	Errors     []error              // what could not be judged
+	Remarks    []string             // what was chosen without being asked for
+}
+
+// Check judges one target. The error is wrong usage: a stage that the
+// Dockerfile does not have. What cannot be judged is part of the result.
+func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
+	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, Named: t.Named, ReadNamed: t.ReadNamed}}
+	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
+	var usage *dockerfile.UnknownTargetError
+	if err := c.dockerfile(t); errors.As(err, &usage) {
+		return nil, err
+	}
+	c.image(ctx, t)
+	if t.Context == nil && len(t.Named) == 0 {
+		c.missing[analysis.InputContext] = "needs the files of the build context"
+	}
+	for _, a := range opt.Analyzers {
+		c.run(a)
+	}
+	c.finish()
+	return c.res, ctx.Err()
+}
+
+// A checker judges one target.
+type checker struct {
+	opt     Options
+	res     *Result
+	world   analysis.Target
+	missing map[analysis.Input]string // inputs that are not there, and why
+}
+
+func (c *checker) enabled(r *analysis.Rule) bool { return c.opt.Enabled == nil || c.opt.Enabled(r) }
+
+func (c *checker) fail(err error) { c.res.Errors = append(c.res.Errors, err) }
+
+func (c *checker) dockerfile(t Target) error {
+	if t.Dockerfile == nil {
+		c.missing[analysis.InputDockerfile] = "needs a Dockerfile"
+		return nil
+	}
+	d, err := dockerfile.Parse(t.Path, t.Dockerfile, t.Build)
+	if err != nil {
+		c.fail(err)
+		c.missing[analysis.InputDockerfile] = "the Dockerfile does not parse"
+		return err
+	}
+	c.res.Dockerfile, c.world.Dockerfile = d, d
+	if d.Provisional {
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("%s: judged stage %q because it is last; --target names the one that ships", d.Path, d.Target))
+	}
+	return nil
+}
+
+// image opens and indexes the image as far as the enabled rules need it.
+func (c *checker) image(ctx context.Context, t Target) {
+	absent := func(why string, in ...analysis.Input) {
+		for _, x := range in {
+			c.missing[x] = why
+		}
+	}
+	if t.OpenImage == nil {
+		absent("needs an image", analysis.InputManifest, analysis.InputFiles)
+		return
+	}
+	var need analysis.Input
+	var wants []analysis.Want
+	for _, a := range c.opt.Analyzers {
+		files := false
+		for _, r := range a.Rules {
+			if c.enabled(r) && r.Needs&analysis.InputDockerfile != 0 && c.res.Dockerfile == nil {
+				continue // it will not run
+			}
+			if c.enabled(r) {
+				need |= r.Needs
+				files = files || r.Needs&analysis.InputFiles != 0
+			}
+		}
+		if files {
+			for n := range a.Needs.All() {
+				wants = append(wants, n.Contents...)
+			}
+		}
+	}
+	if need&(analysis.InputManifest|analysis.InputFiles) == 0 {
+		absent("the image was not opened: no enabled rule needs it", analysis.InputManifest, analysis.InputFiles)
+		return
+	}
+	src, err := t.OpenImage(ctx)
+	if err != nil {
+		c.fail(err)
+		absent("the image cannot be opened", analysis.InputManifest, analysis.InputFiles)
+		return
+	}
+	im := image.New(src)
+	c.res.Remarks = append(c.res.Remarks, src.Remarks...)
+	if need&analysis.InputFiles == 0 {
+		absent("the image's layers were not read: no enabled rule needs them", analysis.InputFiles)
+	} else if err := image.Index(ctx, im, src, image.Options{Wants: wants, Limits: c.opt.Limits}); err != nil {
+		c.fail(err)
+		absent("the image's layers cannot be read", analysis.InputFiles)
+	}
+	c.res.Image, c.world.Image = im, im
+	if c.res.Dockerfile != nil {
+		origin.Align(c.res.Dockerfile, im)
+	}
+	c.world.Open = func(f *analysis.File) (io.ReadCloser, error) { return image.Open(ctx, src, f) }
+}
+
+// run runs one analyzer, if one of its enabled rules can be decided.
+func (c *checker) run(a *analysis.Analyzer) {
+	runnable := map[*analysis.Rule]bool{}
+	for _, r := range a.Rules {
+		if !c.enabled(r) {
+			continue
+		}
+		why := ""
+		for in := analysis.InputDockerfile; in <= analysis.InputBaseline; in <<= 1 {
+			if r.Needs&in != 0 && c.missing[in] != "" {
+				why = c.missing[in]
+				break
+			}
+		}
+		if why != "" {
+			c.res.NotRun = append(c.res.NotRun, analysis.Undecided{Rule: r, Reason: why})
+			continue
+		}
+		runnable[r] = true
+	}
+	if len(runnable) == 0 {
+		return
+	}
+	config := c.opt.Config[a.Name]
+	if config == nil {
+		config = a.Config
+	}
+	var found []analysis.Finding
+	var undecided []analysis.Undecided
+	pass, err := c.world.NewPass(a, config,
+		func(f analysis.Finding) { found = append(found, f) },
+		func(u analysis.Undecided) { undecided = append(undecided, u) })
+	if err == nil {
+		err = a.Run(pass)
+	}
+	if err != nil {
+		err = fmt.Errorf("check %s: %w", a.Name, err)
+		c.fail(err)
+		for _, r := range a.Rules {
+			if runnable[r] {
+				c.res.NotRun = append(c.res.NotRun, analysis.Undecided{Rule: r, Reason: err.Error()})
+			}
+		}
+		return
+	}
+	for _, f := range found {
+		if runnable[f.Rule] {
+			c.res.Findings = append(c.res.Findings, f)
+		}
+	}
+	for _, u := range undecided {
+		if runnable[u.Rule] {
+			c.res.NotRun = append(c.res.NotRun, u)
+		}
+	}
+}
+
+// finish sets severities and sorts.
+func (c *checker) finish() {
+	provisional := c.res.Dockerfile != nil && c.res.Dockerfile.Provisional
+	for i := range c.res.Findings {
+		f := &c.res.Findings[i]
+		f.Severity = cmp.Or(f.Severity, f.Rule.Severity)
+		if provisional && f.Rule.Runtime {
+			f.Severity = analysis.Note
+		}
+	}
+	slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int {
+		return cmp.Or(compareLocations(a.Location, b.Location), strings.Compare(a.Rule.ID, b.Rule.ID), strings.Compare(a.Message, b.Message))
+	})
+	slices.SortStableFunc(c.res.NotRun, func(a, b analysis.Undecided) int {
+		return cmp.Or(strings.Compare(a.Rule.ID, b.Rule.ID), compareLocations(a.Location, b.Location), strings.Compare(a.Reason, b.Reason))
+	})
+}
+
+// compareLocations orders lines of files first, then layers, then the image.
+func compareLocations(a, b analysis.Location) int {
+	class := func(l analysis.Location) int {
+		switch {
+		case l.Layer != nil:
+			return 1
+		case l.Path == "":
+			return 2
+		}
+		return 0
+	}
+	index := func(l analysis.Location) int {
+		if l.Layer == nil {
+			return 0
+		}
+		return l.Layer.Index
+	}
+	return cmp.Or(cmp.Compare(class(a), class(b)), cmp.Compare(index(a), index(b)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+}

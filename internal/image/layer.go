@@ -1,0 +1,268 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// A layerIndex is what is kept of one layer.
+type layerIndex struct {
+	files    []*analysis.File
+	unpacked int64 // bytes of its regular files
+}
+
+// budget is how many bytes of contents may still be kept.
+type budget struct{ left atomic.Int64 }
+
+// A layerReader reads one layer once.
+type layerReader struct {
+	blob   source.Blob
+	limits Limits
+	want   *matcher
+	keep   *budget
+	buf    [64 << 10]byte
+	arena  []analysis.File
+}
+
+// Marks of deletions (OCI image-spec, layer.md "Representing Changes").
+const (
+	whiteout = ".wh."
+	opaque   = ".wh..wh..opq"
+)
+
+// read indexes the layer, and checks the digest of its stored bytes and that
+// of the uncompressed ones.
+func (r *layerReader) read(ctx context.Context) (*layerIndex, error) {
+	rc, err := r.blob.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rc.Close()
+	stored := &countReader{r: rc, hash: sha256.New(), limit: r.blob.Size}
+	plain, err := decompress(stored)
+	if err != nil {
+		return nil, err
+	}
+	defer plain.close()
+	plain.limits, plain.stored = r.limits, stored
+	index, err := r.entries(plain)
+	if err != nil {
+		return nil, fail(err)
+	}
+	if err := plain.drain(); err != nil {
+		return nil, fail(err)
+	}
+	if err := stored.drain(); err != nil {
+		return nil, err
+	}
+	if r.blob.Size >= 0 && stored.n != r.blob.Size {
+		return nil, fmt.Errorf("it ends after %d bytes, the manifest says %d", stored.n, r.blob.Size)
+	}
+	if got := sum(stored.hash); r.blob.Digest != "" && got != r.blob.Digest {
+		return nil, fmt.Errorf("wrong digest: want %s, got %s", r.blob.Digest, got)
+	}
+	if got := sum(plain.hash); got != r.blob.DiffID {
+		return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, got)
+	}
+	return index, nil
+}
+
+func sum(h hash.Hash) string { return fmt.Sprintf("sha256:%x", h.Sum(nil)) }
+
+// fail says what an early end means.
+func fail(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the layer is truncated: it ends inside a file")
+	}
+	return err
+}
+
+// entries reads the tar stream.
+func (r *layerReader) entries(plain *stream) (*layerIndex, error) {
+	index := &layerIndex{}
+	tr := tar.NewReader(plain)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return index, nil
+		}
+		if err != nil {
+			if plain.n == 0 && errors.Is(err, io.ErrUnexpectedEOF) {
+				return nil, err
+			}
+			return nil, fmt.Errorf("read tar entry %d: %w", len(index.files)+1, err)
+		}
+		if len(index.files) >= r.limits.Entries {
+			return nil, &LimitError{"entries of a layer", int64(r.limits.Entries), "--max-entries"}
+		}
+		if n := len(h.Name) + len(h.Linkname); n > r.limits.Path {
+			return nil, &LimitError{fmt.Sprintf("a path of %d bytes", n), int64(r.limits.Path), "--max-path"}
+		}
+		f := r.file(h)
+		if f == nil {
+			continue
+		}
+		f.Offset = plain.offset()
+		index.files = append(index.files, f)
+		if h.Typeflag == tar.TypeReg && !f.Deleted && !f.Opaque {
+			index.unpacked += f.Size
+			if err := r.contents(f, tr); err != nil {
+				return nil, fmt.Errorf("read %q: %w", f.Path, err)
+			}
+		}
+	}
+}
+
+// file makes the entry of a header; nil for the root and for what is no file
+// of the image.
+func (r *layerReader) file(h *tar.Header) *analysis.File {
+	name := clean(h.Name)
+	if name == "" {
+		return nil
+	}
+	if len(r.arena) == 0 {
+		r.arena = make([]analysis.File, 512)
+	}
+	f := &r.arena[0]
+	r.arena = r.arena[1:]
+	f.Path = name
+	f.Mode = h.FileInfo().Mode()
+	switch h.Typeflag {
+	case tar.TypeReg:
+		f.Size = h.Size
+	case tar.TypeLink:
+		f.Hard, f.Link = true, clean(h.Linkname)
+	case tar.TypeSymlink:
+		f.Link = h.Linkname
+	case tar.TypeDir:
+		f.Mode |= fs.ModeDir
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+	default:
+		return nil
+	}
+	dir, base := path.Split(f.Path)
+	if base == opaque {
+		f.Path, f.Opaque = path.Clean(dir), true
+	} else if gone, ok := strings.CutPrefix(base, whiteout); ok {
+		if strings.HasPrefix(gone, whiteout) {
+			return nil // .wh..wh.: aufs's own files
+		}
+		f.Path, f.Deleted = dir+gone, true
+	}
+	return f
+}
+
+// clean makes a path of the archive one below the root: "..", "./" and a
+// leading slash change nothing outside it.
+func clean(p string) string {
+	if fs.ValidPath(p) && p != "." {
+		return p
+	}
+	return strings.TrimPrefix(path.Clean("/"+p), "/")
+}
+
+// contents reads a regular file: its kind, its hash, and, where it is wanted,
+// its bytes.
+func (r *layerReader) contents(f *analysis.File, tr *tar.Reader) error {
+	var kept []byte
+	if limit, ok := r.want.limit(f.Path); ok && f.Size <= limit && r.keep.left.Add(-f.Size) >= 0 {
+		kept = make([]byte, 0, f.Size)
+	}
+	var h xxhash.Digest
+	h.Reset()
+	var head []byte // the first bytes; a read may end anywhere
+	for {
+		n, err := tr.Read(r.buf[:])
+		h.Write(r.buf[:n])
+		if len(head) < 8 {
+			head = append(head, r.buf[:min(n, 8)]...)
+		}
+		if kept != nil {
+			kept = append(kept, r.buf[:n]...)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	f.Kind, f.Hash, f.Contents = kindOf(head), h.Sum64(), kept
+	return nil
+}
+
+var magics = []struct {
+	prefix string
+	kind   analysis.Kind
+}{
+	{"\x7fELF", analysis.KindELF}, {"#!", analysis.KindScript}, {"!<arch>\n", analysis.KindArchive}, {"!<thin>\n", analysis.KindArchive},
+	{"\x1f\x8b", analysis.KindPacked}, {"PK\x03\x04", analysis.KindPacked}, {"\xfd7zXZ\x00", analysis.KindPacked}, {"BZh", analysis.KindPacked},
+	{"\x28\xb5\x2f\xfd", analysis.KindPacked}, {"\x89PNG", analysis.KindPacked}, {"\xff\xd8\xff", analysis.KindPacked}, {"RIFF", analysis.KindPacked},
+	{"OggS", analysis.KindPacked}, {"7z\xbc\xaf", analysis.KindPacked},
+}
+
+func kindOf(b []byte) analysis.Kind {
+	for _, m := range magics {
+		if bytes.HasPrefix(b, []byte(m.prefix)) {
+			return m.kind
+		}
+	}
+	return analysis.KindOther
+}
+
+// Open reads the layer of f once more, up to f. The layer's digest was checked
+// when it was indexed.
+func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadCloser, error) {
+	if f.Contents != nil {
+		return io.NopCloser(bytes.NewReader(f.Contents)), nil
+	}
+	rc, err := src.Layers[f.Layer.Index].Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := decompress(&countReader{r: rc, hash: sha256.New(), limit: -1})
+	if err != nil {
+		rc.Close()
+		return nil, err
+	}
+	plain.limits, plain.stored = DefaultLimits, &countReader{n: 1 << 62}
+	tr := tar.NewReader(plain)
+	for {
+		h, err := tr.Next()
+		if err != nil {
+			plain.close()
+			rc.Close()
+			return nil, fmt.Errorf("read %q once more: %w", f.Path, err)
+		}
+		if h.Typeflag == tar.TypeReg && clean(h.Name) == f.Path && h.Size == f.Size {
+			return &opened{Reader: tr, plain: plain, rc: rc}, nil
+		}
+	}
+}
+
+// An opened is one file of a layer that is being read.
+type opened struct {
+	io.Reader
+	plain *stream
+	rc    io.Closer
+}
+
+func (o *opened) Close() error {
+	o.plain.close()
+	return o.rc.Close()
+}

@@ -1,0 +1,138 @@
+// Package image indexes the layers of an image: each is read once, as a
+// stream, and nothing of it is kept but its entries and the contents that
+// checks want.
+package image
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// Limits of what an image may make this process hold or do.
+type Limits struct {
+	Layers  int   // of an image
+	Entries int   // of a layer
+	Path    int   // bytes of an entry's path
+	Inflate int64 // bytes of a layer, uncompressed
+	Ratio   int64 // uncompressed bytes for each compressed one, above 1 GiB
+	Keep    int64 // bytes of contents kept of an image
+}
+
+// DefaultLimits are far above every real image.
+var DefaultLimits = Limits{Layers: 1000, Entries: 1_000_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 64 << 20}
+
+// A LimitError is an image that goes over a limit.
+type LimitError struct {
+	What  string // what is over
+	Limit int64
+	Flag  string // that raises it
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s: more than the limit of %d (%s)", e.What, e.Limit, e.Flag)
+}
+
+// Options say what is kept of the layers.
+type Options struct {
+	Wants  []analysis.Want
+	Limits Limits
+}
+
+// New returns the image with its manifest's facts, its layers not indexed.
+func New(src *source.Image) *analysis.Image {
+	im := &analysis.Image{Name: src.Name, Source: src.Kind, Digest: src.Digest, Platform: src.Platform, Config: src.Config}
+	created := histories(src.Config)
+	for i, b := range src.Layers {
+		l := &analysis.Layer{Index: i, Digest: b.Digest, DiffID: b.DiffID, MediaType: b.MediaType}
+		if !b.Plain && b.Size > 0 {
+			l.Size.Download = b.Size
+		}
+		if i < len(created) {
+			l.CreatedBy = created[i]
+		}
+		im.Layers = append(im.Layers, l)
+	}
+	return im
+}
+
+// histories returns the history entries that made a layer, in order.
+func histories(c *v1.ConfigFile) (created []string) {
+	for _, h := range c.History {
+		if !h.EmptyLayer {
+			created = append(created, h.CreatedBy)
+		}
+	}
+	return created
+}
+
+// Index reads the layers of src, which im was made of, side by side, the
+// largest first, and makes the merged view. The error names the layer; im is
+// as before then.
+func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) error {
+	if n := len(src.Layers); n > opt.Limits.Layers {
+		return &LimitError{fmt.Sprintf("%d layers", n), int64(opt.Limits.Layers), "--max-layers"}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	order := make([]int, len(src.Layers))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(src.Layers[b].Size, src.Layers[a].Size) })
+	work := make(chan int, len(order))
+	for _, i := range order {
+		work <- i
+	}
+	close(work)
+	results := make([]*layerIndex, len(order))
+	want := newMatcher(opt.Wants)
+	var keep budget
+	keep.left.Store(opt.Limits.Keep)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(order)) {
+		wg.Go(func() {
+			for i := range work {
+				if ctx.Err() != nil {
+					return
+				}
+				r := &layerReader{blob: src.Layers[i], limits: opt.Limits, want: want, keep: &keep}
+				var err error
+				if results[i], err = r.read(ctx); err != nil {
+					cancel(fmt.Errorf("read layer %d (%s) of %q: %w", i, name(src.Layers[i]), src.Name, err))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	for i, r := range results {
+		l := im.Layers[i]
+		l.Files, l.Size.Unpacked = r.files, r.unpacked
+		for _, f := range l.Files {
+			f.Layer = l
+		}
+	}
+	im.Merge()
+	return nil
+}
+
+// name is a layer as a person may look it up.
+func name(b source.Blob) string {
+	d := cmp.Or(b.Digest, b.DiffID)
+	if _, hex, ok := strings.Cut(d, ":"); ok && len(hex) > 12 {
+		return d[:len(d)-len(hex)+12]
+	}
+	return d
+}

@@ -1,0 +1,140 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tareweight/tare/internal/inflate"
+)
+
+// A countReader hashes and counts what is read through it, and refuses more
+// than the manifest says.
+type countReader struct {
+	r     io.Reader
+	hash  hash.Hash
+	n     int64
+	limit int64 // -1: none
+}
+
+func (c *countReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.hash.Write(p[:n])
+	c.n += int64(n)
+	if c.limit >= 0 && c.n > c.limit {
+		return n, fmt.Errorf("it goes on after the %d bytes that the manifest says", c.limit)
+	}
+	return n, err
+}
+
+// drain reads to the end, so that the digest is that of all bytes.
+func (c *countReader) drain() error {
+	_, err := io.Copy(io.Discard, struct{ io.Reader }{c})
+	return err
+}
+
+// A stream is the uncompressed bytes of a layer, hashed as they come.
+type stream struct {
+	next   func() ([]byte, error) // the next bytes, valid until the next call
+	offset func() int64           // bytes of the stored layer read so far
+	close  func()
+	stored *countReader
+	limits Limits
+	hash   hash.Hash
+	buf    []byte
+	n      int64
+}
+
+// decompress finds out by the first bytes how a layer is compressed; its media
+// type may lie.
+func decompress(r *countReader) (*stream, error) {
+	in := bufio.NewReaderSize(r, 4<<10)
+	head, err := in.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	s := &stream{hash: sha256.New(), close: func() {}, offset: func() int64 { return r.n }}
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		z := inflate.Get(in)
+		s.next, s.close = z.Next, func() { inflate.Put(z) }
+		s.offset = z.Offset
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte("\x2a\x4d\x18")):
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			return nil, err
+		}
+		s.next, s.close = chunks(z), z.Close
+	default:
+		s.next = chunks(in)
+	}
+	return s, nil
+}
+
+// chunks reads r in pieces.
+func chunks(r io.Reader) func() ([]byte, error) {
+	buf := make([]byte, 128<<10)
+	return func() ([]byte, error) {
+		n, err := r.Read(buf)
+		if n > 0 {
+			return buf[:n], nil
+		}
+		return nil, err
+	}
+}
+
+// fill makes bytes available.
+func (s *stream) fill() error {
+	for idle := 0; len(s.buf) == 0; idle++ {
+		b, err := s.next()
+		if err != nil {
+			if err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+				err = fmt.Errorf("decompress: %w", err)
+			}
+			return err
+		}
+		if idle > 100 {
+			return io.ErrNoProgress
+		}
+		s.hash.Write(b)
+		s.buf = b
+		s.n += int64(len(b))
+		if s.n > s.limits.Inflate {
+			return &LimitError{"uncompressed bytes of a layer", s.limits.Inflate, "--max-layer-bytes"}
+		}
+		if s.n > 1<<30 && s.n/s.limits.Ratio > s.stored.n {
+			return &LimitError{fmt.Sprintf("compression ratio of a layer: %d bytes became %d", s.stored.n, s.n), s.limits.Ratio, "--max-ratio"}
+		}
+	}
+	return nil
+}
+
+// Read implements io.Reader.
+func (s *stream) Read(p []byte) (int, error) {
+	if len(s.buf) == 0 {
+		if err := s.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.buf)
+	s.buf = s.buf[n:]
+	return n, nil
+}
+
+// drain reads to the end: the digest is that of all bytes.
+func (s *stream) drain() error {
+	for {
+		s.buf = nil
+		if err := s.fill(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,128 @@
+// Package origin says which instruction of a Dockerfile made which layer of an
+// image, and where the base image ends.
+package origin
+
+import (
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// maxCells bounds the table of an alignment: instructions times entries.
+const maxCells = 1 << 22
+
+// Align sets the instructions of im's layers, and im's base, from its history:
+// the entries that a builder writes for the judged stage's chain are aligned
+// from the end with those that the image has. What is left over is the base.
+// Where they do not match, the layers stay where they are, and im.Aligned says
+// why.
+func Align(d *analysis.Dockerfile, im *analysis.Image) {
+	history := im.Config.History
+	made := 0
+	for _, h := range history {
+		if !h.EmptyLayer {
+			made++
+		}
+	}
+	if made != len(im.Layers) {
+		im.Aligned = fmt.Sprintf("the image's history tells of %d layers, it has %d", made, len(im.Layers))
+		return
+	}
+	chain := d.Chain()
+	expected := expect(chain)
+	if (len(expected)+1)*(len(history)+1) > maxCells {
+		im.Aligned = fmt.Sprintf("%d instructions and %d entries of history are too many to align", len(expected), len(history))
+		return
+	}
+	places, first := align(expected, history)
+	if places == nil {
+		im.Aligned = "the image's history does not end with what the Dockerfile's instructions write"
+		return
+	}
+	layer := 0
+	for i, h := range history {
+		if h.EmptyLayer {
+			continue
+		}
+		l := im.Layers[layer]
+		layer++
+		if i < first {
+			l.Base, l.From = true, chain[0]
+			im.Base.Layers = layer
+		} else if e := places[i]; e != nil {
+			l.Instructions = []*analysis.Instruction{e.inst}
+		}
+	}
+	root := chain[0]
+	im.Base.Ref, im.Base.How = root.Root, "alignment"
+}
+
+// Weights of an alignment: instructions that make layers count, others help to
+// choose among several.
+const (
+	strong  = 100
+	weak    = 10
+	skipped = -1
+	never   = -1 << 30
+)
+
+// align finds the best way to lay expected onto the end of history. It returns
+// for each entry of history the expected one, and the first entry that is not
+// the base's; nil if an entry that makes a layer has no counterpart.
+func align(expected []*entry, history []v1.History) (places []*entry, first int) {
+	m, n := len(expected), len(history)
+	actual := make([]created, n)
+	for j, h := range history {
+		actual[j] = parse(h)
+	}
+	// best[i][j] is the score of expected[i:] on history[j:].
+	best := make([][]int32, m+1)
+	for i := range best {
+		best[i] = make([]int32, n+1)
+	}
+	for i := m; i >= 0; i-- {
+		for j := n; j >= 0; j-- {
+			if i == m && j == n {
+				continue
+			}
+			score := int32(never)
+			if i < m && j < n {
+				if s := expected[i].match(actual[j]); s > 0 && best[i+1][j+1] > never {
+					score = max(score, best[i+1][j+1]+int32(s))
+				}
+			}
+			if i < m && !expected[i].layer && best[i+1][j] > never {
+				score = max(score, best[i+1][j]+skipped)
+			}
+			if j < n && history[j].EmptyLayer && best[i][j+1] > never {
+				score = max(score, best[i][j+1]+skipped)
+			}
+			best[i][j] = score
+		}
+	}
+	first = n
+	for j := n; j >= 0; j-- {
+		if best[0][j] > best[0][first] {
+			first = j
+		}
+	}
+	if best[0][first] <= never {
+		return nil, 0
+	}
+	places = make([]*entry, n)
+	for i, j := 0, first; i < m || j < n; {
+		switch {
+		case i < m && j < n && expected[i].match(actual[j]) > 0 && best[i+1][j+1] > never &&
+			best[i][j] == best[i+1][j+1]+int32(expected[i].match(actual[j])):
+			places[j] = expected[i]
+			i, j = i+1, j+1
+		case i < m && !expected[i].layer && best[i][j] == best[i+1][j]+skipped:
+			i++
+		default:
+			j++
+		}
+	}
+	return places, first
+}

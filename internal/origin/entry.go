@@ -1,0 +1,274 @@
+package origin
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	bkshell "github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// An entry is what a builder writes into the history for one instruction.
+type entry struct {
+	inst  *analysis.Instruction
+	verb  string
+	body  string   // of RUN, COPY, ADD, WORKDIR: blanks collapsed
+	shell string   // of RUN: what stands before the body; "" for the exec form
+	keys  []string // of ENV, LABEL, ARG
+	known bool     // body is what the builder writes; else the verb alone counts
+	layer bool     // it makes a layer, always
+}
+
+// expect lists the entries of a chain of stages, the root first.
+func expect(chain []*analysis.Stage) (out []*entry) {
+	for _, stage := range chain {
+		for _, inst := range stage.Instructions {
+			if e := expectOne(inst); e != nil {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+func expectOne(inst *analysis.Instruction) *entry {
+	e := &entry{inst: inst, verb: strings.ToUpper(inst.Command.Name()), known: true}
+	expand := newExpander(inst)
+	switch c := inst.Command.(type) {
+	case *instructions.OnbuildCommand:
+		return nil
+	case *instructions.RunCommand:
+		e.layer = true
+		e.body = collapse(runBody(c))
+		if c.PrependShell {
+			e.shell = "/bin/sh -c"
+			if len(inst.State.Shell) > 0 {
+				e.shell = collapse(strings.Join(inst.State.Shell, " "))
+			}
+		}
+	case *instructions.CopyCommand:
+		e.layer = true
+		e.body, e.known = copyBody(c.SourcesAndDest, expand)
+	case *instructions.AddCommand:
+		e.layer = true
+		e.body, e.known = copyBody(c.SourcesAndDest, expand)
+	case *instructions.WorkdirCommand:
+		var dir string
+		if dir, e.known = expand(c.Path); !path.IsAbs(dir) {
+			e.known = e.known && path.IsAbs(inst.State.Workdir) && inst.State.WorkdirKnown
+			dir = path.Join(inst.State.Workdir, dir)
+		}
+		e.body = path.Clean(dir)
+	case *instructions.EnvCommand:
+		for _, kv := range c.Env {
+			e.keys = append(e.keys, kv.Key)
+		}
+	case *instructions.LabelCommand:
+		for _, kv := range c.Labels {
+			e.keys = append(e.keys, kv.Key)
+		}
+	case *instructions.ArgCommand:
+		for _, arg := range c.Args {
+			e.keys = append(e.keys, arg.Key)
+		}
+	}
+	return e
+}
+
+// runBody is the script of a RUN as BuildKit hands it to the shell
+// (dockerfile2llb, dispatchRun): a lone heredoc is the script itself.
+func runBody(c *instructions.RunCommand) string {
+	if len(c.Files) == 0 || len(c.CmdLine) == 0 {
+		return strings.Join(c.CmdLine, " ")
+	}
+	if parser.MustParseHeredoc(c.CmdLine[0]) != nil {
+		data := c.Files[0].Data
+		if c.Files[0].Chomp {
+			data = parser.ChompHeredocContent(data)
+		}
+		if strings.HasPrefix(data, "#!") {
+			return path.Join("/dev/pipes", c.Files[0].Name)
+		}
+		return data
+	}
+	body := c.CmdLine[0]
+	for _, f := range c.Files {
+		body += "\n" + f.Data + f.Name
+	}
+	return body
+}
+
+// copyBody is the sources and the destination, their variables expanded.
+func copyBody(c instructions.SourcesAndDest, expand func(string) (string, bool)) (string, bool) {
+	var words []string
+	known := true
+	add := func(w string) {
+		v, ok := expand(w)
+		known = known && ok
+		words = append(words, v)
+	}
+	for _, src := range c.SourcePaths {
+		add(src)
+	}
+	for _, doc := range c.SourceContents {
+		add("<<" + doc.Path)
+	}
+	add(c.DestPath)
+	return collapse(strings.Join(words, " ")), known
+}
+
+// newExpander expands words by the state in force at inst.
+func newExpander(inst *analysis.Instruction) func(string) (string, bool) {
+	lex := bkshell.NewLex(inst.Stage.Dockerfile.Escape)
+	return func(w string) (string, bool) {
+		g := &getter{state: inst.State, known: true}
+		v, _, err := lex.ProcessWord(w, g)
+		return v, err == nil && g.known
+	}
+}
+
+type getter struct {
+	state analysis.State
+	known bool
+}
+
+func (g *getter) Get(name string) (string, bool) {
+	v, known, _ := g.state.Lookup(name)
+	g.known = g.known && known
+	return v, known
+}
+
+func (g *getter) Keys() []string { return nil }
+
+// A created is an entry of an image's history, in parts.
+type created struct {
+	verb string
+	body string
+	keys []string
+}
+
+var (
+	blanks  = regexp.MustCompile(`\s+`)
+	flags   = regexp.MustCompile(`^(?:--[a-z-]+(?:=\S*)? )+`)
+	classic = regexp.MustCompile(`^(?:\S*/)?(?:sh|bash|ash) -c #\(nop\)\s+`)
+)
+
+func collapse(s string) string { return strings.TrimSpace(blanks.ReplaceAllString(s, " ")) }
+
+// parse reads what a builder wrote: BuildKit's "RUN ... # buildkit", or the
+// classic builder's "/bin/sh -c #(nop) CMD ...".
+func parse(h v1.History) created {
+	text := strings.TrimSuffix(collapse(h.CreatedBy), " # buildkit")
+	if loc := classic.FindStringIndex(text); loc != nil {
+		text = text[loc[1]:]
+		verb, body, _ := strings.Cut(text, " ")
+		if verb == "COPY" || verb == "ADD" {
+			if _, dest, ok := strings.Cut(body, " in "); ok { // COPY dir:<digest> in /app
+				body = "* " + dest
+			}
+		}
+		return created{verb: verb, body: body, keys: keys(body)}
+	}
+	verb, body, _ := strings.Cut(text, " ")
+	switch verb {
+	case "RUN", "COPY", "ADD", "WORKDIR", "ENV", "LABEL", "ARG", "CMD", "ENTRYPOINT", "EXPOSE", "USER", "VOLUME", "STOPSIGNAL", "SHELL", "HEALTHCHECK", "MAINTAINER", "ONBUILD":
+		if verb == "COPY" || verb == "ADD" {
+			body = flags.ReplaceAllString(body, "")
+		}
+		return created{verb: verb, body: body, keys: keys(body)}
+	}
+	return created{verb: "RUN", body: text} // the classic builder and buildah write the command alone
+}
+
+var reKey = regexp.MustCompile(`(?:^| )("?[A-Za-z_][\w.-]*"?)(?:=| |$)`)
+
+// keys finds the names in K=V K=V. Values may hold blanks and more "=": what
+// is found is a superset of the names.
+func keys(body string) (out []string) {
+	for rest := body; ; {
+		loc := reKey.FindStringSubmatchIndex(rest)
+		if loc == nil {
+			return out
+		}
+		out = append(out, strings.Trim(rest[loc[2]:loc[3]], `"`))
+		rest = rest[loc[3]:]
+	}
+}
+
+// match says how well h is what the builder writes for e: 0 if it is not.
+func (e *entry) match(h created) int {
+	if e.verb != h.verb {
+		return 0
+	}
+	switch e.verb {
+	case "RUN":
+		if e.ran(h.body) {
+			return strong
+		}
+		return 0
+	case "COPY", "ADD":
+		dest := e.body[strings.LastIndex(e.body, " ")+1:]
+		switch {
+		case !e.known:
+			return weak
+		case e.body == h.body, strings.HasPrefix(h.body, "* ") && sameDir(h.body[2:], dest, e.inst.State.Workdir):
+			return strong
+		}
+		return 0
+	case "WORKDIR":
+		if !e.known || e.body == path.Clean(h.body) {
+			return weak
+		}
+		return 0
+	case "ENV", "LABEL", "ARG":
+		for _, k := range e.keys {
+			if !strings.Contains(k, "$") && !slices.Contains(h.keys, strings.Trim(k, `"`)) {
+				return 0
+			}
+		}
+	}
+	return weak
+}
+
+// sameDir compares a destination that the classic builder wrote, absolute,
+// with the one of the file.
+func sameDir(got, want, workdir string) bool {
+	if !path.IsAbs(want) {
+		want = path.Join(workdir, want)
+	}
+	return path.Clean(got) == path.Clean(want) || strings.HasSuffix(path.Clean(got), "/"+path.Clean(want))
+}
+
+// ran reports whether body, of the history, is e's: build arguments and the
+// shell stand before it.
+func (e *entry) ran(body string) bool {
+	before, ok := strings.CutSuffix(body, e.body)
+	if !ok {
+		return false
+	}
+	before = strings.TrimSpace(before)
+	if strings.HasPrefix(before, "|") { // |2 A=b C=d: the values may be anything
+		return e.shell == "" || strings.HasSuffix(before, " "+e.shell)
+	}
+	return before == e.shell
+}
+
+var reArgs = regexp.MustCompile(`^(?:RUN )?\|\d+ .*?(/\S*sh(?: -\S+)* -c|/\S+) `)
+
+// Redact returns a history entry without the values of build arguments and
+// without credentials in URLs: what may be shown.
+func Redact(createdBy string) string {
+	text := collapse(createdBy)
+	if loc := reArgs.FindStringSubmatchIndex(text); loc != nil {
+		text = "RUN " + text[loc[2]:]
+	}
+	return userinfo.ReplaceAllString(text, "${1}xxxxx@")
+}
+
+var userinfo = regexp.MustCompile(`(://)[^/@\s]+@`)

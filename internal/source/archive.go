@@ -1,0 +1,213 @@
+package source
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// files is a directory or an archive that holds an image.
+type files func(name string, from int64) (io.ReadCloser, error)
+
+// openLayout opens an OCI layout: DIRECTORY[:TAG] or DIRECTORY@DIGEST.
+func openLayout(ctx context.Context, ref string, opt Options) (*Image, error) {
+	dir, tag := cutPath(ref)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, &Error{Step: "open OCI layout", Err: unwrap(err, dir)}
+	}
+	im, err := layout(ctx, "oci", tag, opt, func(name string, from int64) (io.ReadCloser, error) {
+		f, err := root.Open(filepath.FromSlash(name))
+		if err != nil {
+			return nil, unwrap(err, name)
+		}
+		_, err = f.Seek(from, io.SeekStart)
+		return f, err
+	})
+	return im, err
+}
+
+func unwrap(err error, name string) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("%q: %w", name, pe.Err)
+	}
+	return err
+}
+
+// openArchive opens an OCI layout in a tar file: FILE[:TAG].
+func openArchive(ctx context.Context, ref string, opt Options) (*Image, error) {
+	file, tag := cutPath(ref)
+	open, err := tarFiles(file)
+	if err != nil {
+		return nil, &Error{Step: "open OCI archive", Err: err}
+	}
+	return layout(ctx, "oci-archive", tag, opt, open)
+}
+
+// layout reads an OCI layout (OCI image-spec, image-layout.md).
+func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Image, error) {
+	rc, err := open("index.json", 0)
+	if err != nil {
+		return nil, &Error{Step: "read OCI layout", Err: err}
+	}
+	raw, err := readAll(rc)
+	if err != nil {
+		return nil, &Error{Step: "read OCI layout", Err: err}
+	}
+	ix, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("index.json: %w", err)}
+	}
+	blob := func(_ context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) {
+		return open(path.Join("blobs", d.Digest.Algorithm, d.Digest.Hex), from)
+	}
+	s := &store{kind: kind, blob: blob, manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+		rc, err := blob(ctx, d, 0)
+		if err != nil {
+			return nil, &Error{Step: "read manifest", Err: err}
+		}
+		return readAll(rc)
+	}}
+	var names []string
+	var found []v1.Descriptor
+	for _, d := range ix.Manifests {
+		name := d.Annotations["org.opencontainers.image.ref.name"]
+		names = append(names, cmpOr(name, d.Digest.String()))
+		if tag == "" || tag == name || tag == d.Digest.String() || strings.HasSuffix(name, ":"+tag) {
+			found = append(found, d)
+		}
+	}
+	if len(found) > 1 && tag == "" {
+		if found[0].Platform == nil {
+			return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds %d images: add :TAG, one of %s", len(found), strings.Join(names, ", "))}
+		}
+		return s.image(ctx, raw, v1.Descriptor{MediaType: types.OCIImageIndex}, opt)
+	}
+	if len(found) == 0 {
+		return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds no image %q: it has %s", tag, strings.Join(names, ", "))}
+	}
+	d := found[0]
+	if raw, err = s.manifest(ctx, d); err != nil {
+		return nil, err
+	}
+	if err := verify(raw, d); err != nil {
+		return nil, &Error{Step: "read manifest", Err: err}
+	}
+	return s.image(ctx, raw, d, opt)
+}
+
+// openDocker opens what docker save writes: FILE[:REFERENCE]. Layers are taken
+// as they are stored, plain or compressed.
+func openDocker(_ context.Context, ref string, _ Options) (*Image, error) {
+	file, want := cutPath(ref)
+	open, err := tarFiles(file)
+	if err != nil {
+		return nil, &Error{Step: "open archive", Err: err}
+	}
+	fail := func(err error) (*Image, error) { return nil, &Error{Step: "read archive", Err: err} }
+	rc, err := open("manifest.json", 0)
+	if err != nil {
+		return fail(err)
+	}
+	raw, err := readAll(rc)
+	if err != nil {
+		return fail(err)
+	}
+	var manifests []struct {
+		Config   string
+		RepoTags []string
+		Layers   []string
+	}
+	if err := json.Unmarshal(raw, &manifests); err != nil {
+		return fail(fmt.Errorf("manifest.json: %w", err))
+	}
+	n, tags := -1, []string{}
+	for i, m := range manifests {
+		tags = append(tags, m.RepoTags...)
+		for _, t := range m.RepoTags {
+			if want != "" && (t == want || strings.TrimPrefix(t, "docker.io/library/") == want) {
+				n = i
+			}
+		}
+	}
+	if want == "" && len(manifests) == 1 {
+		n = 0
+	}
+	if n < 0 {
+		return fail(fmt.Errorf("it holds %d images: add :REFERENCE, one of %s", len(manifests), strings.Join(tags, ", ")))
+	}
+	m := manifests[n]
+	if rc, err = open(m.Config, 0); err != nil {
+		return fail(err)
+	}
+	if raw, err = readAll(rc); err != nil {
+		return fail(err)
+	}
+	im := &Image{Kind: "docker-archive"}
+	if err := im.setConfig(raw); err != nil {
+		return nil, err
+	}
+	if len(im.Config.RootFS.DiffIDs) != len(m.Layers) {
+		return fail(fmt.Errorf("manifest.json names %d layers, the configuration %d", len(m.Layers), len(im.Config.RootFS.DiffIDs)))
+	}
+	for i, l := range m.Layers {
+		im.Layers = append(im.Layers, Blob{
+			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: -1, Plain: true,
+			Open: func(context.Context) (io.ReadCloser, error) { return open(l, 0) },
+		})
+	}
+	return im, nil
+}
+
+// tarFiles indexes a tar file: what it holds is read in place.
+func tarFiles(file string) (files, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, unwrap(err, file)
+	}
+	type span struct{ at, size int64 }
+	spans, links := map[string]span{}, map[string]string{}
+	tr := tar.NewReader(f)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is no tar file, or a broken one: %w", file, err)
+		}
+		at, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		name := path.Clean(h.Name)
+		if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink { // docker save links layers that repeat
+			links[name] = path.Join(path.Dir(name), h.Linkname)
+			continue
+		}
+		spans[name] = span{at, h.Size}
+	}
+	return func(name string, from int64) (io.ReadCloser, error) {
+		name = path.Clean(name)
+		if to, ok := links[name]; ok {
+			name = to
+		}
+		s, ok := spans[name]
+		if !ok {
+			return nil, fmt.Errorf("%q holds no %q", file, name)
+		}
+		return io.NopCloser(io.NewSectionReader(f, s.at+from, s.size-from)), nil
+	}, nil
+}

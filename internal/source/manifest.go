@@ -1,0 +1,179 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// A store holds manifests and blobs by digest.
+type store struct {
+	kind     string
+	manifest func(ctx context.Context, d v1.Descriptor) ([]byte, error)                    // not yet checked
+	blob     func(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) // from byte from on
+}
+
+// image reads the image that a manifest or an index describes, in raw.
+func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Options) (*Image, error) {
+	im := &Image{Kind: s.kind}
+	if isIndex(d.MediaType, raw) {
+		child, remark, err := choose(raw, opt.Platform)
+		if err != nil {
+			return nil, err
+		}
+		im.Remarks = append(im.Remarks, remark...)
+		if raw, err = s.manifest(ctx, child); err != nil {
+			return nil, err
+		}
+		if err := verify(raw, child); err != nil {
+			return nil, &Error{Step: "read manifest", Err: err}
+		}
+		d = child
+	}
+	im.Digest = d.Digest.String()
+	m, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("it is no image manifest: %w", err)}
+	}
+	if m.SchemaVersion != 2 || m.Config.Digest.Hex == "" {
+		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("media type %q: it is no image manifest", cmpOr(string(m.MediaType), string(d.MediaType)))}
+	}
+	if !configTypes[m.Config.MediaType] {
+		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("its configuration is %q: it is an artifact, no image", m.Config.MediaType)}
+	}
+	if m.Config.Size > MaxManifest {
+		return nil, &Error{Step: "read configuration", Err: fmt.Errorf("%d bytes, more than the limit of %d", m.Config.Size, MaxManifest)}
+	}
+	rc, err := s.blob(ctx, m.Config, 0)
+	if err != nil {
+		return nil, &Error{Step: "read configuration", Err: err}
+	}
+	config, err := readAll(rc)
+	if err == nil {
+		err = verify(config, m.Config)
+	}
+	if err != nil {
+		return nil, &Error{Step: "read configuration", Err: err}
+	}
+	if err := im.setConfig(config); err != nil {
+		return nil, err
+	}
+	if n := len(im.Config.RootFS.DiffIDs); n != len(m.Layers) {
+		return nil, &Error{Step: "read configuration", Err: fmt.Errorf("it names %d layers, the manifest %d", n, len(m.Layers))}
+	}
+	for i, l := range m.Layers {
+		im.Layers = append(im.Layers, Blob{
+			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size, MediaType: string(l.MediaType),
+			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l, 0) },
+		})
+	}
+	return im, nil
+}
+
+func (im *Image) setConfig(raw []byte) error {
+	c, err := v1.ParseConfigFile(bytes.NewReader(raw))
+	if err != nil {
+		return &Error{Step: "read configuration", Err: err}
+	}
+	im.Config = c
+	im.Platform = strings.TrimSuffix(c.OS+"/"+c.Architecture+"/"+c.Variant, "/")
+	return nil
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+var configTypes = map[types.MediaType]bool{types.OCIConfigJSON: true, types.DockerConfigJSON: true, "": true, "application/octet-stream": true}
+
+func isIndex(mt types.MediaType, raw []byte) bool {
+	if mt.IsIndex() {
+		return true
+	}
+	var probe struct{ Manifests []json.RawMessage }
+	return !mt.IsImage() && json.Unmarshal(raw, &probe) == nil && probe.Manifests != nil
+}
+
+// choose picks the image of an index for a platform, or, where none is asked
+// for, for this machine's architecture.
+func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
+	ix, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return v1.Descriptor{}, nil, &Error{Step: "read index", Err: err}
+	}
+	var images []v1.Descriptor
+	var names []string
+	for _, d := range ix.Manifests {
+		if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" || d.Platform != nil && d.Platform.OS == "unknown" {
+			continue
+		}
+		images = append(images, d)
+		if d.Platform != nil {
+			names = append(names, d.Platform.String())
+		}
+	}
+	want := platform
+	if want == "" {
+		want = "linux/" + runtime.GOARCH
+	}
+	p, err := v1.ParsePlatform(want)
+	if err != nil {
+		return v1.Descriptor{}, nil, fmt.Errorf("platform %q: %w", want, err)
+	}
+	i := slices.IndexFunc(images, func(d v1.Descriptor) bool { return d.Platform != nil && d.Platform.Satisfies(*p) })
+	switch {
+	case i >= 0 && (platform != "" || len(images) == 1):
+		return images[i], nil, nil
+	case i >= 0:
+		return images[i], []string{fmt.Sprintf("the image has %d platforms (%s): %s was taken; --platform chooses", len(images), strings.Join(names, ", "), want)}, nil
+	case platform == "" && len(images) == 1:
+		if images[0].Platform == nil {
+			return images[0], nil, nil
+		}
+		return images[0], []string{fmt.Sprintf("the image is for %s alone", images[0].Platform)}, nil
+	case len(images) == 0:
+		return v1.Descriptor{}, nil, &Error{Step: "read index", Err: errors.New("it lists no image")}
+	}
+	return v1.Descriptor{}, nil, &Error{Step: "read index", Err: fmt.Errorf("no image for platform %q: it has %s", want, strings.Join(names, ", "))}
+}
+
+// readAll reads a small document, and closes it.
+func readAll(rc io.ReadCloser) ([]byte, error) {
+	defer rc.Close()
+	b, err := io.ReadAll(io.LimitReader(rc, MaxManifest+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > MaxManifest {
+		return nil, fmt.Errorf("it is larger than the limit of %d bytes", MaxManifest)
+	}
+	return b, nil
+}
+
+// verify checks that raw is what d describes.
+func verify(raw []byte, d v1.Descriptor) error {
+	if d.Digest.Algorithm != "sha256" {
+		return fmt.Errorf("digest %q: sha256 alone is known", d.Digest)
+	}
+	if got := digest(raw); got != d.Digest {
+		return fmt.Errorf("wrong digest: want %s, got %s", d.Digest, got)
+	}
+	return nil
+}
+
+func digest(raw []byte) v1.Hash {
+	return v1.Hash{Algorithm: "sha256", Hex: fmt.Sprintf("%x", sha256.Sum256(raw))}
+}

@@ -1,0 +1,132 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// accept is the media types of manifests that are understood.
+var accept = strings.Join([]string{
+	string(types.OCIManifestSchema1), string(types.DockerManifestSchema2), string(types.OCIImageIndex), string(types.DockerManifestList),
+}, ", ")
+
+// A registry reads one repository. Blobs are fetched here and not by
+// go-containerregistry, which would hash them a second time.
+type registry struct {
+	repo   name.Repository
+	client *http.Client
+}
+
+// openRegistry opens REGISTRY/REPOSITORY[:TAG][@DIGEST]. Credentials are those
+// of docker login; localhost is spoken to in plain HTTP.
+func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) {
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		return nil, err
+	}
+	repo := r.Context()
+	auth, err := authn.DefaultKeychain.Resolve(repo)
+	if err != nil {
+		return nil, &Error{Step: "find credentials", Err: err}
+	}
+	base := opt.Transport
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	t, err := transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
+	if err != nil {
+		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
+	}
+	reg := &registry{repo: repo, client: &http.Client{Transport: t}}
+	raw, mt, err := reg.get(ctx, "manifests", r.Identifier())
+	if err != nil {
+		return nil, &Error{Step: "read manifest", Err: err}
+	}
+	d := v1.Descriptor{MediaType: mt, Digest: digest(raw)}
+	if strings.HasPrefix(r.Identifier(), "sha256:") {
+		if d.Digest, err = v1.NewHash(r.Identifier()); err != nil {
+			return nil, err
+		}
+		if err := verify(raw, d); err != nil {
+			return nil, &Error{Step: "read manifest", Err: err}
+		}
+	}
+	s := &store{kind: "registry", blob: reg.blob, manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+		raw, _, err := reg.get(ctx, "manifests", d.Digest.String())
+		return raw, err
+	}}
+	return s.image(ctx, raw, d, opt)
+}
+
+// get reads a small document of the repository.
+func (r *registry) get(ctx context.Context, kind, id string) ([]byte, types.MediaType, error) {
+	res, err := r.do(ctx, kind, id, 0)
+	if err != nil {
+		return nil, "", err
+	}
+	raw, err := readAll(res.Body)
+	return raw, types.MediaType(res.Header.Get("Content-Type")), err
+}
+
+func (r *registry) blob(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) {
+	res, err := r.do(ctx, "blobs", d.Digest.String(), from)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+func (r *registry) do(ctx context.Context, kind, id string, from int64) (*http.Response, error) {
+	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: fmt.Sprintf("/v2/%s/%s/%s", r.repo.RepositoryStr(), kind, id)}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	want := http.StatusOK
+	if kind == "manifests" {
+		req.Header.Set("Accept", accept)
+	} else {
+		req.Header.Set("Accept-Encoding", "identity")
+	}
+	if from > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+		want = http.StatusPartialContent
+	}
+	res, err := r.client.Do(req)
+	if err != nil {
+		return nil, explain(err, r.repo)
+	}
+	if err := transport.CheckError(res, want); err != nil {
+		res.Body.Close()
+		return nil, explain(err, r.repo)
+	}
+	return res, nil
+}
+
+// explain says what a registry's refusal means, and what to do.
+func explain(err error, repo name.Repository) error {
+	var te *transport.Error
+	if !errors.As(err, &te) {
+		return err
+	}
+	switch te.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("registry %q refuses access to %q (%d): docker login %s", repo.RegistryStr(), repo.RepositoryStr(), te.StatusCode, repo.RegistryStr())
+	case http.StatusNotFound:
+		return fmt.Errorf("registry %q has no such image (404): check the repository's name and the tag", repo.RegistryStr())
+	case http.StatusTooManyRequests:
+		return fmt.Errorf("registry %q asks to slow down (429): log in, or try again later", repo.RegistryStr())
+	}
+	return err
+}

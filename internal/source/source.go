@@ -1,0 +1,126 @@
+// Package source opens images where they are: in a registry, in an OCI layout,
+// in an archive. What it returns has its manifest and configuration read and
+// checked; the layers are read by who needs them.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// MaxManifest is how many bytes of a manifest, an index or a configuration are
+// read. Registries refuse manifests over 4 MiB.
+const MaxManifest = 4 << 20
+
+// An Image is an image at its source.
+type Image struct {
+	Name     string // as the user wrote it
+	Kind     string // "registry", "oci", "oci-archive", "docker-archive"
+	Digest   string // of the manifest; "" where the source has none
+	Platform string // os/architecture[/variant]
+	Config   *v1.ConfigFile
+	Layers   []Blob   // oldest first
+	Remarks  []string // what was chosen without being asked for
+}
+
+// A Blob is a layer as it is stored.
+type Blob struct {
+	Digest    string // of the stored bytes; "" where the source names none
+	DiffID    string // of the uncompressed bytes, as the configuration claims
+	Size      int64  // of the stored bytes; -1 if unknown
+	MediaType string
+	Plain     bool // the stored bytes are not those of a registry: Size is no download
+	Open      func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// Options say which image of several is wanted, and how to reach it.
+type Options struct {
+	Platform  string            // os/arch[/variant]; "" takes this machine's
+	Transport http.RoundTripper // nil is the default
+}
+
+// An Error is an image that cannot be opened: its source, not the command
+// line, is at fault.
+type Error struct {
+	Name, Step string
+	Err        error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s of %q: %v", e.Step, e.Name, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// transports are the kinds of sources, by their prefix as skopeo spells it.
+var transports = []struct {
+	prefix string
+	open   func(ctx context.Context, ref string, opt Options) (*Image, error)
+}{
+	{"docker://", openRegistry},
+	{"oci:", openLayout},
+	{"oci-archive:", openArchive},
+	{"docker-archive:", openDocker},
+}
+
+// IsReference reports whether arg can be meant as an image: it begins with a
+// transport, or has a tag, a digest, or a registry.
+func IsReference(arg string) bool {
+	for _, t := range transports {
+		if strings.HasPrefix(arg, t.prefix) {
+			return true
+		}
+	}
+	if strings.HasPrefix(arg, "docker-daemon:") {
+		return true
+	}
+	first, _, slash := strings.Cut(arg, "/")
+	return strings.Contains(arg, "@sha256:") || slash && (strings.ContainsAny(first, ".:") && first != "." && first != ".." || first == "localhost") ||
+		strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/")
+}
+
+// Open opens the image that ref names: with a transport, as skopeo spells it,
+// or bare, in a registry.
+func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
+	for _, t := range transports {
+		if rest, ok := strings.CutPrefix(ref, t.prefix); ok {
+			return named(ref)(t.open(ctx, rest, opt))
+		}
+	}
+	if strings.HasPrefix(ref, "docker-daemon:") {
+		return nil, &Error{ref, "open image", errors.New(`the engine is not read: save the image ("docker save -o image.tar NAME") and give "docker-archive:image.tar"`)}
+	}
+	return named(ref)(openRegistry(ctx, ref, opt))
+}
+
+// named names the image as the user wrote it.
+func named(ref string) func(*Image, error) (*Image, error) {
+	return func(im *Image, err error) (*Image, error) {
+		if err != nil {
+			var e *Error
+			if errors.As(err, &e) {
+				e.Name = ref
+				return nil, e
+			}
+			return nil, &Error{ref, "open image", err}
+		}
+		im.Name = ref
+		return im, nil
+	}
+}
+
+// cutPath splits PATH[:REST], where PATH may itself hold a colon if it exists.
+func cutPath(s string) (path, rest string) {
+	if _, err := os.Stat(s); err == nil {
+		return s, ""
+	}
+	path, rest, _ = strings.Cut(s, ":")
+	if i := strings.LastIndex(s, "@sha256:"); i >= 0 && i < len(path) {
+		return s[:i], s[i+1:]
+	}
+	return path, rest
+}
