@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 )
 
 // An Analyzer describes one check. It is a constant: it keeps no state
@@ -90,13 +91,13 @@ type Pass struct {
 	Dockerfile *Dockerfile // nil if the target has none
 	Image      *Image      // nil if the target has none
 	Files      fs.FS       // the build context, .dockerignore applied; nil if there is none
-	Named      []string    // requirement and lock files that the user named; ReadNamed reads them
+	FilesDir   string      // its directory as the report names it; "" is the current one
+	Named      []string    // requirement and lock files of Files that the user named
 	Config     any         // the analyzer's settings: of the type of Analyzer.Config. nil in a fact
 	Report     func(Finding)
 
 	undecided func(Undecided)
 	open      func(*File) (io.ReadCloser, error)
-	readNamed func(string) ([]byte, error)
 	facts     map[AnyFact]*memo
 }
 
@@ -132,8 +133,10 @@ func (p *Pass) Open(f *File) (io.ReadCloser, error) {
 	return p.open(f)
 }
 
-// ReadNamed returns the bytes of one of Named.
-func (p *Pass) ReadNamed(name string) ([]byte, error) { return p.readNamed(name) }
+// At is the place of lines of a file of Files.
+func (p *Pass) At(name string, line, end int) Location {
+	return Location{Path: path.Join(p.FilesDir, name), Line: line, End: end}
+}
 
 // HasFiles reports whether the image's layers were indexed. Rules that need
 // InputFiles may rely on it.

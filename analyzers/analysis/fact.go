@@ -52,9 +52,9 @@ type Target struct {
 	Dockerfile *Dockerfile
 	Image      *Image
 	Files      fs.FS
+	FilesDir   string
 	Named      []string
 	Open       func(*File) (io.ReadCloser, error) // one more read of a layer; nil where that cannot be
-	ReadNamed  func(string) ([]byte, error)
 
 	mu    sync.Mutex
 	facts map[AnyFact]*memo
@@ -69,8 +69,8 @@ func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecide
 
 func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
 	return &Pass{
-		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, Named: t.Named, Config: config,
-		Report: report, undecided: undecided, open: t.Open, readNamed: t.ReadNamed, facts: map[AnyFact]*memo{},
+		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named, Config: config,
+		Report: report, undecided: undecided, open: t.Open, facts: map[AnyFact]*memo{},
 	}
 }
 

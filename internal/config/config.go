@@ -207,3 +207,14 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// ImageRef is Image as it can be opened from the current directory: the path
+// of a layout or an archive is relative to the configuration file.
+func (c *Config) ImageRef() string {
+	for _, prefix := range []string{"oci:", "oci-archive:", "docker-archive:"} {
+		if rest, ok := strings.CutPrefix(c.Image, prefix); ok && !filepath.IsAbs(rest) {
+			return prefix + filepath.Join(filepath.Dir(c.Path), rest)
+		}
+	}
+	return c.Image
+}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/origin"
@@ -26,9 +27,9 @@ type Target struct {
 	Path       string // of the Dockerfile, as the report calls it; "" if there is none
 	Dockerfile []byte
 	Build      dockerfile.Options
-	Context    fs.FS // the build context; nil if there is none
-	Named      []string
-	ReadNamed  func(string) ([]byte, error)
+	Context    fs.FS                                        // the build context; nil if there is none
+	ContextDir string                                       // its directory as the report names it
+	Named      []string                                     // requirement and lock files of Context that the user named
 	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
 }
 
@@ -38,7 +39,6 @@ type Options struct {
 	Enabled   func(*analysis.Rule) bool // nil enables all
 	Config    map[string]any            // settings by analyzer; an analyzer without has its defaults
 	Limits    image.Limits
-	Remark    func(string) // told what was chosen without being asked for; may be nil
 }
 
 // A Result is the outcome for one target: the input of every report.
@@ -46,6 +46,7 @@ type Result struct {
 	Target     Target
 	Dockerfile *analysis.Dockerfile // nil if there is none, or if it does not parse
 	Image      *analysis.Image      // nil if there is none, if nobody needed it, or if it cannot be opened
+	Packages   []*packages.Package  // what is installed in the image; nil unless its layers were read
 	Findings   []analysis.Finding   // their severities set; by place, rule, message
 	NotRun     []analysis.Undecided // rules that were not run, or not decided at a place, by rule
 	Errors     []error              // what could not be judged
@@ -55,19 +56,20 @@ type Result struct {
 // Check judges one target. The error is wrong usage: a stage that the
 // Dockerfile does not have. What cannot be judged is part of the result.
 func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
-	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, Named: t.Named, ReadNamed: t.ReadNamed}}
+	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named}}
 	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
 	var usage *dockerfile.UnknownTargetError
 	if err := c.dockerfile(t); errors.As(err, &usage) {
 		return nil, err
 	}
 	c.image(ctx, t)
-	if t.Context == nil && len(t.Named) == 0 {
+	if t.Context == nil {
 		c.missing[analysis.InputContext] = "needs the files of the build context"
 	}
 	for _, a := range opt.Analyzers {
 		c.run(a)
 	}
+	c.inventory()
 	c.finish()
 	return c.res, ctx.Err()
 }
@@ -116,22 +118,18 @@ func (c *checker) image(ctx context.Context, t Target) {
 	var need analysis.Input
 	var wants []analysis.Want
 	for _, a := range c.opt.Analyzers {
-		files := false
 		for _, r := range a.Rules {
-			if c.enabled(r) && r.Needs&analysis.InputDockerfile != 0 && c.res.Dockerfile == nil {
-				continue // it will not run
-			}
-			if c.enabled(r) {
+			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil) {
 				need |= r.Needs
-				files = files || r.Needs&analysis.InputFiles != 0
 			}
 		}
-		if files {
+		if slices.ContainsFunc(a.Rules, c.enabled) {
 			for n := range a.Needs.All() {
 				wants = append(wants, n.Contents...)
 			}
 		}
 	}
+	wants = append(wants, packages.Fact.Needs.Contents...) // the report lists what is installed
 	if need&(analysis.InputManifest|analysis.InputFiles) == 0 {
 		absent("the image was not opened: no enabled rule needs it", analysis.InputManifest, analysis.InputFiles)
 		return
@@ -155,6 +153,17 @@ func (c *checker) image(ctx context.Context, t Target) {
 		origin.Align(c.res.Dockerfile, im)
 	}
 	c.world.Open = func(f *analysis.File) (io.ReadCloser, error) { return image.Open(ctx, src, f) }
+}
+
+// inventory lists the packages for the report, where they were read.
+func (c *checker) inventory() {
+	if c.world.Image == nil || !c.world.Image.Indexed {
+		return
+	}
+	a := &analysis.Analyzer{Name: "report", Needs: analysis.Needs{Facts: []analysis.AnyFact{packages.Fact}}}
+	if pass, err := c.world.NewPass(a, nil, nil, nil); err == nil {
+		c.res.Packages = packages.Fact.Of(pass).List
+	}
 }
 
 // run runs one analyzer, if one of its enabled rules can be decided.

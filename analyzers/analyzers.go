@@ -1,0 +1,20 @@
+// Package analyzers lists the checks.
+package analyzers
+
+import (
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/multistage"
+	"github.com/tareweight/tare/analyzers/pinned"
+	"github.com/tareweight/tare/analyzers/sizebudget"
+	"github.com/tareweight/tare/analyzers/slimbase"
+	"github.com/tareweight/tare/analyzers/toolchain"
+)
+
+// All is every check, by name.
+var All = []*analysis.Analyzer{
+	multistage.Analyzer,
+	pinned.Analyzer,
+	sizebudget.Analyzer,
+	slimbase.Analyzer,
+	toolchain.Analyzer,
+}

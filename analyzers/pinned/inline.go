@@ -1,0 +1,156 @@
+package pinned
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/installs"
+	"github.com/tareweight/tare/analyzers/facts/requirements"
+	"github.com/tareweight/tare/analyzers/facts/shell"
+	"github.com/tareweight/tare/analyzers/python"
+)
+
+var reInterpreter = regexp.MustCompile(`(^|/)bin/(python|pypy)\d*(\.\d+)*$`)
+
+func isPython(p string) bool { return reInterpreter.MatchString(p) }
+
+// tools are the installers themselves: an upgrade of one is judged by another
+// rule.
+var tools = []string{"pip", "setuptools", "wheel", "uv", "poetry", "pipenv"}
+
+// names judges what a command of pip, or one like it, names.
+func (c *check) names(s *installs.Step) {
+	if s.Pip.NoIndex && len(s.Pip.FindLinks) > 0 && !slices.ContainsFunc(s.Pip.FindLinks, remote) {
+		return // what is installed was chosen where the wheels were made
+	}
+	var open []string
+	var unknown bool
+	var pins map[string]bool
+	for _, w := range s.Names {
+		if !w.Known {
+			unknown = true
+			continue
+		}
+		if strings.ContainsAny(w.Text, "*?") && !strings.ContainsAny(w.Text, "=<>") {
+			continue // a glob: files
+		}
+		r, err := requirements.ParseArgument(w.Text)
+		if err != nil || r.URL != "" || r.Class == requirements.Local || r.Exact {
+			continue
+		}
+		name := python.NormalizeName(r.Name)
+		if slices.Contains(tools, name) {
+			continue
+		}
+		if pins == nil {
+			pins = c.constraints(s)
+		}
+		if !pins[name] && !slices.Contains(open, w.Text) {
+			open = append(open, w.Text)
+		}
+	}
+	if unknown {
+		c.pass.Undecided(inline, s, "a word of the command is not known")
+	}
+	if len(open) > 0 {
+		c.reportInline(s, open, example(open[0])+`, or install from a file that pins it`)
+	}
+}
+
+func remote(w shell.Word) bool { return strings.Contains(w.Text, "://") }
+
+func (c *check) reportInline(s *installs.Step, open []string, fix string) {
+	key := strings.Join(open, " ")
+	if c.seen["inline "+key]++; c.seen["inline "+key] > 1 {
+		key += fmt.Sprintf(" #%d", c.seen["inline "+key])
+	}
+	is := "is"
+	if len(open) > 1 {
+		is = "are"
+	}
+	var quoted []string
+	for _, o := range open {
+		quoted = append(quoted, fmt.Sprintf("%q", o))
+	}
+	c.pass.Reportf(inline, s, key, "%s of %s %s not exact: the next build may take another version; write %s", analysis.And(quoted, 5), s.Manager, is, fix)
+}
+
+// example is how an exact requirement for the same distribution looks.
+func example(text string) string {
+	r, err := requirements.ParseArgument(text)
+	if err != nil {
+		return "NAME==VERSION"
+	}
+	return fmt.Sprintf("%q", r.Name+"==VERSION")
+}
+
+// constraints are the names that the exact lines of a command's -c files pin.
+func (c *check) constraints(s *installs.Step) map[string]bool {
+	pins := map[string]bool{}
+	for _, w := range s.Pip.Constraints {
+		if f := c.read(s, w); f != nil {
+			for _, r := range f.Requirements {
+				if r.Exact && r.Name != "" {
+					pins[python.NormalizeName(r.Name)] = true
+				}
+			}
+		}
+	}
+	return pins
+}
+
+// read reads the file of the build context that a command names; nil if there
+// is none.
+func (c *check) read(s *installs.Step, w shell.Word) *requirements.File {
+	if !w.Known || c.pass.Files == nil {
+		return nil
+	}
+	src := c.tree.Resolve(s.Command, w.Text)
+	if src.Path == "" {
+		return nil
+	}
+	f, err := requirements.Read(c.pass.Files, src.Path)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+var (
+	reSpec    = regexp.MustCompile(`^(?:[^\s:]+::)?([A-Za-z0-9_][\w.-]*)\s*(.*)$`)
+	reRelease = regexp.MustCompile(`^=\s*\d+(\.\d+){2,}([a-z]+\d*)?$`)
+)
+
+// specs judges what a command of conda names (conda's documentation, "Package
+// match specifications"): "=1.2" is any 1.2, and exact enough from three
+// numbers on.
+func (c *check) specs(s *installs.Step) {
+	var open []string
+	for _, w := range s.Names {
+		if !w.Known || strings.Contains(w.Text, "/") && !strings.Contains(w.Text, "::") || path.Ext(w.Text) == ".conda" || strings.HasSuffix(w.Text, ".tar.bz2") {
+			continue
+		}
+		m := reSpec.FindStringSubmatch(strings.Trim(w.Text, `'"`))
+		if m == nil {
+			continue
+		}
+		version, build, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(m[2], "="), "="), "=")
+		double := strings.HasPrefix(m[2], "==")
+		switch {
+		case m[1] == "python" && m[2] != "" && strings.Contains(m[2], "."), installs.Compiler(m[1]):
+			continue // a release line of the interpreter, as a base image's tag; a compiler is another check's
+		case strings.Contains(m[2], "*") && (build == "" || strings.Contains(version, "*")):
+		case double && !strings.ContainsAny(m[2], ",<>|"), build != "" && version != "", reRelease.MatchString(m[2]):
+			continue
+		}
+		open = append(open, w.Text)
+	}
+	if len(open) > 0 {
+		m := reSpec.FindStringSubmatch(open[0])
+		c.reportInline(s, open, fmt.Sprintf("%q, or install from a lock file", m[1]+"==VERSION"))
+	}
+}

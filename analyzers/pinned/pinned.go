@@ -1,0 +1,106 @@
+// Package pinned finds dependencies that the next build may take in another
+// version.
+package pinned
+
+import (
+	_ "embed"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/inputs"
+	"github.com/tareweight/tare/analyzers/facts/installs"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+)
+
+//go:embed README.md
+var doc string
+
+// Analyzer is the check.
+var Analyzer = &analysis.Analyzer{
+	Name:  "pinned",
+	Doc:   doc,
+	Rules: []*analysis.Rule{inline, requirement},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, inputs.Fact, packages.Fact}},
+	Run:   run,
+}
+
+var inline = &analysis.Rule{
+	ID:       "pinned-inline",
+	Title:    "an install command names a distribution without an exact version",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile,
+}
+
+var requirement = &analysis.Rule{
+	ID:       "pinned-requirement",
+	Title:    "a line of a requirements file is not exact",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputContext,
+}
+
+func run(pass *analysis.Pass) error {
+	if pass.HasFiles() && !hasPython(pass) {
+		for _, r := range pass.Analyzer.Rules {
+			pass.Undecided(r, nil, "the image holds no Python")
+		}
+		return nil
+	}
+	c := &check{pass: pass, tree: inputs.Fact.Of(pass), seen: map[string]int{}}
+	if pass.Dockerfile != nil {
+		steps := installs.Fact.Of(pass)
+		for _, stage := range pass.Dockerfile.Stages {
+			if !stage.Reached {
+				continue
+			}
+			for _, inst := range stage.Instructions {
+				for _, s := range steps.Of(inst) {
+					c.step(s)
+				}
+			}
+		}
+	}
+	for _, name := range pass.Named {
+		c.named(name)
+	}
+	return nil
+}
+
+// hasPython reports whether the image holds an interpreter or a distribution.
+func hasPython(pass *analysis.Pass) bool {
+	if len(packages.Fact.Of(pass).Distributions()) > 0 {
+		return true
+	}
+	for _, p := range []string{"usr/bin/python3", "usr/local/bin/python3", "usr/local/bin/python", "usr/bin/python", "opt/venv/bin/python"} {
+		if pass.Image.Lookup(p) != nil {
+			return true
+		}
+	}
+	for p := range pass.Image.Files() {
+		if isPython(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// A check is one run over one target.
+type check struct {
+	pass *analysis.Pass
+	tree *inputs.Tree
+	seen map[string]int // requirement files that were judged, and keys that were used
+}
+
+// step judges one command that installs.
+func (c *check) step(s *installs.Step) {
+	if s.Remove {
+		return
+	}
+	switch s.Kind {
+	case installs.Python:
+		c.names(s)
+		for _, w := range s.Pip.Requirements {
+			c.file(s, w)
+		}
+	case installs.Conda:
+		c.specs(s)
+	}
+}

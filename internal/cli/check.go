@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/image"
+	"github.com/tareweight/tare/internal/report"
+)
+
+// checkFlags are the flags of check.
+type checkFlags struct {
+	image, target, platform   string
+	buildArgs, only, skip     []string
+	failOn, config, stdinName string
+	formats                   []string
+	output                    string
+	noConfig, quiet           bool
+}
+
+func check(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
+	var f checkFlags
+	cmd := &cobra.Command{
+		Use:   "check [PATH|REF]...",
+		Short: "check Dockerfiles, requirement files and images",
+		Long: `Check Dockerfiles, requirement files and images.
+
+PATH is a directory with a Dockerfile, a Dockerfile ("-" is standard input), or a
+requirements file. REF is an image: a reference in a registry, or
+docker://REF, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE.
+With --image, the Dockerfile and the image built from it are checked together.`,
+		Example: `  tare check
+  tare check . --image registry.example.com/app:1.4.0
+  tare check oci:./image
+  tare check -f sarif=tare.sarif -f text .`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runCheck(cmd.Context(), std, analyzers, &f, args)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.image, "image", "", "the image that was built from the Dockerfile")
+	fl.StringVar(&f.target, "target", "", "the stage that ships (default: the last)")
+	fl.StringArrayVar(&f.buildArgs, "build-arg", nil, "a build argument, KEY=VALUE")
+	fl.StringVar(&f.platform, "platform", "", "the platform to judge, OS/ARCH[/VARIANT] (default: this machine's)")
+	fl.StringSliceVar(&f.only, "only", nil, "run these rules or checks alone")
+	fl.StringSliceVar(&f.skip, "skip", nil, "leave these rules or checks out")
+	fl.StringVar(&f.failOn, "fail-on", "warning", "the lowest severity that fails: error, warning, note or never")
+	fl.StringArrayVarP(&f.formats, "format", "f", nil, "text, json or sarif; FORMAT=FILE writes a file, several can be given")
+	fl.StringVarP(&f.output, "output", "o", "", "write the report to a file")
+	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")
+	fl.BoolVar(&f.noConfig, "no-config", false, "read no configuration")
+	fl.StringVar(&f.stdinName, "stdin-filename", "Dockerfile", `the name of what "-" reads`)
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
+	return cmd
+}
+
+// ranks orders severities for --fail-on.
+var ranks = map[string]int{"never": 0, "error": 1, "warning": 2, "note": 3}
+
+func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f *checkFlags, args []string) error {
+	rank, ok := ranks[f.failOn]
+	if !ok {
+		return usage("--fail-on %q: want error, warning, note or never", f.failOn)
+	}
+	outs, err := outputs(f)
+	if err != nil {
+		return err
+	}
+	enabled, err := selection(analyzers, f.only, f.skip)
+	if err != nil {
+		return err
+	}
+	targets, err := findTargets(ctx, std, analyzers, f, args)
+	if err != nil {
+		return err
+	}
+	var results []*driver.Result
+	for _, t := range targets {
+		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: image.DefaultLimits})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return &statusError{Usage, err}
+		}
+		results = append(results, res)
+		for _, r := range res.Remarks {
+			if !f.quiet {
+				fmt.Fprintln(std.Err, "tare: note:", report.Printable(r))
+			}
+		}
+		for _, err := range res.Errors {
+			fmt.Fprintln(std.Err, "tare:", report.Printable(err.Error()))
+		}
+	}
+	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, time.Now().UTC().Format(time.DateOnly), analyzers, enabled, results, lineReader(targets))
+	if err := write(std, doc, outs); err != nil {
+		return &statusError{Broken, err}
+	}
+	status := Clean
+	for _, t := range doc.Targets {
+		for _, found := range t.Findings {
+			if ranks[string(found.Severity)] <= rank && status == Clean {
+				status = Findings
+			}
+		}
+		if len(t.Errors) > 0 {
+			status = Broken
+		}
+	}
+	if status != Clean {
+		return &statusError{status: status}
+	}
+	return nil
+}
+
+// selection is the rules that --only and --skip leave.
+func selection(analyzers []*analysis.Analyzer, only, skip []string) (func(*analysis.Rule) bool, error) {
+	var names []string
+	of := map[*analysis.Rule]string{}
+	for _, a := range analyzers {
+		names = append(names, a.Name)
+		for _, r := range a.Rules {
+			names = append(names, r.ID)
+			of[r] = a.Name
+		}
+	}
+	for _, list := range [][]string{only, skip} {
+		for _, n := range list {
+			if !slices.Contains(names, n) {
+				return nil, usage("no rule or check %q%s: tare list shows them", n, suggest(n, names))
+			}
+		}
+	}
+	in := func(list []string, r *analysis.Rule) bool {
+		return slices.Contains(list, r.ID) || slices.Contains(list, of[r])
+	}
+	return func(r *analysis.Rule) bool { return (len(only) == 0 || in(only, r)) && !in(skip, r) }, nil
+}
+
+// An output is one format and where it goes; a file of "" is standard output.
+type output struct {
+	format report.Func
+	name   string
+	file   string
+}
+
+func outputs(f *checkFlags) (outs []output, err error) {
+	formats := f.formats
+	if len(formats) == 0 {
+		formats = []string{"text"}
+	}
+	stdout := 0
+	for _, s := range formats {
+		name, file, _ := strings.Cut(s, "=")
+		write, ok := report.Formats[name]
+		if !ok {
+			return nil, usage("unknown format %q: want one of %s", name, strings.Join(report.Names(), ", "))
+		}
+		if file == "" && f.output != "" {
+			file = f.output
+		}
+		if file == "" || file == "-" {
+			file = ""
+			stdout++
+		}
+		outs = append(outs, output{write, name, file})
+	}
+	if stdout > 1 {
+		return nil, usage("%d formats would go to standard output: give all but one a file, as in -f sarif=out.sarif", stdout)
+	}
+	return outs, nil
+}
+
+// write writes each report whole or not at all.
+func write(std Streams, doc *report.Document, outs []output) error {
+	for _, o := range outs {
+		var b bytes.Buffer
+		if err := o.format(&b, doc, report.Options{Color: o.file == "" && colored(std.Out)}); err != nil {
+			return fmt.Errorf("write %s report: %w", o.name, err)
+		}
+		if o.file == "" {
+			if _, err := std.Out.Write(b.Bytes()); err != nil {
+				return fmt.Errorf("write %s report: %w", o.name, err)
+			}
+			continue
+		}
+		if err := replaceFile(o.file, b.Bytes()); err != nil {
+			return fmt.Errorf("write %s report: %w", o.name, err)
+		}
+	}
+	return nil
+}
+
+// replaceFile writes a file by way of another beside it. What is no regular
+// file, such as /dev/stderr, is written in place.
+func replaceFile(name string, data []byte) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, data, 0o644)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".tare-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.Write(data); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Chmod(0o644); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}
+
+// colored reports whether w is a terminal that wants colours (no-color.org,
+// force-color.org).
+func colored(w io.Writer) bool {
+	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	if v := os.Getenv("FORCE_COLOR"); v != "" && v != "0" {
+		return true
+	}
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// lineReader gives the lines of the files that findings stand on.
+func lineReader(targets []target) func(string) []string {
+	cache := map[string][]string{}
+	return func(name string) []string {
+		if lines, ok := cache[name]; ok {
+			return lines
+		}
+		var text []byte
+		for _, t := range targets {
+			if t.Path == name {
+				text = t.Dockerfile
+			}
+		}
+		if text == nil {
+			for _, t := range targets {
+				if rel, err := filepath.Rel(filepath.FromSlash(t.ContextDir), filepath.FromSlash(name)); err == nil && t.Context != nil && filepath.IsLocal(rel) {
+					if b, err := readFS(t.Context, filepath.ToSlash(rel)); err == nil {
+						text = b
+						break
+					}
+				}
+			}
+		}
+		lines := strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
+		cache[name] = lines
+		return lines
+	}
+}

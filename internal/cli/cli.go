@@ -1,0 +1,92 @@
+// Package cli is the command line of Tare, for any list of analyzers: one file
+// for each command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/report"
+)
+
+// Exit statuses. A cron job must tell dirty from broken.
+const (
+	Clean    = 0 // nothing at or above --fail-on
+	Findings = 1 // findings at or above --fail-on
+	Usage    = 2 // wrong usage or configuration
+	Broken   = 3 // something could not be judged; what could be is printed
+)
+
+// A statusError ends the program with a status; its error, if any, is printed.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error { return &statusError{Usage, fmt.Errorf(format, args...)} }
+
+// Streams are those of the process.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Main runs the command line args and returns the exit status.
+func Main(args []string, std Streams, analyzers ...*analysis.Analyzer) int {
+	if err := analysis.Validate(analyzers); err != nil {
+		fmt.Fprintln(std.Err, "tare: internal error:", err)
+		return Usage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:   "tare",
+		Short: "check that a Python container image is as lean and as pinned as it should be",
+		Long: `Tare checks the Dockerfile, the requirement files and the built image together,
+and points each finding at the line that caused it.
+
+Exit status: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage or
+configuration; 3 something could not be judged.`,
+		SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(check(std, analyzers), list(analyzers), explain(analyzers), version())
+	root.SetArgs(args)
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{Usage, err} })
+	err := root.ExecuteContext(ctx)
+	var status *statusError
+	switch {
+	case err == nil:
+		return Clean
+	case ctx.Err() != nil:
+		fmt.Fprintln(std.Err, "tare: interrupted")
+		return Broken
+	case errors.As(err, &status):
+		if status.err != nil {
+			fmt.Fprintln(std.Err, "tare:", report.Printable(status.err.Error()))
+		}
+		return status.status
+	}
+	fmt.Fprintln(std.Err, "tare:", report.Printable(err.Error()))
+	return Usage
+}

@@ -1,0 +1,264 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/config"
+	"github.com/tareweight/tare/internal/dockerfile"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// A target is one thing to judge, with the settings in force for it.
+type target struct {
+	driver.Target
+	config map[string]any
+}
+
+// A finder turns arguments into targets.
+type finder struct {
+	std       Streams
+	analyzers []*analysis.Analyzer
+	flags     *checkFlags
+	build     dockerfile.Options
+	targets   []target
+}
+
+// findTargets says what args, or the current directory, ask to check.
+func findTargets(_ context.Context, std Streams, analyzers []*analysis.Analyzer, f *checkFlags, args []string) ([]target, error) {
+	fd := &finder{std: std, analyzers: analyzers, flags: f, build: dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}}}
+	for _, kv := range f.buildArgs {
+		k, v, ok := strings.Cut(kv, "=")
+		if !ok {
+			v, ok = os.LookupEnv(k)
+		}
+		if ok {
+			fd.build.BuildArgs[k] = v
+		}
+	}
+	if len(args) == 0 {
+		if f.image != "" && len(dockerfilesIn(".")) == 0 {
+			return fd.targets, fd.add(nil, "", "", nil)
+		}
+		args = []string{"."}
+	}
+	for _, arg := range args {
+		if err := fd.argument(arg); err != nil {
+			return nil, err
+		}
+	}
+	if f.image != "" && len(fd.targets) > 1 {
+		var names []string
+		for _, t := range fd.targets {
+			names = append(names, t.Name)
+		}
+		return nil, usage("--image belongs to one Dockerfile: name it, one of %s", strings.Join(names, ", "))
+	}
+	return fd.targets, nil
+}
+
+var reRequirements = regexp.MustCompile(`(?i)(requirements|constraints).*\.(txt|in)$|\.requirements$|^requirements/.*\.txt$|\.txt$`)
+
+// argument adds what one argument names. What exists is a path.
+func (fd *finder) argument(arg string) error {
+	if arg == "-" {
+		src, err := io.ReadAll(io.LimitReader(fd.std.In, dockerfile.MaxSize+1))
+		if err != nil {
+			return &statusError{Broken, fmt.Errorf("read standard input: %w", err)}
+		}
+		return fd.add(src, filepath.ToSlash(fd.flags.stdinName), filepath.Dir(fd.flags.stdinName), nil)
+	}
+	info, err := os.Stat(arg)
+	switch {
+	case err == nil && info.IsDir():
+		return fd.directory(arg)
+	case err == nil && reRequirements.MatchString(filepath.ToSlash(arg)):
+		return fd.add(nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
+	case err == nil:
+		return fd.file(arg, filepath.Dir(arg))
+	case source.IsReference(arg):
+		if fd.flags.image != "" {
+			return usage("%q is an image, and so is --image %q: give one of them", arg, fd.flags.image)
+		}
+		return fd.image(arg)
+	case errors.Is(err, fs.ErrNotExist):
+		return usage("no file or directory %q, and no reference of an image either: that has a tag, a digest or a registry", arg)
+	}
+	return &statusError{Broken, fmt.Errorf("read %q: %w", arg, err)}
+}
+
+// directory adds the Dockerfiles of a directory.
+func (fd *finder) directory(dir string) error {
+	files := dockerfilesIn(dir)
+	c, err := fd.config(dir)
+	if err != nil {
+		return err
+	}
+	if c.Dockerfile != "" && filepath.Dir(c.Path) == absolute(dir) {
+		files = []string{filepath.Join(dir, filepath.FromSlash(c.Dockerfile))}
+	}
+	if len(files) == 0 {
+		return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)
+	}
+	for _, f := range files {
+		if err := fd.file(f, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dockerfilesIn lists the Dockerfiles of a directory by name.
+func dockerfilesIn(dir string) (files []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if !e.IsDir() && isDockerfile(e.Name()) {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	return files
+}
+
+func isDockerfile(name string) bool {
+	if strings.HasSuffix(name, ".dockerignore") {
+		return false
+	}
+	lower := strings.ToLower(name)
+	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") || strings.HasPrefix(name, "Containerfile.") || strings.HasSuffix(lower, ".dockerfile")
+}
+
+// file adds one Dockerfile, with the directory that its context is taken to be.
+func (fd *finder) file(name, context string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return &statusError{Broken, fmt.Errorf("read %q: %w", name, reason(err))}
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1))
+	if err != nil {
+		return &statusError{Broken, fmt.Errorf("read %q: %w", name, reason(err))}
+	}
+	return fd.add(src, display(name), context, nil)
+}
+
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// display is a path as the report writes it: relative to the current directory
+// where it is below it, with slashes.
+func display(name string) string {
+	if filepath.IsAbs(name) {
+		if wd, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(wd, name); err == nil && filepath.IsLocal(rel) {
+				name = rel
+			}
+		}
+	}
+	return path.Clean(filepath.ToSlash(name))
+}
+
+func absolute(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return dir
+	}
+	return abs
+}
+
+func (fd *finder) config(dir string) (*config.Config, error) {
+	p := fd.flags.config
+	if p == "" && !fd.flags.noConfig {
+		p = config.Find(dir)
+	}
+	c, err := config.Load(p, fd.analyzers)
+	if err != nil {
+		return nil, &statusError{Usage, err}
+	}
+	return c, nil
+}
+
+// add adds a target: a Dockerfile with its context and the image that --image
+// or the configuration names, or files of requirements.
+func (fd *finder) add(src []byte, name, dir string, named []string) error {
+	c, err := fd.config(dir)
+	if err != nil {
+		return err
+	}
+	t := target{config: c.Analyzers}
+	t.Name, t.Path, t.Dockerfile, t.Build, t.Named = name, name, src, fd.build, named
+	if src != nil && t.Build.Target == "" {
+		t.Build.Target = c.Stage
+	}
+	if dir != "" || src != nil {
+		root, err := os.OpenRoot(filepath.Clean("./" + dir + "/"))
+		if filepath.IsAbs(dir) {
+			root, err = os.OpenRoot(dir)
+		}
+		if err == nil {
+			t.Context, t.ContextDir = root.FS(), display(dir)
+		}
+	}
+	if len(named) > 0 {
+		t.Name = path.Join(display(dir), named[0])
+	}
+	ref := fd.flags.image
+	if ref == "" && src != nil {
+		ref = c.ImageRef()
+	}
+	if ref != "" {
+		t.OpenImage = fd.open(ref)
+		if src == nil {
+			t.Name = ref
+		}
+	}
+	fd.targets = append(fd.targets, t)
+	return nil
+}
+
+// image adds an image alone.
+func (fd *finder) image(ref string) error {
+	c, err := fd.config(".")
+	if err != nil {
+		return err
+	}
+	t := target{config: c.Analyzers}
+	t.Name, t.OpenImage = ref, fd.open(ref)
+	fd.targets = append(fd.targets, t)
+	return nil
+}
+
+func (fd *finder) open(ref string) func(context.Context) (*source.Image, error) {
+	return func(ctx context.Context) (*source.Image, error) {
+		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform})
+	}
+}
+
+func readFS(fsys fs.FS, name string) ([]byte, error) { return fs.ReadFile(fsys, name) }
+
+// suggest is `: did you mean "x"` for a word that is nearly one of names.
+func suggest(word string, names []string) string {
+	best := slices.MinFunc(names, func(a, b string) int { return config.Distance(word, a) - config.Distance(word, b) })
+	if config.Distance(word, best) > 4 {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q", best)
+}

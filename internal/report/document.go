@@ -1,0 +1,347 @@
+// Package report writes results. The JSON document is the lossless form: every
+// other format is made from it.
+package report
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/origin"
+)
+
+// Version is that of the document's form.
+const Version = 1
+
+// A Document is a report of all targets of a run.
+type Document struct {
+	Version int      `json:"version"`
+	Tool    Tool     `json:"tool"`
+	Now     string   `json:"now"` // the day, UTC: YYYY-MM-DD
+	Rules   []Rule   `json:"rules"`
+	Targets []Target `json:"targets"`
+}
+
+// A Tool is the program that made the document.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// A Rule is one that was enabled.
+type Rule struct {
+	ID       string            `json:"id"`
+	Title    string            `json:"title"`
+	Severity analysis.Severity `json:"severity"`
+	Help     string            `json:"help"` // Markdown: the rule's section of its check's page
+}
+
+// A Target is what was judged together.
+type Target struct {
+	Name       string      `json:"name"`
+	Dockerfile *Dockerfile `json:"dockerfile"` // null if there is none, or if it does not parse
+	Image      *Image      `json:"image"`      // null if there is none, or if no rule needed it
+	Findings   []Finding   `json:"findings"`
+	NotRun     []NotRun    `json:"notRun"`
+	Errors     []string    `json:"errors"`  // what could not be judged
+	Remarks    []string    `json:"remarks"` // what was chosen without being asked for
+}
+
+type Dockerfile struct {
+	Path   string  `json:"path"`
+	Target string  `json:"target"` // the judged stage: its name, else its number
+	Stages []Stage `json:"stages"`
+}
+
+type Stage struct {
+	Index   int    `json:"index"`
+	Name    string `json:"name"`
+	Line    int    `json:"line"`
+	Base    Base   `json:"base"`
+	Root    string `json:"root"` // the external image at the end of the FROM chain; "" if unknown
+	Reached bool   `json:"reached"`
+}
+
+// A Base is that of a stage.
+type Base struct {
+	Written  string `json:"written"`
+	Expanded string `json:"expanded"` // "" if unknown
+}
+
+type Image struct {
+	Name            string    `json:"name"`
+	Source          string    `json:"source"`
+	Digest          *string   `json:"digest"` // null where the source has none
+	Platform        string    `json:"platform"`
+	CompressedBytes *int64    `json:"compressedBytes"` // null where the source has no compressed layers
+	UnpackedBytes   *int64    `json:"unpackedBytes"`   // null where the layers were not read
+	Base            ImageBase `json:"base"`
+	Unaligned       string    `json:"unaligned,omitempty"` // why the layers do not stand on the Dockerfile's lines
+	Layers          []Layer   `json:"layers"`
+	Packages        []Package `json:"packages"`
+	Tree            []Dir     `json:"tree"` // directories that hold one percent of the image or more
+}
+
+type ImageBase struct {
+	Ref    string `json:"ref"`
+	Digest string `json:"digest"`
+	Layers int    `json:"layers"`
+	How    string `json:"how"`
+}
+
+type Layer struct {
+	DiffID          string  `json:"diffID"`
+	Digest          *string `json:"digest"`
+	CompressedBytes *int64  `json:"compressedBytes"`
+	UnpackedBytes   *int64  `json:"unpackedBytes"`
+	Base            bool    `json:"base"`
+	CreatedBy       string  `json:"createdBy"` // without the values of build arguments
+	AttributedBy    string  `json:"attributedBy"`
+	Instructions    []Lines `json:"instructions"`
+}
+
+// Lines are lines of a file, 1-based and inclusive.
+type Lines struct {
+	Path string `json:"path"`
+	Line int    `json:"line"`
+	End  int    `json:"end"`
+}
+
+type Package struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Type    string `json:"type"`
+	Layer   string `json:"layer"` // diffID
+	Bytes   int64  `json:"bytes"`
+}
+
+type Dir struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"` // of the files below it that a container sees, hard links once
+}
+
+type Finding struct {
+	Rule        string            `json:"rule"`
+	Severity    analysis.Severity `json:"severity"`
+	Key         string            `json:"key"`
+	Message     string            `json:"message"`
+	Bytes       *Bytes            `json:"bytes"` // null where nothing is saved
+	Fingerprint string            `json:"fingerprint"`
+	Snippet     string            `json:"snippet"` // the lines of the place, at most ten
+	Location    Location          `json:"location"`
+	Related     []Related         `json:"related"`
+	Fixes       []Fix             `json:"fixes"`
+}
+
+type Bytes struct {
+	Unpacked int64 `json:"unpacked"`
+	Download int64 `json:"download"`
+}
+
+// A Location is lines of a file, or a path in a layer, or, where all is empty,
+// the image itself.
+type Location struct {
+	Path  string `json:"path"`
+	Line  int    `json:"line"`
+	End   int    `json:"end"`
+	Layer string `json:"layer,omitempty"` // diffID
+	Index int    `json:"layerIndex,omitempty"`
+}
+
+type Related struct {
+	Message  string   `json:"message"`
+	Location Location `json:"location"`
+}
+
+type Fix struct {
+	Message string `json:"message"`
+	Edits   []Edit `json:"edits"`
+}
+
+type Edit struct {
+	Path string `json:"path"`
+	Line int    `json:"line"`
+	End  int    `json:"end"`
+	New  string `json:"new"`
+}
+
+type NotRun struct {
+	Rule     string   `json:"rule"`
+	Reason   string   `json:"reason"`
+	Location Location `json:"location"`
+}
+
+// New makes the document of results. Lines returns a file's lines, for
+// snippets; nil where they cannot be had.
+func New(tool Tool, now string, analyzers []*analysis.Analyzer, enabled func(*analysis.Rule) bool, results []*driver.Result, lines func(path string) []string) *Document {
+	d := &Document{Version: Version, Tool: tool, Now: now, Rules: []Rule{}, Targets: []Target{}}
+	for _, a := range analyzers {
+		for _, r := range a.Rules {
+			if enabled(r) {
+				d.Rules = append(d.Rules, Rule{r.ID, r.Title, r.Severity, Section(a.Doc, r.ID)})
+			}
+		}
+	}
+	for _, res := range results {
+		d.Targets = append(d.Targets, target(res, lines))
+	}
+	return d
+}
+
+// Section is the part of a check's page about one rule.
+func Section(doc, rule string) string {
+	_, rest, ok := strings.Cut(doc, "\n## "+rule+"\n")
+	if !ok {
+		return ""
+	}
+	section, _, _ := strings.Cut(rest, "\n## ")
+	return strings.TrimSpace(section)
+}
+
+func target(res *driver.Result, lines func(string) []string) Target {
+	t := Target{Name: res.Target.Name, Findings: []Finding{}, NotRun: []NotRun{}, Errors: []string{}, Remarks: []string{}}
+	stage := ""
+	if d := res.Dockerfile; d != nil {
+		t.Dockerfile = &Dockerfile{Path: d.Path, Target: d.Target.String(), Stages: []Stage{}}
+		stage = d.Target.Name
+		for _, s := range d.Stages {
+			t.Dockerfile.Stages = append(t.Dockerfile.Stages, Stage{s.Index, s.Name, s.Line, Base{s.From, s.Base}, s.Root, s.Reached})
+		}
+	}
+	if res.Image != nil {
+		t.Image = newImage(res)
+	}
+	for _, f := range res.Findings {
+		out := Finding{
+			Rule: f.Rule.ID, Severity: f.Severity, Key: f.Key, Message: f.Message, Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
+			Fingerprint: fingerprint(f.Rule.ID, res.Target.Name, f.Location.Path, stage, f.Key),
+		}
+		if f.Location.Layer == nil && f.Location.Line > 0 {
+			out.Snippet = snippet(lines(f.Location.Path), f.Location.Line, f.Location.End)
+		}
+		if f.Bytes != (analysis.Size{}) {
+			out.Bytes = &Bytes{f.Bytes.Unpacked, f.Bytes.Download}
+		}
+		for _, r := range f.Related {
+			out.Related = append(out.Related, Related{r.Message, location(r.Location)})
+		}
+		for _, fix := range f.Fixes {
+			x := Fix{Message: fix.Message, Edits: []Edit{}}
+			for _, e := range fix.Edits {
+				x.Edits = append(x.Edits, Edit(e))
+			}
+			out.Fixes = append(out.Fixes, x)
+		}
+		t.Findings = append(t.Findings, out)
+	}
+	for _, n := range res.NotRun {
+		t.NotRun = append(t.NotRun, NotRun{n.Rule.ID, n.Reason, location(n.Location)})
+	}
+	for _, err := range res.Errors {
+		t.Errors = append(t.Errors, origin.Redact(err.Error()))
+	}
+	t.Remarks = append(t.Remarks, res.Remarks...)
+	return t
+}
+
+func location(l analysis.Location) Location {
+	out := Location{Path: l.Path, Line: l.Line, End: l.End}
+	if l.Layer != nil {
+		out.Layer, out.Index = l.Layer.DiffID, l.Layer.Index
+	}
+	return out
+}
+
+// fingerprint is the same for the same problem in the next run, whatever lines
+// and layers have moved.
+func fingerprint(parts ...string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))[:16]
+}
+
+func snippet(lines []string, first, last int) string {
+	if first > len(lines) {
+		return ""
+	}
+	return strings.Join(lines[first-1:min(max(first, last), len(lines), first+9)], "\n")
+}
+
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func newImage(res *driver.Result) *Image {
+	im := res.Image
+	size := im.Size()
+	out := &Image{
+		Name: im.Name, Source: im.Source, Digest: optional(im.Digest), Platform: im.Platform, CompressedBytes: optional(size.Download),
+		Base: ImageBase(im.Base), Unaligned: im.Aligned, Layers: []Layer{}, Packages: []Package{}, Tree: []Dir{},
+	}
+	if im.Indexed {
+		out.UnpackedBytes = &size.Unpacked
+		out.Tree = tree(im)
+	}
+	for _, l := range im.Layers {
+		x := Layer{
+			DiffID: l.DiffID, Digest: optional(l.Digest), CompressedBytes: optional(l.Size.Download), Base: l.Base,
+			CreatedBy: origin.Redact(l.CreatedBy), Instructions: []Lines{},
+		}
+		if im.Indexed {
+			x.UnpackedBytes = &l.Size.Unpacked
+		}
+		if l.Base || len(l.Instructions) > 0 {
+			x.AttributedBy = im.Base.How
+		}
+		for _, inst := range l.Instructions {
+			at := inst.Location()
+			x.Instructions = append(x.Instructions, Lines{at.Path, at.Line, at.End})
+		}
+		out.Layers = append(out.Layers, x)
+	}
+	for _, p := range res.Packages {
+		x := Package{Name: p.Name, Version: p.Version, Type: string(p.Type), Bytes: p.Bytes()}
+		if p.Layer != nil {
+			x.Layer = p.Layer.DiffID
+		}
+		out.Packages = append(out.Packages, x)
+	}
+	return out
+}
+
+// tree sums the files that a container sees by directory, three levels deep,
+// and keeps what holds one percent or more.
+func tree(im *analysis.Image) []Dir {
+	sums := map[string]int64{}
+	seen := map[*analysis.File]bool{}
+	var total int64
+	for p := range im.Files() {
+		f := im.Regular(p)
+		if f == nil || seen[f] {
+			continue
+		}
+		seen[f] = true
+		total += f.Size
+		dir := path.Dir(p)
+		for parts := strings.Split(dir, "/"); len(parts) > 0 && dir != "."; parts = parts[:len(parts)-1] {
+			if len(parts) <= 3 {
+				sums[strings.Join(parts, "/")] += f.Size
+			}
+		}
+	}
+	var out []Dir
+	for p, n := range sums {
+		if n*100 >= total {
+			out = append(out, Dir{p, n})
+		}
+	}
+	slices.SortFunc(out, func(a, b Dir) int { return cmp.Compare(a.Path, b.Path) })
+	return out
+}

@@ -1,0 +1,287 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"encoding/json"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// SARIF writes a SARIF 2.1.0 log, one run for each target: only what GitHub
+// and editors read. What GitHub does with it:
+//   - the first location alone places an alert; a result without one is refused;
+//   - a uri must be a path of the repository: one with a scheme (an image's tag
+//     reads as one) rejects the whole upload, one with a digest makes alerts
+//     that never match again;
+//   - two runs of one category in an upload are refused: each has its own id;
+//   - primaryLocationLineHash alone matches alerts over time, and is computed
+//     from the file's text if it is missing: ours is of the key, which does
+//     not move with lines;
+//   - relatedLocations are shown where the message links them, [text](id);
+//   - fixes and suppressions are not read; editors read fixes.
+func SARIF(w io.Writer, d *Document, _ Options) error {
+	log := sarifLog{
+		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+		Version: "2.1.0", Runs: []sarifRun{},
+	}
+	driver := sarifDriver{Name: "Tare", InformationURI: "https://github.com/tareweight/tare", Version: d.Tool.Version, SemanticVersion: strings.TrimPrefix(d.Tool.Version, "v"), Rules: []sarifRule{}}
+	index := map[string]int{}
+	for i, r := range d.Rules {
+		index[r.ID] = i
+		title := strings.ToUpper(r.Title[:1]) + r.Title[1:] + "."
+		rule := sarifRule{
+			ID: r.ID, Name: r.ID, ShortDescription: text{title}, FullDescription: text{truncate(firstParagraph(r.Help, title), 1000)},
+			Help: markdown{Text: r.Help, Markdown: r.Help}, DefaultConfiguration: level{r.Severity},
+		}
+		rule.Properties.Tags = []string{"container", "python"}
+		rule.Properties.Precision = "high"
+		rule.Properties.ProblemSeverity = map[analysis.Severity]string{analysis.Error: "error", analysis.Warning: "warning", analysis.Note: "recommendation"}[r.Severity]
+		driver.Rules = append(driver.Rules, rule)
+	}
+	for i := range d.Targets {
+		log.Runs = append(log.Runs, run(&d.Targets[i], driver, index))
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(log)
+}
+
+func run(t *Target, driver sarifDriver, index map[string]int) sarifRun {
+	r := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}, AutomationDetails: automation{"tare/" + category(t.Name) + "/"}}
+	r.Invocations = []invocation{{ExecutionSuccessful: len(t.Errors) == 0, Notifications: []notification{}}}
+	for _, err := range t.Errors {
+		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "error", Message: text{err}})
+	}
+	for _, n := range t.NotRun {
+		note := notification{Level: "note", Message: text{n.Reason}}
+		if i, ok := index[n.Rule]; ok {
+			note.Rule = &ruleRef{n.Rule, i}
+		}
+		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, note)
+	}
+	for _, f := range t.Findings {
+		res := sarifResult{RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: text{sentence(f.Message)}}
+		res.PartialFingerprints.LineHash = f.Fingerprint + ":1"
+		res.Locations = []sarifLocation{place(t, f.Location, f.Snippet)}
+		for i, rel := range f.Related {
+			l := place(t, rel.Location, "")
+			l.ID, l.Message = i+1, &text{rel.Message}
+			res.RelatedLocations = append(res.RelatedLocations, l)
+		}
+		for _, fix := range f.Fixes {
+			res.Fixes = append(res.Fixes, sarifFixOf(fix))
+		}
+		r.Results = append(r.Results, res)
+	}
+	return r
+}
+
+// category is a target's name as a run's id may hold it.
+func category(name string) string { return strings.Trim(strings.ReplaceAll(name, "/", "_"), "_") }
+
+// sentence keeps a message from being read as Markdown's links.
+func sentence(s string) string {
+	return strings.NewReplacer("[", `\[`, "]", `\]`).Replace(s)
+}
+
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n-3], "") + "..."
+}
+
+func firstParagraph(help, otherwise string) string {
+	p, _, _ := strings.Cut(strings.TrimSpace(help), "\n\n")
+	if p == "" || strings.HasPrefix(p, "```") {
+		return otherwise
+	}
+	return strings.ReplaceAll(p, "\n", " ")
+}
+
+// place is a location in the repository. A place inside an image stands on the
+// first line of its Dockerfile's judged stage, or, without a Dockerfile, on a
+// path made of the image's repository.
+func place(t *Target, l Location, snippet string) sarifLocation {
+	uri, region := l.Path, sarifRegion{StartLine: max(1, l.Line), StartColumn: 1, EndLine: max(1, l.Line, l.End), EndColumn: 1}
+	var out sarifLocation
+	if l.Layer != "" || l.Path == "" {
+		logical := "image"
+		if l.Layer != "" {
+			logical = l.String()
+		}
+		out.LogicalLocations = []logicalLocation{{FullyQualifiedName: logical, Kind: "resource"}}
+		uri, region = "image", sarifRegion{StartLine: 1, StartColumn: 1, EndLine: 1, EndColumn: 1}
+		if t.Image != nil {
+			uri = repository(t.Image.Name)
+		}
+		if d := t.Dockerfile; d != nil && len(d.Stages) > 0 {
+			uri = d.Path
+			for _, s := range d.Stages {
+				if s.Name == d.Target || fmt.Sprintf("stage %d", s.Index) == d.Target {
+					region.StartLine, region.EndLine = s.Line, s.Line
+				}
+			}
+		}
+	} else if snippet != "" {
+		lines := strings.Split(snippet, "\n")
+		first := lines[0]
+		region.StartColumn = 1 + utf8.RuneCountInString(first) - utf8.RuneCountInString(strings.TrimLeft(first, " \t"))
+		region.EndLine = region.StartLine + len(lines) - 1
+		region.EndColumn = 1 + utf8.RuneCountInString(lines[len(lines)-1])
+	}
+	if region.EndLine == region.StartLine && region.EndColumn <= region.StartColumn {
+		region.EndColumn = region.StartColumn + 1
+	}
+	out.PhysicalLocation = physical{artifact{URI: relative(uri)}, region}
+	return out
+}
+
+// relative makes a path a relative reference: no scheme, no root.
+func relative(p string) string {
+	p = strings.TrimPrefix(path.Clean("/"+p), "/")
+	return strings.ReplaceAll((&url.URL{Path: p}).EscapedPath(), ":", "%3A")
+}
+
+// repository is an image's name without registry, tag and digest.
+func repository(name string) string {
+	for _, prefix := range []string{"docker://", "oci:", "oci-archive:", "docker-archive:"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	name, _, _ = strings.Cut(name, "@")
+	if i := strings.LastIndex(name, ":"); i > strings.LastIndex(name, "/") {
+		name = name[:i]
+	}
+	if first, rest, ok := strings.Cut(name, "/"); ok && strings.ContainsAny(first, ".:") {
+		name = rest
+	}
+	return name
+}
+
+func sarifFixOf(f Fix) sarifFix {
+	out := sarifFix{Description: text{f.Message}}
+	for _, e := range f.Edits {
+		out.Changes = append(out.Changes, change{artifact{URI: relative(e.Path)}, []replacement{{
+			sarifRegion{StartLine: e.Line, StartColumn: 1, EndLine: e.End + 1, EndColumn: 1}, text{e.New + "\n"},
+		}}})
+	}
+	return out
+}
+
+type (
+	sarifLog struct {
+		Schema  string     `json:"$schema"`
+		Version string     `json:"version"`
+		Runs    []sarifRun `json:"runs"`
+	}
+	sarifRun struct {
+		Tool              sarifTool     `json:"tool"`
+		AutomationDetails automation    `json:"automationDetails"`
+		ColumnKind        string        `json:"columnKind"`
+		Invocations       []invocation  `json:"invocations"`
+		Results           []sarifResult `json:"results"`
+	}
+	sarifTool struct {
+		Driver sarifDriver `json:"driver"`
+	}
+	sarifDriver struct {
+		Name            string      `json:"name"`
+		InformationURI  string      `json:"informationUri"`
+		Version         string      `json:"version"`
+		SemanticVersion string      `json:"semanticVersion,omitempty"`
+		Rules           []sarifRule `json:"rules"`
+	}
+	sarifRule struct {
+		ID                   string   `json:"id"`
+		Name                 string   `json:"name"`
+		ShortDescription     text     `json:"shortDescription"`
+		FullDescription      text     `json:"fullDescription"`
+		Help                 markdown `json:"help"`
+		DefaultConfiguration level    `json:"defaultConfiguration"`
+		Properties           struct {
+			Tags            []string `json:"tags"`
+			Precision       string   `json:"precision"`
+			ProblemSeverity string   `json:"problem.severity"`
+		} `json:"properties"`
+	}
+	sarifResult struct {
+		RuleID              string            `json:"ruleId"`
+		RuleIndex           int               `json:"ruleIndex"`
+		Level               analysis.Severity `json:"level"`
+		Message             text              `json:"message"`
+		Locations           []sarifLocation   `json:"locations"`
+		RelatedLocations    []sarifLocation   `json:"relatedLocations,omitempty"`
+		PartialFingerprints struct {
+			LineHash string `json:"primaryLocationLineHash"`
+		} `json:"partialFingerprints"`
+		Fixes []sarifFix `json:"fixes,omitempty"`
+	}
+	sarifLocation struct {
+		ID               int               `json:"id,omitempty"`
+		Message          *text             `json:"message,omitempty"`
+		PhysicalLocation physical          `json:"physicalLocation"`
+		LogicalLocations []logicalLocation `json:"logicalLocations,omitempty"`
+	}
+	logicalLocation struct {
+		FullyQualifiedName string `json:"fullyQualifiedName"`
+		Kind               string `json:"kind"`
+	}
+	physical struct {
+		ArtifactLocation artifact    `json:"artifactLocation"`
+		Region           sarifRegion `json:"region"`
+	}
+	artifact struct {
+		URI string `json:"uri"`
+	}
+	sarifRegion struct {
+		StartLine   int `json:"startLine"`
+		StartColumn int `json:"startColumn"`
+		EndLine     int `json:"endLine"`
+		EndColumn   int `json:"endColumn"`
+	}
+	sarifFix struct {
+		Description text     `json:"description"`
+		Changes     []change `json:"artifactChanges"`
+	}
+	change struct {
+		ArtifactLocation artifact      `json:"artifactLocation"`
+		Replacements     []replacement `json:"replacements"`
+	}
+	replacement struct {
+		DeletedRegion   sarifRegion `json:"deletedRegion"`
+		InsertedContent text        `json:"insertedContent"`
+	}
+	invocation struct {
+		ExecutionSuccessful bool           `json:"executionSuccessful"`
+		Notifications       []notification `json:"toolExecutionNotifications"`
+	}
+	notification struct {
+		Level   string   `json:"level"`
+		Message text     `json:"message"`
+		Rule    *ruleRef `json:"associatedRule,omitempty"`
+	}
+	ruleRef struct {
+		ID    string `json:"id"`
+		Index int    `json:"index"`
+	}
+	automation struct {
+		ID string `json:"id"`
+	}
+	level struct {
+		Level analysis.Severity `json:"level"`
+	}
+	text struct {
+		Text string `json:"text"`
+	}
+	markdown struct {
+		Text     string `json:"text"`
+		Markdown string `json:"markdown"`
+	}
+)

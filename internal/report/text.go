@@ -1,0 +1,216 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// Options are how a report is written.
+type Options struct {
+	Color bool // for a terminal
+}
+
+// A Func writes a document in one format.
+type Func func(io.Writer, *Document, Options) error
+
+// Formats is every format, by the name that --format takes.
+var Formats = map[string]Func{"text": Text, "json": JSON, "sarif": SARIF}
+
+// A painter writes colours, or nothing.
+type painter bool
+
+func (p painter) paint(code, s string) string {
+	if !p || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+var severityColors = map[analysis.Severity]string{analysis.Error: "1;31", analysis.Warning: "1;33", analysis.Note: "1;36"}
+
+// Text writes findings for people: the place, the message, and the line it is
+// about.
+func Text(w io.Writer, d *Document, opt Options) error {
+	b := &strings.Builder{}
+	p := painter(opt.Color)
+	for i := range d.Targets {
+		t := &d.Targets[i]
+		last := ""
+		for j := range t.Findings {
+			f := &t.Findings[j]
+			if place := f.Location.Path + f.Location.Layer; place != last && last != "" {
+				b.WriteString("\n")
+			}
+			last = f.Location.Path + f.Location.Layer
+			textFinding(b, p, f)
+		}
+		if len(t.Findings) > 0 {
+			b.WriteString("\n")
+		}
+		summary(b, p, t)
+	}
+	total(b, p, d)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func textFinding(b *strings.Builder, p painter, f *Finding) {
+	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", Printable(f.Location.String())+":"), p.paint(severityColors[f.Severity], string(f.Severity)+":"),
+		Printable(f.Message), p.paint("2", "["+f.Rule+"]"))
+	line, _, more := strings.Cut(f.Snippet, "\n")
+	line = Printable(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
+	if line == "" {
+		return
+	}
+	body := strings.TrimLeft(line, " ")
+	indent := strings.Repeat(" ", len(line)-len(body))
+	if more {
+		body += " ..."
+	}
+	gutter := fmt.Sprintf("%6d | ", f.Location.Line)
+	underline := "^" + strings.Repeat("~", max(0, utf8.RuneCountInString(strings.TrimSuffix(body, " ..."))-1))
+	fmt.Fprintf(b, "%s%s%s\n%s%s%s\n", p.paint("2", gutter), indent, body, p.paint("2", "       | "), indent, p.paint(severityColors[f.Severity], underline))
+}
+
+// String is the place as a terminal's user clicks it.
+func (l Location) String() string {
+	switch {
+	case l.Layer != "" && l.Path != "":
+		return fmt.Sprintf("layer %d: %s", l.Index, l.Path)
+	case l.Layer != "":
+		return fmt.Sprintf("layer %d", l.Index)
+	case l.Path == "":
+		return "image"
+	case l.Line == 0:
+		return l.Path
+	}
+	return fmt.Sprintf("%s:%d", l.Path, l.Line)
+}
+
+// summary says what the target weighs and what was not judged.
+func summary(b *strings.Builder, p painter, t *Target) {
+	if im := t.Image; im != nil {
+		var parts []string
+		if im.UnpackedBytes != nil {
+			parts = append(parts, analysis.Bytes(*im.UnpackedBytes).String()+" unpacked")
+		}
+		if im.CompressedBytes != nil {
+			parts = append(parts, analysis.Bytes(*im.CompressedBytes).String()+" to download")
+		}
+		fmt.Fprintf(b, "%s %s\n", p.paint("1", Printable(im.Name)+" ("+im.Platform+"):"), strings.Join(parts, ", "))
+		switch {
+		case im.Unaligned != "":
+			fmt.Fprintf(b, "  findings stand on layers: %s\n", Printable(im.Unaligned))
+		case im.Base.Layers > 0:
+			var base, added int64
+			for _, l := range im.Layers {
+				n := int64(0)
+				if l.UnpackedBytes != nil {
+					n = *l.UnpackedBytes
+				} else if l.CompressedBytes != nil {
+					n = *l.CompressedBytes
+				}
+				if l.Base {
+					base += n
+				} else {
+					added += n
+				}
+			}
+			name := im.Base.Ref
+			if name == "" {
+				name = "the base"
+			}
+			fmt.Fprintf(b, "  base %s: %s in %d layers; added: %s in %d\n", Printable(name), analysis.Bytes(base), im.Base.Layers, analysis.Bytes(added), len(im.Layers)-im.Base.Layers)
+		}
+	}
+	var rules, undecided []string
+	for _, n := range t.NotRun {
+		if at := n.Location.String(); at != "image" {
+			undecided = append(undecided, fmt.Sprintf("%s: %s: %s", at, n.Rule, n.Reason))
+		} else {
+			rules = append(rules, fmt.Sprintf("%s (%s)", n.Rule, n.Reason))
+		}
+	}
+	for _, u := range undecided {
+		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not decided:"), Printable(u))
+	}
+	if len(rules) > 0 {
+		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not run:"), Printable(strings.Join(rules, "; ")))
+	}
+	for _, err := range t.Errors {
+		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), Printable(err))
+	}
+}
+
+// total counts the findings of all targets.
+func total(b *strings.Builder, p painter, d *Document) {
+	counts := map[analysis.Severity]int{}
+	broken := 0
+	for _, t := range d.Targets {
+		for _, f := range t.Findings {
+			counts[f.Severity]++
+		}
+		broken += len(t.Errors)
+	}
+	var parts []string
+	for _, s := range []analysis.Severity{analysis.Error, analysis.Warning, analysis.Note} {
+		if n := counts[s]; n > 0 {
+			parts = append(parts, p.paint(severityColors[s], fmt.Sprintf("%d %s", n, plural(string(s), n))))
+		}
+	}
+	switch {
+	case len(parts) > 0:
+		fmt.Fprintln(b, strings.Join(parts, ", "))
+	case broken == 0:
+		fmt.Fprintln(b, p.paint("1;32", "no findings"))
+	}
+}
+
+func plural(s string, n int) string {
+	if n == 1 {
+		return s
+	}
+	return s + "s"
+}
+
+// Printable escapes what a terminal would obey: text from images and files is
+// shown, never carried out.
+func Printable(s string) string {
+	clean := true
+	for _, r := range s {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			clean = false
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError:
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				fmt.Fprintf(&b, `\x%02x`, s[i])
+			} else {
+				b.WriteRune(r)
+			}
+		case r == '\n', r == '\r', r == '\t':
+			b.WriteByte(' ')
+		case !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// Names lists the formats in order.
+func Names() []string { return slices.Sorted(maps.Keys(Formats)) }
