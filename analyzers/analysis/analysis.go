@@ -27,6 +27,7 @@ type Rule struct {
 	Title    string   // one clause, no capital, no period
 	Severity Severity // the default; a Finding may differ, the configuration decides
 	Needs    Input    // what the rule cannot be decided without
+	Uses     Input    // what it reads besides, where the target has it: it may decide otherwise then
 	Runtime  bool     // judges the image that ships: notes only, where the judged stage is one for development that nobody chose
 }
 

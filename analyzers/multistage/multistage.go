@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/causes"
 	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/analyzers/facts/shell"
 )
@@ -18,7 +19,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:  "multistage",
 	Doc:   doc,
 	Rules: []*analysis.Rule{missing},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{shell.Fact, installs.Fact}},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{shell.Fact, installs.Fact, causes.Fact}},
 	Run:   run,
 }
 
@@ -27,6 +28,7 @@ var missing = &analysis.Rule{
 	Title:    "the only stage builds the application and ships",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputDockerfile,
+	Uses:     analysis.InputFiles,
 	Runtime:  true,
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/facts/causes"
 	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/analyzers/facts/shell"
 )
@@ -29,7 +31,7 @@ type work struct {
 // command that compiles. It returns nil if there is neither.
 func (c *check) work(chain []*analysis.Stage) *work {
 	for _, p := range c.steps.Remaining(chain) {
-		if installs.Compiler(p.Name) {
+		if installs.Compiler(p.Name) && c.added(chain, p) {
 			return &work{p.Step.Location(), fmt.Sprintf("%q is installed", p.Name), "compiler"}
 		}
 	}
@@ -46,6 +48,18 @@ func (c *check) work(chain []*analysis.Stage) *work {
 		}
 	}
 	return nil
+}
+
+// added reports whether a compiler came with the chain, and not already with
+// its base: by the image where there is one, else by what the base's family is
+// known to hold.
+func (c *check) added(chain []*analysis.Stage, p installs.Package) bool {
+	if !c.pass.HasFiles() {
+		return !(bases.Lookup(chain[0].Root).Compiler && installs.Usual(p.Name))
+	}
+	return slices.ContainsFunc(causes.Fact.Of(c.pass).Groups, func(g *causes.Group) bool {
+		return g.Cause == causes.Compiler && !g.Layer.Base
+	})
 }
 
 // purges reports whether inst removes compilers that it installed itself: what

@@ -28,6 +28,7 @@ var inline = &analysis.Rule{
 	Title:    "an install command names a distribution without an exact version",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputDockerfile,
+	Uses:     analysis.InputFiles,
 }
 
 var requirement = &analysis.Rule{
@@ -35,6 +36,7 @@ var requirement = &analysis.Rule{
 	Title:    "a line of a requirements file is not exact",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputContext,
+	Uses:     analysis.InputFiles,
 }
 
 func run(pass *analysis.Pass) error {

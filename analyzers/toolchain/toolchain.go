@@ -32,6 +32,7 @@ var installed = &analysis.Rule{
 	Title:    "the stage that ships installs a compiler",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputDockerfile,
+	Uses:     analysis.InputFiles,
 	Runtime:  true,
 }
 
@@ -62,9 +63,11 @@ func fromText(pass *analysis.Pass) {
 		names []string
 	}
 	var groups []*group
-	for _, p := range installs.Fact.Of(pass).Remaining(pass.Dockerfile.Chain()) {
-		if !installs.Compiler(p.Name) {
-			continue
+	chain := pass.Dockerfile.Chain()
+	had := bases.Lookup(chain[0].Root).Compiler
+	for _, p := range installs.Fact.Of(pass).Remaining(chain) {
+		if !installs.Compiler(p.Name) || had && installs.Usual(p.Name) {
+			continue // the base had it: that is said of the base
 		}
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.first.Step.Instruction == p.Step.Instruction })
 		if i < 0 {

@@ -86,6 +86,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if err != nil {
 		return err
 	}
+	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
 	var results []*driver.Result
 	for _, t := range targets {
 		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: image.DefaultLimits})
@@ -102,7 +103,9 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 			}
 		}
 		for _, err := range res.Errors {
-			fmt.Fprintln(std.Err, "tare:", report.Printable(err.Error()))
+			if !told {
+				fmt.Fprintln(std.Err, "tare:", report.Printable(err.Error()))
+			}
 		}
 	}
 	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, time.Now().UTC().Format(time.DateOnly), analyzers, enabled, results, lineReader(targets))

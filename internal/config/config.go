@@ -56,9 +56,8 @@ func Find(dir string) string {
 // Load reads the file at path, with a section for each of analyzers. A path of
 // "" is no file: every setting has its default.
 func Load(path string, analyzers []*analysis.Analyzer) (*Config, error) {
-	c := &Config{Path: path, Analyzers: map[string]any{}}
 	if path == "" {
-		return c, nil
+		return &Config{Analyzers: map[string]any{}}, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -71,6 +70,12 @@ func Load(path string, analyzers []*analysis.Analyzer) (*Config, error) {
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("read configuration %q: %d bytes, more than the limit of %d", path, len(data), maxSize)
 	}
+	return Parse(path, data, analyzers)
+}
+
+// Parse reads data as the file at path.
+func Parse(path string, data []byte, analyzers []*analysis.Analyzer) (*Config, error) {
+	c := &Config{Path: path, Analyzers: map[string]any{}}
 	if err := c.parse(data, analyzers); err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)
 	}

@@ -180,6 +180,13 @@ func (b *builder) after(inst *analysis.Instruction, st analysis.State) analysis.
 		default:
 			st.Workdir, st.WorkdirKnown = path.Join(st.Workdir, dir), st.WorkdirKnown && known
 		}
+	case *instructions.RunCommand: // mounts are read when their variables are filled in; what is unknown stays as written
+		_ = c.Expand(func(w string) (string, error) {
+			if v, known := word(w); known {
+				return v, nil
+			}
+			return w, nil
+		})
 	case *instructions.UserCommand:
 		st.User, _ = word(c.User)
 	case *instructions.ShellCommand:

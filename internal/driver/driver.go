@@ -120,7 +120,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 	for _, a := range c.opt.Analyzers {
 		for _, r := range a.Rules {
 			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil) {
-				need |= r.Needs
+				need |= r.Needs | r.Uses
 			}
 		}
 		if slices.ContainsFunc(a.Rules, c.enabled) {

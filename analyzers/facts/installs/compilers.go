@@ -20,6 +20,12 @@ var (
 	reWrapper = regexp.MustCompile(`^(build-essential|crossbuild-essential-.*|gcc|g\+\+|gfortran|clang|golang|golang-go|golang-any|default-jdk(-headless)?)$`)
 )
 
+// Usual reports whether images that hold a compiler at all, as those on
+// buildpack-deps do, already hold what the package brings.
+func Usual(name string) bool { return reUsual.MatchString(name) }
+
+var reUsual = regexp.MustCompile(`^(build-essential|gcc(-\d+)?|g\+\+(-\d+)?)$`)
+
 // Compiler reports whether the system or conda package of that name brings a
 // compiler.
 func Compiler(name string) bool { return reCompiler.MatchString(name) }

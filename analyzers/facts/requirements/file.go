@@ -204,11 +204,16 @@ func (r *reader) line(name string, l line, constraint bool) error {
 
 func (r *reader) add(req *Requirement, name string, l line, constraint bool) {
 	req.Path, req.Line, req.End, req.Constraint = name, l.number, l.end, constraint
+	req.settle()
+	r.file.Requirements = append(r.file.Requirements, req)
+}
+
+// settle decides whether the requirement is exact.
+func (req *Requirement) settle() {
 	if req.Class == URLNoHash && len(req.Hashes) > 0 {
 		req.Class = URLHash
 	}
 	req.Exact = req.Class == URLHash || req.Class == VCSCommit || req.Class == Pinned && req.Specifier.Exact()
-	r.file.Requirements = append(r.file.Requirements, req)
 }
 
 var fileScheme = regexp.MustCompile(`(?i)^(http|https|file):`)

@@ -41,12 +41,20 @@ func isVCS(scheme string) bool {
 // ParseArgument reads one argument of pip install, or the requirement of a
 // line of a file. Without files at hand, a path is taken to be there.
 func ParseArgument(text string) (*Requirement, error) {
-	return (&reader{}).requirement(text, "")
+	req, err := (&reader{}).requirement(text, "")
+	if err == nil {
+		req.settle()
+	}
+	return req, err
 }
 
 // ParseEditable reads the value of pip's -e, without files at hand.
 func ParseEditable(text string) (*Requirement, error) {
-	return (&reader{}).editable(text, "")
+	req, err := (&reader{}).editable(text, "")
+	if err == nil {
+		req.settle()
+	}
+	return req, err
 }
 
 // requirement reads a requirement of the file called from: pip's

@@ -170,8 +170,12 @@ func (w *walker) node(cmd syntax.Command, at *place) truth {
 	case *syntax.CaseClause:
 		w.choice(c, at)
 	case *syntax.FuncDecl:
+		body, rest := splitBody(c.Body)
 		if c.Name != nil {
-			w.functions[c.Name.Value] = function{c.Body, w.lines}
+			w.functions[c.Name.Value] = function{body, w.lines}
+		}
+		if rest != nil {
+			return w.stmt(rest, at)
 		}
 	case *syntax.DeclClause:
 		for _, a := range c.Args {
@@ -185,6 +189,21 @@ func (w *walker) node(cmd syntax.Command, at *place) truth {
 		}
 	}
 	return unknown
+}
+
+// splitBody takes a function's body apart where the parser took "&& next" for
+// a part of it: f() { ...; } && f. Rest is what follows, with a command that
+// does nothing in the body's place.
+func splitBody(s *syntax.Stmt) (body, rest *syntax.Stmt) {
+	b, ok := s.Cmd.(*syntax.BinaryCmd)
+	if !ok {
+		return s, nil
+	}
+	body, left := splitBody(b.X)
+	if left == nil {
+		left = &syntax.Stmt{Cmd: &syntax.Block{}}
+	}
+	return body, &syntax.Stmt{Cmd: &syntax.BinaryCmd{Op: b.Op, X: left, Y: b.Y}}
 }
 
 func (w *walker) binary(c *syntax.BinaryCmd, at *place) truth {

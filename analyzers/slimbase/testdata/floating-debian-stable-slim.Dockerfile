@@ -1,0 +1,2 @@
+# want "slimbase-floating"
+FROM debian:stable-slim

@@ -1,0 +1,2 @@
+# want "slimbase-floating"
+FROM gcr.io/distroless/python3-debian12

@@ -1,0 +1,2 @@
+# want "slimbase-floating" "slimbase-full"
+FROM python:3

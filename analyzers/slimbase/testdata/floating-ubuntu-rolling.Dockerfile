@@ -1,0 +1,2 @@
+# want "slimbase-floating"
+FROM ubuntu:rolling

@@ -1,0 +1,2 @@
+# want "use \"debian:bookworm-slim\""
+FROM buildpack-deps:bookworm-scm

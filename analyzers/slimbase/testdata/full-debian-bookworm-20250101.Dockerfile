@@ -1,0 +1,2 @@
+# want "use \"debian:bookworm-20250101-slim\""
+FROM debian:bookworm-20250101

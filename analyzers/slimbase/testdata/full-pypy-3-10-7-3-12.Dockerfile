@@ -1,0 +1,2 @@
+# want "use \"pypy:3.10-7.3.12-slim\""
+FROM pypy:3.10-7.3.12
