@@ -105,7 +105,7 @@ func (fd *finder) directory(dir string) error {
 	if err != nil {
 		return err
 	}
-	if c.Dockerfile != "" && filepath.Dir(c.Path) == absolute(dir) {
+	if c.Dockerfile != "" && absolute(filepath.Dir(c.Path)) == absolute(dir) {
 		files = []string{filepath.Join(dir, filepath.FromSlash(c.Dockerfile))}
 	}
 	if len(files) == 0 {
@@ -187,7 +187,9 @@ func absolute(dir string) string {
 func (fd *finder) config(dir string) (*config.Config, error) {
 	p := fd.flags.config
 	if p == "" && !fd.flags.noConfig {
-		p = config.Find(dir)
+		if p = config.Find(dir); p != "" {
+			p = filepath.FromSlash(display(p))
+		}
 	}
 	c, err := config.Load(p, fd.analyzers)
 	if err != nil {

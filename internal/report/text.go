@@ -127,7 +127,8 @@ func summary(b *strings.Builder, p painter, t *Target) {
 			if name == "" {
 				name = "the base"
 			}
-			fmt.Fprintf(b, "  base %s: %s in %d layers; added: %s in %d\n", Printable(name), analysis.Bytes(base), im.Base.Layers, analysis.Bytes(added), len(im.Layers)-im.Base.Layers)
+			fmt.Fprintf(b, "  base %s: %s in %d %s; added: %s in %d\n", Printable(name), analysis.Bytes(base),
+				im.Base.Layers, plural("layer", im.Base.Layers), analysis.Bytes(added), len(im.Layers)-im.Base.Layers)
 		}
 	}
 	var rules, undecided []string

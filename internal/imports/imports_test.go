@@ -1,0 +1,119 @@
+// Package imports holds the test that keeps imports one-way.
+package imports
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const module = "github.com/tareweight/tare/"
+
+// may lists what the packages below a directory may import of this module. The
+// longest directory counts; a directory may always import itself. Checks and
+// facts import nothing internal, no network, no disk.
+var may = map[string][]string{
+	"cmd":                    {"analyzers", "analyzers/multichecker"},
+	"analyzers":              {"analyzers/analysis", "analyzers/facts", "analyzers/python", "analyzers/multistage", "analyzers/pinned", "analyzers/sizebudget", "analyzers/slimbase", "analyzers/toolchain"},
+	"analyzers/analysis":     {},
+	"analyzers/python":       {},
+	"analyzers/facts":        {"analyzers/analysis", "analyzers/facts", "analyzers/python"},
+	"analyzers/analysistest": {"analyzers/analysis", "internal/driver", "internal/report", "internal/config", "internal/dockerfile", "internal/image", "internal/source"},
+	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
+	"internal/cli":           {"analyzers/analysis", "internal/config", "internal/dockerfile", "internal/driver", "internal/image", "internal/report", "internal/source"},
+	"internal/config":        {"analyzers/analysis"},
+	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/dockerfile", "internal/driver", "internal/image"},
+	"internal/dockerfile":    {"analyzers/analysis"},
+	"internal/driver":        {"analyzers/analysis", "analyzers/facts/packages", "internal/dockerfile", "internal/image", "internal/origin", "internal/source"},
+	"internal/image":         {"analyzers/analysis", "internal/inflate", "internal/source"},
+	"internal/imports":       {},
+	"internal/inflate":       {},
+	"internal/origin":        {"analyzers/analysis"},
+	"internal/report":        {"analyzers/analysis", "internal/driver", "internal/origin"},
+	"internal/source":        {},
+}
+
+// barred are packages of the standard library that checks and facts must not
+// import: they compute, the driver reads.
+var barred = []string{"net", "net/http", "os", "os/exec", "io/ioutil"}
+
+// TestImports reads the sources itself, rather than run "go list", so that go
+// test knows which files its cached result depends on.
+func TestImports(t *testing.T) {
+	for _, problem := range check(t, os.DirFS("../..")) {
+		t.Error(problem)
+	}
+}
+
+// TestPlanted plants imports that must be found.
+func TestPlanted(t *testing.T) {
+	for file, imported := range map[string]string{
+		"analyzers/pinned/x.go":            module + "internal/driver",
+		"analyzers/facts/shell/x.go":       "os",
+		"analyzers/analysis/x.go":          module + "analyzers/facts/shell",
+		"internal/dockerfile/x.go":         module + "internal/image",
+		"analyzers/pinned/sub/x.go":        "net/http",
+		"somewhere/x.go":                   "fmt",
+		"internal/inflate/x.go":            module + "internal/image",
+		"analyzers/facts/packages/deep.go": module + "analyzers/pinned",
+	} {
+		src := "package x\nimport _ " + strconv.Quote(imported) + "\n"
+		if got := check(t, fstest.MapFS{file: {Data: []byte(src)}}); len(got) != 1 {
+			t.Errorf("%s imports %s: %d problems, want one: %q", file, imported, len(got), got)
+		}
+	}
+}
+
+func check(t *testing.T, root fs.FS) (problems []string) {
+	t.Helper()
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		src, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		place := ""
+		for dir := range may {
+			if under(name, dir) && len(dir) > len(place) {
+				place = dir
+			}
+		}
+		if place == "" {
+			problems = append(problems, name+" belongs to no place of the table")
+			return nil
+		}
+		check := under(name, "analyzers") && !under(name, "analyzers/analysistest") && !under(name, "analyzers/multichecker")
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			dep, ours := strings.CutPrefix(imported, module)
+			switch {
+			case check && slices.Contains(barred, imported):
+				problems = append(problems, name+" must not import "+imported+": checks and facts do no input or output")
+			case ours && !under(dep, place) && !slices.ContainsFunc(may[place], func(dir string) bool { return under(dep, dir) && (dir != "analyzers" || dep == dir) }):
+				problems = append(problems, name+" must not import "+dep)
+			case ours && place == "analyzers" && under(dep, place) && !slices.ContainsFunc(may[place], func(dir string) bool { return under(dep, dir) }):
+				problems = append(problems, name+" must not import "+dep)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return problems
+}
+
+func under(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
