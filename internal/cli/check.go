@@ -28,6 +28,7 @@ type checkFlags struct {
 	formats                   []string
 	output                    string
 	noConfig, quiet           bool
+	limits                    image.Limits
 }
 
 func check(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
@@ -62,6 +63,12 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")
 	fl.BoolVar(&f.noConfig, "no-config", false, "read no configuration")
 	fl.StringVar(&f.stdinName, "stdin-filename", "Dockerfile", `the name of what "-" reads`)
+	f.limits = image.DefaultLimits
+	fl.IntVar(&f.limits.Layers, "max-layers", f.limits.Layers, "limit: layers of an image")
+	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of a layer")
+	fl.IntVar(&f.limits.Path, "max-path", f.limits.Path, "limit: bytes of a path in a layer")
+	fl.Int64Var(&f.limits.Inflate, "max-layer-bytes", f.limits.Inflate, "limit: uncompressed bytes of a layer")
+	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio, "limit: compression ratio of a layer over 1 GiB")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
 	return cmd
 }
@@ -89,7 +96,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
 	var results []*driver.Result
 	for _, t := range targets {
-		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: image.DefaultLimits})
+		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// programVersion is that of the main module; "(devel)" for a build of a
+// programVersion is that of the main module; "v0.0.0-devel" for a build of a
 // checkout.
 func programVersion() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "v0.0.0-devel"
 	}
 	return info.Main.Version
 }

@@ -30,13 +30,13 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
 		Version: "2.1.0", Runs: []sarifRun{},
 	}
-	driver := sarifDriver{Name: "Tare", InformationURI: "https://github.com/tareweight/tare", Version: d.Tool.Version, SemanticVersion: strings.TrimPrefix(d.Tool.Version, "v"), Rules: []sarifRule{}}
+	driver := sarifDriver{Name: "Tare", InformationURI: "https://github.com/tareweight/tare", Version: strings.TrimPrefix(d.Tool.Version, "v"), Rules: []sarifRule{}}
 	index := map[string]int{}
 	for i, r := range d.Rules {
 		index[r.ID] = i
 		title := strings.ToUpper(r.Title[:1]) + r.Title[1:] + "."
 		rule := sarifRule{
-			ID: r.ID, Name: r.ID, ShortDescription: text{title}, FullDescription: text{truncate(firstParagraph(r.Help, title), 1000)},
+			ID: r.ID, ShortDescription: text{title}, FullDescription: text{truncate(firstParagraph(r.Help, title), 1000)},
 			Help: markdown{Text: r.Help, Markdown: r.Help}, DefaultConfiguration: level{r.Severity},
 		}
 		rule.Properties.Tags = []string{"container", "python"}
@@ -195,12 +195,10 @@ type (
 		Name            string      `json:"name"`
 		InformationURI  string      `json:"informationUri"`
 		Version         string      `json:"version"`
-		SemanticVersion string      `json:"semanticVersion,omitempty"`
 		Rules           []sarifRule `json:"rules"`
 	}
 	sarifRule struct {
 		ID                   string   `json:"id"`
-		Name                 string   `json:"name"`
 		ShortDescription     text     `json:"shortDescription"`
 		FullDescription      text     `json:"fullDescription"`
 		Help                 markdown `json:"help"`

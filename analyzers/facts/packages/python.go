@@ -38,17 +38,16 @@ func (r *reader) distribution(f *analysis.File, dir string) {
 		return
 	}
 	head, _, _ := strings.Cut(strings.ReplaceAll(string(f.Contents), "\r\n", "\n"), "\n\n")
-	for _, e := range paragraphs(head, "Name", "Version") {
-		p := &Package{Type: PyPI, Name: e["Name"], Version: e["Version"], Layer: f.Layer, Dir: dir}
-		var paths []string
-		if record := r.image.Regular(dir + "/RECORD"); record != nil {
-			paths = recorded(string(record.Contents), path.Dir(dir))
-		}
-		if p.Name != "" {
-			r.add(p, paths)
-		}
+	list := paragraphs(head, "Name", "Version")
+	if len(list) == 0 || list[0]["Name"] == "" {
 		return
 	}
+	p := &Package{Type: PyPI, Name: list[0]["Name"], Version: list[0]["Version"], Layer: f.Layer, Dir: dir}
+	var paths []string
+	if record := r.image.Regular(dir + "/RECORD"); record != nil {
+		paths = recorded(string(record.Contents), path.Dir(dir))
+	}
+	r.add(p, paths)
 }
 
 // recorded returns the paths of a RECORD, which are relative to the directory

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tareweight/tare/analyzers"
+	"github.com/tareweight/tare/internal/cli"
+)
+
+// TestReadme runs the first command of README.md and compares what it prints
+// with the capture. -update writes it.
+func TestReadme(t *testing.T) {
+	t.Chdir("../..")
+	t.Setenv("NO_COLOR", "1")
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```sh\ngo run ./cmd/tare (.*?)\n```\n\n```text\n(.*?)\n```").FindSubmatchIndex(text)
+	if m == nil {
+		t.Fatal("README.md has no command with a capture")
+	}
+	var out, errs bytes.Buffer
+	status := cli.Main(strings.Fields(string(text[m[2]:m[3]])), cli.Streams{Out: &out, Err: &errs}, analyzers.All...)
+	if status != cli.Findings || errs.Len() > 0 {
+		t.Fatalf("status %d: %s", status, errs.Bytes())
+	}
+	got := strings.TrimSpace(out.String())
+	if want := string(text[m[4]:m[5]]); got != want {
+		if *update {
+			text = append(append(bytes.Clone(text[:m[4]]), got...), text[m[5]:]...)
+			if err := os.WriteFile("README.md", text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		t.Errorf("the capture in README.md is stale: make update\ngot:\n%s", got)
+	}
+}
+
+// TestReadmeCommands checks that every command that README.md shows is one.
+func TestReadmeCommands(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, m := range regexp.MustCompile(`(?m)^tare ([a-z]+)(.*?)(?:\s+#.*)?$`).FindAllStringSubmatch(string(text), -1) {
+		var out bytes.Buffer
+		if status := cli.Main([]string{m[1], "--help"}, cli.Streams{Out: &out, Err: &out}, analyzers.All...); status != cli.Clean {
+			t.Errorf("tare %s: %s", m[1], out.Bytes())
+		}
+		for _, flag := range regexp.MustCompile(`--?[a-z][a-z-]*`).FindAllString(" "+m[2], -1) {
+			if strings.HasPrefix(flag, "--") && !strings.Contains(out.String(), flag+" ") {
+				t.Errorf("tare %s has no flag %s", m[1], flag)
+			}
+		}
+		n++
+	}
+	if n < 5 {
+		t.Errorf("README.md shows %d commands", n)
+	}
+}

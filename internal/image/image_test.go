@@ -1,0 +1,220 @@
+package image_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/tools/txtar"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/analysistest"
+	"github.com/tareweight/tare/internal/image"
+	"github.com/tareweight/tare/internal/source"
+)
+
+func digest(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
+
+// one is an image of one layer: stored is what the source gives, plain what
+// the configuration speaks of.
+func one(stored, plain []byte) *source.Image {
+	return &source.Image{Name: "x", Config: &v1.ConfigFile{}, Layers: []source.Blob{{
+		Digest: digest(stored), DiffID: digest(plain), Size: int64(len(stored)),
+		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stored)), nil },
+	}}}
+}
+
+func index(src *source.Image, opt image.Options) (*analysis.Image, error) {
+	if opt.Limits == (image.Limits{}) {
+		opt.Limits = image.DefaultLimits
+	}
+	im := image.New(src)
+	return im, image.Index(context.Background(), im, src, opt)
+}
+
+func layer(t *testing.T, text string) []byte {
+	return analysistest.Layer(t, txtar.Parse([]byte(text)).Files)
+}
+
+func gzipped(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+const files = `-- etc/os-release --
+ID=debian
+-- usr/bin/gcc elf size=5000 --
+-- usr/bin/cc link=gcc --
+-- usr/bin/again hard=usr/bin/gcc --
+-- usr/bin/run mode=0755 --
+#!/bin/sh
+-- usr/.wh.old --
+-- opt/.wh..wh..opq --
+-- ../../etc/passwd --
+root
+-- /rooted --
+x
+`
+
+func TestIndex(t *testing.T) {
+	plain := layer(t, files)
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, stored := range map[string][]byte{"plain": plain, "gzip": gzipped(t, plain), "zstd": z.EncodeAll(plain, nil)} {
+		t.Run(name, func(t *testing.T) {
+			im, err := index(one(stored, plain), image.Options{Wants: []analysis.Want{{Glob: "etc/*", Max: 9}, {Glob: "**/run", Max: 100}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range im.Layers[0].Files {
+				s := fmt.Sprintf("%s %s %d k%d", f.Path, f.Mode, f.Size, f.Kind)
+				if f.Link != "" {
+					s += " > " + f.Link
+				}
+				if f.Deleted || f.Opaque {
+					s += fmt.Sprintf(" deleted %v opaque %v", f.Deleted, f.Opaque)
+				}
+				if f.Contents != nil {
+					s += fmt.Sprintf(" %q", f.Contents)
+				}
+				got = append(got, s)
+			}
+			want := strings.TrimSpace(`
+etc/os-release -rw-r--r-- 10 k0
+usr/bin/gcc -rwxr-xr-x 5000 k1
+usr/bin/cc Lrw-r--r-- 0 k0 > gcc
+usr/bin/again -rw-r--r-- 0 k0 > usr/bin/gcc
+usr/bin/run -rwxr-xr-x 10 k2 "#!/bin/sh\n"
+usr/old -rw-r--r-- 0 k0 deleted true opaque false
+opt -rw-r--r-- 0 k0 deleted false opaque true
+etc/passwd -rw-r--r-- 5 k0 "root\n"
+rooted -rw-r--r-- 2 k0`)
+			if s := strings.Join(got, "\n"); s != want {
+				t.Errorf("got\n%s\nwant\n%s", s, want)
+			}
+			if size := im.Size(); size.Unpacked != 5027 || size.Download != int64(len(stored)) {
+				t.Errorf("size: %+v", size)
+			}
+		})
+	}
+}
+
+func TestBroken(t *testing.T) {
+	plain := layer(t, files)
+	stored := gzipped(t, plain)
+	inside := plain[:len(plain)-2048] // ends inside a file's block
+	for name, test := range map[string]struct {
+		src  *source.Image
+		want string
+	}{
+		"truncated gzip":         {one(stored[:len(stored)/2], plain), "truncated"},
+		"a tar that ends inside": {one(gzipped(t, inside[:1200]), inside[:1200]), "truncated"},
+		"wrong diffID":           {one(stored, []byte("other")), "wrong diffID"},
+		"trailing garbage":       {one(append(bytes.Clone(stored), "garbage"...), plain), "decompress: gzip: invalid header"},
+		"no tar":                 {one([]byte(strings.Repeat("no tar", 200)), nil), "read tar entry 1"},
+	} {
+		if _, err := index(test.src, image.Options{}); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), `layer 0 (sha256:`) {
+			t.Errorf("%s: %v, want %q and the layer", name, err, test.want)
+		}
+	}
+	wrong := one(stored, plain)
+	wrong.Layers[0].Digest = digest([]byte("other"))
+	if _, err := index(wrong, image.Options{}); err == nil || !strings.Contains(err.Error(), "wrong digest: want "+digest([]byte("other"))) {
+		t.Errorf("wrong digest: %v", err)
+	}
+	long := one(stored, plain)
+	long.Layers[0].Size--
+	if _, err := index(long, image.Options{}); err == nil || !strings.Contains(err.Error(), "that the manifest says") {
+		t.Errorf("a longer blob: %v", err)
+	}
+	short := one(stored, plain)
+	short.Layers[0].Size++
+	if _, err := index(short, image.Options{}); err == nil || !strings.Contains(err.Error(), "the manifest says") {
+		t.Errorf("a shorter blob: %v", err)
+	}
+	members := append(gzipped(t, plain[:1000]), gzipped(t, plain[1000:])...)
+	if _, err := index(one(members, plain), image.Options{}); err != nil {
+		t.Errorf("several gzip members: %v", err)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	plain := layer(t, files)
+	for flag, change := range map[string]func(*image.Limits){
+		"--max-entries":     func(l *image.Limits) { l.Entries = 3 },
+		"--max-path":        func(l *image.Limits) { l.Path = 5 },
+		"--max-layer-bytes": func(l *image.Limits) { l.Inflate = 1000 },
+		"--max-layers":      func(l *image.Limits) { l.Layers = 0 },
+	} {
+		limits := image.DefaultLimits
+		change(&limits)
+		_, err := index(one(gzipped(t, plain), plain), image.Options{Limits: limits})
+		var le *image.LimitError
+		if !errors.As(err, &le) || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	plain := layer(t, files)
+	src := one(gzipped(t, plain), plain)
+	im, err := index(src, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rc, err := image.Open(context.Background(), src, im.Regular("etc/os-release"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(rc)
+	if err != nil || string(b) != "ID=debian\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if err := rc.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzLayer(f *testing.F) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	w.WriteHeader(&tar.Header{Name: "a", Size: 3, Mode: 0o644, Typeflag: tar.TypeReg})
+	w.Write([]byte("abc"))
+	w.Close()
+	f.Add(buf.Bytes())
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		src := one(stored, stored)
+		limits := image.DefaultLimits
+		limits.Inflate = 1 << 20
+		im, err := index(src, image.Options{Limits: limits, Wants: []analysis.Want{{Glob: "*", Max: 100}}})
+		if err != nil {
+			return
+		}
+		for p, file := range im.Files() {
+			if p == "" || strings.HasPrefix(p, "/") || strings.Contains("/"+p+"/", "/../") || file == nil {
+				t.Errorf("path %q", p)
+			}
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/report"
+)
+
+// document has every kind of place, and text that formats must escape.
+func document() *report.Document {
+	digest, size := "sha256:00", int64(5)
+	finding := func(key, message, path string, line int, layer string) report.Finding {
+		return report.Finding{
+			Rule: "toolchain-shipped", Severity: analysis.Warning, Key: key, Message: message, Fingerprint: "0123456789abcdef",
+			Location: report.Location{Path: path, Line: line, End: line, Layer: layer}, Related: []report.Related{}, Fixes: []report.Fix{},
+		}
+	}
+	src := finding("a", "on a [line](1)", "sub/Dockerfile", 2, "")
+	src.Snippet = "  RUN x \\\n    y"
+	src.Related = []report.Related{{Message: "here", Location: report.Location{Path: "usr/bin/gcc", Layer: digest}}}
+	src.Fixes = []report.Fix{{Message: "mend it", Edits: []report.Edit{{Path: "sub/Dockerfile", Line: 2, End: 3, New: "RUN z"}}}}
+	evil := finding("b", "in a layer", "usr/bin/\x1b]0;owned\x07\u202egcc\xff", 0, digest)
+	return &report.Document{
+		Version: report.Version, Tool: report.Tool{Name: "tare", Version: "v1.2.3"}, Now: "2026-11-22",
+		Rules: []report.Rule{{ID: "toolchain-shipped", Title: "the image holds a compiler", Severity: analysis.Warning, Help: "Decided from the image.\n\nMore."}},
+		Targets: []report.Target{{
+			Name:       "sub/Dockerfile",
+			Dockerfile: &report.Dockerfile{Path: "sub/Dockerfile", Target: "stage 0", Stages: []report.Stage{{Line: 1}}},
+			Image:      &report.Image{Name: "debian:11", Platform: "linux/amd64", CompressedBytes: &size},
+			Findings:   []report.Finding{src, evil, finding("c", "the image", "", 0, "")},
+			NotRun:     []report.NotRun{{Rule: "toolchain-shipped", Reason: "why"}},
+			Errors:     []string{"broken"}, Remarks: []string{},
+		}, {
+			Name: "debian:11", Image: &report.Image{Name: "docker://reg.example.com:5000/a/b:11@sha256:00", Platform: "linux/amd64"},
+			Findings: []report.Finding{finding("d", "alone", "", 0, digest)},
+		}},
+	}
+}
+
+// TestSARIF validates against the schema of OASIS (testdata, from Microsoft's
+// SARIF tools), and what GitHub refuses besides.
+func TestSARIF(t *testing.T) {
+	var buf bytes.Buffer
+	if err := report.SARIF(&buf, document(), report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open("testdata/sarif-2.1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	schema, err := jsonschema.UnmarshalJSON(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("sarif.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(buf.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiled.Validate(doc); err != nil {
+		t.Errorf("%v\n%s", err, buf.Bytes())
+	}
+	var log struct {
+		Runs []struct {
+			AutomationDetails struct{ ID string }
+			Results           []struct {
+				Message             struct{ Text string }
+				PartialFingerprints map[string]string
+				Locations           []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+						Region           struct{ StartLine, StartColumn, EndLine, EndColumn int }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(buf.Bytes(), &log); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	var uris []string
+	for _, r := range log.Runs {
+		if ids[r.AutomationDetails.ID] {
+			t.Errorf("two runs of category %q", r.AutomationDetails.ID)
+		}
+		ids[r.AutomationDetails.ID] = true
+		for _, res := range r.Results {
+			if len(res.Locations) != 1 || res.PartialFingerprints["primaryLocationLineHash"] != "0123456789abcdef:1" {
+				t.Errorf("result %q: %+v", res.Message.Text, res)
+				continue
+			}
+			p := res.Locations[0].PhysicalLocation
+			uris = append(uris, p.ArtifactLocation.URI)
+			if p.Region.StartLine < 1 || p.Region.StartColumn < 1 || p.Region.EndLine < p.Region.StartLine || p.Region.EndColumn < 1 {
+				t.Errorf("result %q: region %+v", res.Message.Text, p.Region)
+			}
+		}
+	}
+	// no scheme, no tag, no digest: a path of the repository, or the image's
+	if got := strings.Join(uris, " "); got != "sub/Dockerfile sub/Dockerfile sub/Dockerfile a/b" {
+		t.Errorf("uris: %s", got)
+	}
+}
+
+func TestText(t *testing.T) {
+	var buf bytes.Buffer
+	if err := report.Text(&buf, document(), report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	text := buf.String()
+	for _, want := range []string{
+		"sub/Dockerfile:2: warning: on a [line](1) [toolchain-shipped]\n     2 |   RUN x \\ ...\n       |   ^~~~~~~\n",
+		`layer 0: usr/bin/\u001b]0;owned\u0007\u202egcc\xff: warning: in a layer`,
+		"not run: toolchain-shipped (why)\n", "could not be judged: broken\n", "4 warnings\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	if strings.ContainsAny(text, "\x1b\x07\u202e") {
+		t.Error("an escape sequence of an image reaches the terminal")
+	}
+	buf.Reset()
+	if err := report.Text(&buf, document(), report.Options{Color: true}); err != nil || !strings.Contains(buf.String(), "\x1b[1;33mwarning:\x1b[0m") {
+		t.Errorf("colours: %v", err)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var buf bytes.Buffer
+	want := document()
+	want.Targets[0].Findings[1].Location.Path = "x" // JSON is UTF-8: what is not is replaced
+	if err := report.JSON(&buf, want, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var got report.Document
+	dec := json.NewDecoder(bytes.NewReader(buf.Bytes()))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	var again bytes.Buffer
+	if err := report.JSON(&again, &got, report.Options{}); err != nil || again.String() != buf.String() {
+		t.Errorf("the document changes by a round trip: %v", err)
+	}
+}
