@@ -18,8 +18,7 @@ var reInterpreter = regexp.MustCompile(`(^|/)bin/(python|pypy)\d*(\.\d+)*$`)
 
 func isPython(p string) bool { return reInterpreter.MatchString(p) }
 
-// tools are the installers themselves: an upgrade of one is judged by another
-// rule.
+// tools are the installers themselves: an upgrade of one is a note.
 var tools = []string{"pip", "setuptools", "wheel", "uv", "poetry", "pipenv"}
 
 // names judges what a command of pip, or one like it, names.
@@ -27,7 +26,7 @@ func (c *check) names(s *installs.Step) {
 	if s.Pip.NoIndex && len(s.Pip.FindLinks) > 0 && !slices.ContainsFunc(s.Pip.FindLinks, remote) {
 		return // what is installed was chosen where the wheels were made
 	}
-	var open []string
+	var open, own []string
 	var unknown bool
 	var pins map[string]bool
 	for _, w := range s.Names {
@@ -42,14 +41,15 @@ func (c *check) names(s *installs.Step) {
 		if err != nil || r.URL != "" || r.Class == requirements.Local || r.Exact {
 			continue
 		}
-		name := python.NormalizeName(r.Name)
-		if slices.Contains(tools, name) {
-			continue
-		}
 		if pins == nil {
 			pins = c.constraints(s)
 		}
-		if !pins[name] && !slices.Contains(open, w.Text) {
+		name := python.NormalizeName(r.Name)
+		switch {
+		case pins[name] || slices.Contains(open, w.Text) || slices.Contains(own, w.Text):
+		case slices.Contains(tools, name):
+			own = append(own, w.Text)
+		default:
 			open = append(open, w.Text)
 		}
 	}
@@ -57,16 +57,20 @@ func (c *check) names(s *installs.Step) {
 		c.pass.Undecided(inline, s, "a word of the command is not known")
 	}
 	if len(open) > 0 {
-		c.reportInline(s, open, example(open[0])+`, or install from a file that pins it`)
+		c.report(inline, s, open, "the next build may take another version; write "+example(open[0])+", or install from a file that pins it")
+	}
+	if len(own) > 0 {
+		c.report(installer, s, own, "the next build may run another installer; write "+example(own[0]))
 	}
 }
 
 func remote(w shell.Word) bool { return strings.Contains(w.Text, "://") }
 
-func (c *check) reportInline(s *installs.Step, open []string, fix string) {
+// report reports what a command names, under a key that is its own.
+func (c *check) report(rule *analysis.Rule, s *installs.Step, open []string, rest string) {
 	key := strings.Join(open, " ")
-	if c.seen["inline "+key]++; c.seen["inline "+key] > 1 {
-		key += fmt.Sprintf(" #%d", c.seen["inline "+key])
+	if c.seen[rule.ID+key]++; c.seen[rule.ID+key] > 1 {
+		key += fmt.Sprintf(" #%d", c.seen[rule.ID+key])
 	}
 	is := "is"
 	if len(open) > 1 {
@@ -76,7 +80,7 @@ func (c *check) reportInline(s *installs.Step, open []string, fix string) {
 	for _, o := range open {
 		quoted = append(quoted, fmt.Sprintf("%q", o))
 	}
-	c.pass.Reportf(inline, s, key, "%s of %s %s not exact: the next build may take another version; write %s", analysis.And(quoted, 5), s.Manager, is, fix)
+	c.pass.Reportf(rule, s, key, "%s of %s %s not exact: %s", analysis.And(quoted, 5), s.Manager, is, rest)
 }
 
 // example is how an exact requirement for the same distribution looks.
@@ -151,6 +155,6 @@ func (c *check) specs(s *installs.Step) {
 	}
 	if len(open) > 0 {
 		m := reSpec.FindStringSubmatch(open[0])
-		c.reportInline(s, open, fmt.Sprintf("%q, or install from a lock file", m[1]+"==VERSION"))
+		c.report(inline, s, open, fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", m[1]+"==VERSION"))
 	}
 }

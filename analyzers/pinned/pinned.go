@@ -18,7 +18,7 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "pinned",
 	Doc:   doc,
-	Rules: []*analysis.Rule{inline, requirement},
+	Rules: []*analysis.Rule{inline, installer, requirement},
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, inputs.Fact, packages.Fact}},
 	Run:   run,
 }
@@ -27,6 +27,14 @@ var inline = &analysis.Rule{
 	ID:       "pinned-inline",
 	Title:    "an install command names a distribution without an exact version",
 	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile,
+	Uses:     analysis.InputFiles,
+}
+
+var installer = &analysis.Rule{
+	ID:       "pinned-installer",
+	Title:    "an installer is upgraded to whatever is newest",
+	Severity: analysis.Note,
 	Needs:    analysis.InputDockerfile,
 	Uses:     analysis.InputFiles,
 }

@@ -283,8 +283,6 @@ func cuda(b *Base) {
 			parts[i] = "runtime"
 			b.Full, b.Compiler, b.Loses = true, true, "it lacks nvcc, headers and static libraries"
 			b.Sibling = b.With(strings.Join(parts, "-"))
-		case "base", "runtime":
-			b.Slim = true
 		}
 	}
 }

@@ -11,5 +11,6 @@ RUN pip install . -e ./lib ./dist/x.whl /wheels/*.whl "flask==${FLASK}" $PKGS $E
 RUN pip install --no-index --find-links=/wheels app
 RUN pip wheel flask && pip download flask && pip uninstall -y flask && pip list
 RUN pip install $(cat list.txt) "x @ https://example.com/x-1.tar.gz#sha256=0000000000000000000000000000000000000000000000000000000000000000"
+# want "note: \"pip\", \"setuptools\" and \"wheel\" of pip are not exact.*pinned-installer"
 RUN pip install --upgrade pip setuptools wheel
 RUN echo pip install flask
