@@ -5,6 +5,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/multistage"
 	"github.com/tareweight/tare/analyzers/pinned"
+	"github.com/tareweight/tare/analyzers/shutdown"
 	"github.com/tareweight/tare/analyzers/sizebudget"
 	"github.com/tareweight/tare/analyzers/slimbase"
 	"github.com/tareweight/tare/analyzers/toolchain"
@@ -14,6 +15,7 @@ import (
 var All = []*analysis.Analyzer{
 	multistage.Analyzer,
 	pinned.Analyzer,
+	shutdown.Analyzer,
 	sizebudget.Analyzer,
 	slimbase.Analyzer,
 	toolchain.Analyzer,

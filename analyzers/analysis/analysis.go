@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"time"
 )
 
 // An Analyzer describes one check. It is a constant: it keeps no state
@@ -94,6 +95,7 @@ type Pass struct {
 	Files      fs.FS       // the build context, .dockerignore applied; nil if there is none
 	FilesDir   string      // its directory as the report names it; "" is the current one
 	Named      []string    // requirement and lock files of Files that the user named
+	Now        time.Time   // the day of the run, UTC: for ends of life alone
 	Config     any         // the analyzer's settings: of the type of Analyzer.Config. nil in a fact
 	Report     func(Finding)
 
@@ -137,6 +139,26 @@ func (p *Pass) Open(f *File) (io.ReadCloser, error) {
 // At is the place of lines of a file of Files.
 func (p *Pass) At(name string, line, end int) Location {
 	return Location{Path: path.Join(p.FilesDir, name), Line: line, End: end}
+}
+
+// maxRead is how much of a file of the build context is read.
+const maxRead = 4 << 20
+
+// ReadFile returns the text of a file of Files.
+func (p *Pass) ReadFile(name string) (string, error) {
+	if p.Files == nil {
+		return "", fs.ErrNotExist
+	}
+	f, err := p.Files.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxRead+1))
+	if err == nil && len(b) > maxRead {
+		err = fmt.Errorf("%q is larger than %d bytes", name, maxRead)
+	}
+	return string(b), err
 }
 
 // HasFiles reports whether the image's layers were indexed. Rules that need

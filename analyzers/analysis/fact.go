@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"sync"
+	"time"
 )
 
 // A Fact is a value derived from a target, computed at most once for all the
@@ -54,6 +55,7 @@ type Target struct {
 	Files      fs.FS
 	FilesDir   string
 	Named      []string
+	Now        time.Time
 	Open       func(*File) (io.ReadCloser, error) // one more read of a layer; nil where that cannot be
 
 	mu    sync.Mutex
@@ -69,7 +71,7 @@ func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecide
 
 func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
 	return &Pass{
-		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named, Config: config,
+		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named, Now: t.Now, Config: config,
 		Report: report, undecided: undecided, open: t.Open, facts: map[AnyFact]*memo{},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -35,7 +36,7 @@ import (
 //   - In a txtar, image/N/PATH is a file of layer N, with the attributes mode=,
 //     size=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
-//     the lines target=, build-arg=. Lines "want PLACE "rx"" of its comment want
+//     the lines target=, build-arg=, named=, now=. Lines "want PLACE "rx"" of its comment want
 //     findings at image/N/PATH, image/N, or image.
 //   - A fence "```dockerfile bad" or "```txtar bad" in the section of a rule must
 //     give a finding of that rule; a good one none of a warning or worse.
@@ -70,6 +71,7 @@ type tcase struct {
 	analyzer *analysis.Analyzer
 	target   driver.Target
 	config   map[string]any
+	now      time.Time
 	wants    []want
 }
 
@@ -80,7 +82,7 @@ type want struct {
 
 func (c *tcase) run(t *testing.T) []analysis.Finding {
 	t.Helper()
-	res, err := driver.Check(context.Background(), c.target, driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: image.DefaultLimits})
+	res, err := driver.Check(context.Background(), c.target, driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: image.DefaultLimits, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +164,7 @@ func load(t *testing.T, a *analysis.Analyzer, name string) *tcase {
 
 func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 	t.Helper()
-	c := &tcase{analyzer: a, target: driver.Target{Name: "test", Build: dockerfile.Options{BuildArgs: map[string]string{}, Platform: "linux/amd64", BuildPlatform: "linux/amd64"}}}
+	c := &tcase{analyzer: a, now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), target: driver.Target{Name: "test", Build: dockerfile.Options{BuildArgs: map[string]string{}, Platform: "linux/amd64", BuildPlatform: "linux/amd64"}}}
 	for line := range strings.Lines(string(ar.Comment)) {
 		if rest, ok := strings.CutPrefix(line, "want "); ok {
 			place, rx, _ := strings.Cut(rest, " ")
@@ -188,6 +190,11 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 				case "build-arg":
 					k, v, _ := strings.Cut(value, "=")
 					c.target.Build.BuildArgs[k] = v
+				case "now":
+					var err error
+					if c.now, err = time.Parse(time.DateOnly, value); err != nil {
+						t.Fatal(err)
+					}
 				case "named":
 					c.target.Named = append(c.target.Named, value)
 				default:

@@ -22,9 +22,10 @@ type check struct {
 
 // work is build work that a chain of stages does.
 type work struct {
-	at   analysis.Location
-	what string
-	key  string
+	at    analysis.Location
+	what  string
+	key   string
+	stage *analysis.Stage
 }
 
 // work finds what a chain builds: a compiler that it installs and keeps, or a
@@ -32,7 +33,7 @@ type work struct {
 func (c *check) work(chain []*analysis.Stage) *work {
 	for _, p := range c.steps.Remaining(chain) {
 		if installs.Compiler(p.Name) && c.added(chain, p) {
-			return &work{p.Step.Location(), fmt.Sprintf("%q is installed", p.Name), "compiler"}
+			return &work{p.Step.Location(), fmt.Sprintf("%q is installed", p.Name), "compiler", p.Step.Stage}
 		}
 	}
 	for _, s := range chain {
@@ -42,7 +43,7 @@ func (c *check) work(chain []*analysis.Stage) *work {
 			}
 			for _, cmd := range c.commands.Of(inst) {
 				if !cmd.Dead && builds(cmd) {
-					return &work{cmd.Location(), fmt.Sprintf("%q compiles", short(cmd)), "build"}
+					return &work{cmd.Location(), fmt.Sprintf("%q compiles", short(cmd)), "build", s}
 				}
 			}
 		}

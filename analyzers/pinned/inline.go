@@ -18,9 +18,6 @@ var reInterpreter = regexp.MustCompile(`(^|/)bin/(python|pypy)\d*(\.\d+)*$`)
 
 func isPython(p string) bool { return reInterpreter.MatchString(p) }
 
-// tools are the installers themselves: an upgrade of one is a note.
-var tools = []string{"pip", "setuptools", "wheel", "uv", "poetry", "pipenv"}
-
 // names judges what a command of pip, or one like it, names.
 func (c *check) names(s *installs.Step) {
 	if s.Pip.NoIndex && len(s.Pip.FindLinks) > 0 && !slices.ContainsFunc(s.Pip.FindLinks, remote) {
@@ -47,7 +44,7 @@ func (c *check) names(s *installs.Step) {
 		name := python.NormalizeName(r.Name)
 		switch {
 		case pins[name] || slices.Contains(open, w.Text) || slices.Contains(own, w.Text):
-		case slices.Contains(tools, name):
+		case installs.Installer(name):
 			own = append(own, w.Text)
 		default:
 			open = append(open, w.Text)
@@ -133,7 +130,7 @@ var (
 // match specifications"): "=1.2" is any 1.2, and exact enough from three
 // numbers on.
 func (c *check) specs(s *installs.Step) {
-	var open []string
+	var open, own []string
 	for _, w := range s.Names {
 		if !w.Known || strings.Contains(w.Text, "/") && !strings.Contains(w.Text, "::") || path.Ext(w.Text) == ".conda" || strings.HasSuffix(w.Text, ".tar.bz2") {
 			continue
@@ -151,7 +148,14 @@ func (c *check) specs(s *installs.Step) {
 		case double && !strings.ContainsAny(m[2], ",<>|"), build != "" && version != "", reRelease.MatchString(m[2]):
 			continue
 		}
+		if installs.Installer(m[1]) {
+			own = append(own, w.Text)
+			continue
+		}
 		open = append(open, w.Text)
+	}
+	if len(own) > 0 {
+		c.report(installer, s, own, fmt.Sprintf("the next build may run another installer; write %q", own[0]+"==VERSION"))
 	}
 	if len(open) > 0 {
 		m := reSpec.FindStringSubmatch(open[0])

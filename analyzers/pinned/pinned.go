@@ -18,7 +18,7 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "pinned",
 	Doc:   doc,
-	Rules: []*analysis.Rule{inline, installer, requirement},
+	Rules: []*analysis.Rule{inline, installer, requirement, unlocked},
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, inputs.Fact, packages.Fact}},
 	Run:   run,
 }
@@ -47,6 +47,14 @@ var requirement = &analysis.Rule{
 	Uses:     analysis.InputFiles,
 }
 
+var unlocked = &analysis.Rule{
+	ID:       "pinned-unlocked",
+	Title:    "a project is installed without its lock",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile,
+	Uses:     analysis.InputFiles,
+}
+
 func run(pass *analysis.Pass) error {
 	if pass.HasFiles() && !hasPython(pass) {
 		for _, r := range pass.Analyzer.Rules {
@@ -61,9 +69,16 @@ func run(pass *analysis.Pass) error {
 			if !stage.Reached {
 				continue
 			}
-			for _, inst := range stage.Instructions {
-				for _, s := range steps.Of(inst) {
-					c.step(s)
+			var before []*installs.Step
+			for _, below := range stage.Chain() {
+				for _, inst := range below.Instructions {
+					for _, s := range steps.Of(inst) {
+						if below == stage {
+							c.step(s)
+							c.unlocked(s, before)
+						}
+						before = append(before, s)
+					}
 				}
 			}
 		}

@@ -4,7 +4,12 @@ package slimbase
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/bases"
@@ -13,12 +18,20 @@ import (
 //go:embed README.md
 var doc string
 
+// Config is what the user approves.
+type Config struct {
+	// Approved lists the bases that may be used, as repositories or references
+	// with "*" for any characters; empty approves all.
+	Approved []string `yaml:"approved"`
+}
+
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
-	Name:  "slimbase",
-	Doc:   doc,
-	Rules: []*analysis.Rule{full, floating},
-	Run:   run,
+	Name:   "slimbase",
+	Doc:    doc,
+	Rules:  []*analysis.Rule{full, floating, undigested, eol, unapproved},
+	Config: Config{},
+	Run:    run,
 }
 
 var full = &analysis.Rule{
@@ -33,6 +46,30 @@ var floating = &analysis.Rule{
 	ID:       "slimbase-floating",
 	Title:    "the base image's tag moves to other versions",
 	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile,
+	Runtime:  true,
+}
+
+var undigested = &analysis.Rule{
+	ID:       "slimbase-undigested",
+	Title:    "the base image has no digest",
+	Severity: analysis.Note,
+	Needs:    analysis.InputDockerfile,
+	Runtime:  true,
+}
+
+var eol = &analysis.Rule{
+	ID:       "slimbase-eol",
+	Title:    "the base image's Python or distribution is past its support",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile,
+	Runtime:  true,
+}
+
+var unapproved = &analysis.Rule{
+	ID:       "slimbase-unapproved",
+	Title:    "the base image is not in the configured list",
+	Severity: analysis.Error,
 	Needs:    analysis.InputDockerfile,
 	Runtime:  true,
 }
@@ -64,15 +101,16 @@ func run(pass *analysis.Pass) error {
 func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	if root.Root == "" {
 		why := fmt.Sprintf("the base %q holds a variable without a value", root.From)
-		pass.Undecided(full, root, why)
-		pass.Undecided(floating, root, why)
+		for _, r := range pass.Analyzer.Rules {
+			pass.Undecided(r, root, why)
+		}
 		return
 	}
 	if bases.Scratch(root.Root) {
 		return
 	}
 	b := bases.Lookup(root.Root)
-	if b.Full {
+	if b.Full && !windows(pass.Dockerfile) {
 		f := analysis.Finding{
 			Rule: full, Location: root.Location(), Key: b.Repository(),
 			Message: fmt.Sprintf("base image %q is the full variant: use %q; %s, which belong in a build stage", root.Root, b.Sibling, b.Loses),
@@ -88,6 +126,54 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	if b.Floating {
 		pass.Report(analysis.Finding{Rule: floating, Location: root.Location(), Key: b.Repository(), Message: drift(b, root.Root)})
 	}
+	if b.Digest == "" {
+		pass.Reportf(undigested, root, b.Repository(), "base image %q has no digest: a rebuild may take other layers under the same tag; add @sha256:...", root.Root)
+	}
+	for _, e := range b.Ends() {
+		left := e.Date.Sub(pass.Now)
+		f := analysis.Finding{Rule: eol, Location: root.Location(), Key: e.What}
+		switch day := e.Date.Format(time.DateOnly); {
+		case left < 0:
+			f.Message = fmt.Sprintf("%s had its last security support on %s (%s): move to a supported release", e.What, day, e.Source)
+		case left <= 90*24*time.Hour:
+			f.Severity = analysis.Note
+			f.Message = fmt.Sprintf("%s has security support until %s (%s): plan the move to a later release", e.What, day, e.Source)
+		default:
+			continue
+		}
+		pass.Report(f)
+	}
+	if list := pass.Config.(Config).Approved; len(list) > 0 && !slices.ContainsFunc(list, func(pattern string) bool { return approves(pattern, root.Root, b.Repository()) }) {
+		pass.Reportf(unapproved, root, b.Repository(), "base image %q is not approved: use one of %s", root.Root, analysis.And(list, 5))
+	}
+}
+
+// approves reports whether a pattern of the configuration names the base.
+func approves(pattern, ref, repository string) bool {
+	parts := strings.Split(pattern, "*")
+	for i, p := range parts {
+		parts[i] = regexp.QuoteMeta(p)
+	}
+	re := regexp.MustCompile("^" + strings.Join(parts, ".*") + "$")
+	return re.MatchString(ref) || re.MatchString(repository)
+}
+
+// windows reports whether the judged chain is built for Windows, where images
+// of the same tag have other variants.
+func windows(d *analysis.Dockerfile) bool {
+	for _, s := range d.Chain() {
+		for _, inst := range s.Instructions {
+			if c, ok := inst.Command.(*instructions.ShellCommand); ok && len(c.Shell) > 0 {
+				if name := strings.ToLower(c.Shell[0]); strings.Contains(name, "powershell") || strings.Contains(name, "pwsh") || strings.HasSuffix(name, "cmd") || strings.HasSuffix(name, "cmd.exe") {
+					return true
+				}
+			}
+		}
+		if strings.HasPrefix(s.Platform, "windows/") {
+			return true
+		}
+	}
+	return d.Escape == '`'
 }
 
 // drift says what a floating tag does.

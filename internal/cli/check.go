@@ -25,6 +25,7 @@ type checkFlags struct {
 	image, target, platform   string
 	buildArgs, only, skip     []string
 	failOn, config, stdinName string
+	now                       string
 	formats                   []string
 	output                    string
 	noConfig, quiet           bool
@@ -69,6 +70,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.IntVar(&f.limits.Path, "max-path", f.limits.Path, "limit: bytes of a path in a layer")
 	fl.Int64Var(&f.limits.Inflate, "max-layer-bytes", f.limits.Inflate, "limit: uncompressed bytes of a layer")
 	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio, "limit: compression ratio of a layer over 1 GiB")
+	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
 	return cmd
 }
@@ -80,6 +82,13 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	rank, ok := ranks[f.failOn]
 	if !ok {
 		return usage("--fail-on %q: want error, warning, note or never", f.failOn)
+	}
+	now := time.Now().UTC().Truncate(24 * time.Hour)
+	if f.now != "" {
+		var err error
+		if now, err = time.Parse(time.DateOnly, f.now); err != nil {
+			return usage("--now %q: want a day, YYYY-MM-DD", f.now)
+		}
 	}
 	outs, err := outputs(f)
 	if err != nil {
@@ -96,7 +105,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
 	var results []*driver.Result
 	for _, t := range targets {
-		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits})
+		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits, Now: now})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -115,7 +124,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 			}
 		}
 	}
-	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, time.Now().UTC().Format(time.DateOnly), analyzers, enabled, results, lineReader(targets))
+	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, now.Format(time.DateOnly), analyzers, enabled, results, lineReader(targets))
 	if err := write(std, doc, outs); err != nil {
 		return &statusError{Broken, err}
 	}

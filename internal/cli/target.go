@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
@@ -48,7 +50,7 @@ func findTargets(_ context.Context, std Streams, analyzers []*analysis.Analyzer,
 		}
 	}
 	if len(args) == 0 {
-		if f.image != "" && len(dockerfilesIn(".")) == 0 {
+		if f.image != "" && len(discover(".")) == 0 {
 			return fd.targets, fd.add(nil, "", "", nil)
 		}
 		args = []string{"."}
@@ -86,7 +88,7 @@ func (fd *finder) argument(arg string) error {
 	case err == nil && reRequirements.MatchString(filepath.ToSlash(arg)):
 		return fd.add(nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
 	case err == nil:
-		return fd.file(arg, filepath.Dir(arg))
+		return fd.file(arg, fd.context(arg, enclosing(arg)))
 	case source.IsReference(arg):
 		if fd.flags.image != "" {
 			return usage("%q is an image, and so is --image %q: give one of them", arg, fd.flags.image)
@@ -100,7 +102,7 @@ func (fd *finder) argument(arg string) error {
 
 // directory adds the Dockerfiles of a directory.
 func (fd *finder) directory(dir string) error {
-	files := dockerfilesIn(dir)
+	files := discover(dir)
 	c, err := fd.config(dir)
 	if err != nil {
 		return err
@@ -112,25 +114,69 @@ func (fd *finder) directory(dir string) error {
 		return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)
 	}
 	for _, f := range files {
-		if err := fd.file(f, dir); err != nil {
+		if err := fd.file(f, fd.context(f, dir)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dockerfilesIn lists the Dockerfiles of a directory by name.
-func dockerfilesIn(dir string) (files []string) {
-	entries, err := os.ReadDir(dir)
+// context is the directory that a Dockerfile below root is most likely built
+// in: its own, or one above it up to root, whichever holds the most of what it
+// copies; the lowest of equals.
+func (fd *finder) context(file, root string) string {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return filepath.Dir(file)
+	}
+	sources := copied(src)
+	best, most := filepath.Dir(file), -1
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		n := 0
+		for _, s := range sources {
+			if matches, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(s))); len(matches) > 0 {
+				n++
+			}
+		}
+		if n > most {
+			best, most = dir, n
+		}
+		if parent := filepath.Dir(dir); parent == dir || absolute(dir) == absolute(root) {
+			return best
+		}
+	}
+}
+
+// copied lists the sources that a Dockerfile takes from its build context.
+func copied(src []byte) (out []string) {
+	d, err := dockerfile.Parse("", src, dockerfile.Options{})
 	if err != nil {
 		return nil
 	}
-	for _, e := range entries {
-		if !e.IsDir() && isDockerfile(e.Name()) {
-			files = append(files, filepath.Join(dir, e.Name()))
+	for _, s := range d.Stages {
+		for _, inst := range s.Instructions {
+			switch c := inst.Command.(type) {
+			case *instructions.CopyCommand:
+				if c.From == "" {
+					out = append(out, c.SourcePaths...)
+				}
+			case *instructions.AddCommand:
+				out = append(out, c.SourcePaths...)
+			case *instructions.RunCommand:
+				for _, m := range instructions.GetMounts(c) {
+					if m.Type == instructions.MountTypeBind && m.From == "" && m.Source != "" {
+						out = append(out, m.Source)
+					}
+				}
+			}
 		}
 	}
-	return files
+	return slices.DeleteFunc(out, func(s string) bool { return strings.ContainsAny(s, "$") || strings.Contains(s, "://") })
+}
+
+func regular(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func isDockerfile(name string) bool {
@@ -139,6 +185,17 @@ func isDockerfile(name string) bool {
 	}
 	lower := strings.ToLower(name)
 	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") || strings.HasPrefix(name, "Containerfile.") || strings.HasSuffix(lower, ".dockerfile")
+}
+
+// enclosing is how far up the build context of a Dockerfile may be: the
+// current directory if that is above it, else the file's own.
+func enclosing(file string) string {
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, absolute(file)); err == nil && filepath.IsLocal(rel) {
+			return "."
+		}
+	}
+	return filepath.Dir(file)
 }
 
 // file adds one Dockerfile, with the directory that its context is taken to be.

@@ -57,7 +57,7 @@ func judge(dir, name string) (*driver.Result, error) {
 		return nil, err
 	}
 	t := driver.Target{Name: name, Path: name, Dockerfile: src, Build: dockerfile.Options{Platform: "linux/amd64", BuildPlatform: "linux/amd64"}}
-	return driver.Check(context.Background(), t, driver.Options{Analyzers: analyzers.All, Limits: image.DefaultLimits})
+	return driver.Check(context.Background(), t, driver.Options{Analyzers: analyzers.All, Limits: image.DefaultLimits, Now: time.Now()})
 }
 
 // dockerfiles compares what Tare says of every Dockerfile with the labels, and

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/packages"
@@ -39,6 +40,7 @@ type Options struct {
 	Enabled   func(*analysis.Rule) bool // nil enables all
 	Config    map[string]any            // settings by analyzer; an analyzer without has its defaults
 	Limits    image.Limits
+	Now       time.Time // the day of the run, UTC
 }
 
 // A Result is the outcome for one target: the input of every report.
@@ -56,7 +58,7 @@ type Result struct {
 // Check judges one target. The error is wrong usage: a stage that the
 // Dockerfile does not have. What cannot be judged is part of the result.
 func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
-	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named}}
+	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now}}
 	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
 	var usage *dockerfile.UnknownTargetError
 	if err := c.dockerfile(t); errors.As(err, &usage) {

@@ -244,3 +244,18 @@ func (g *getter) Get(name string) (string, bool) {
 }
 
 func (g *getter) Keys() []string { return nil }
+
+// Final finds the file that a container of stage has at name.
+func (t *Tree) Final(stage *analysis.Stage, name string) Source {
+	if t.files == nil {
+		return Source{Reason: "there is no build context"}
+	}
+	if !path.IsAbs(name) {
+		last := stage.Instructions[len(stage.Instructions)-1].State
+		if !last.WorkdirKnown {
+			return Source{Reason: "the working directory is not known"}
+		}
+		name = path.Join(last.Workdir, name)
+	}
+	return t.find(stage, nil, path.Clean(name), 0)
+}

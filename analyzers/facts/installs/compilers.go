@@ -33,3 +33,9 @@ func Compiler(name string) bool { return reCompiler.MatchString(name) }
 // Wrapper reports whether Debian's package of that name holds no compiler
 // itself but depends on one, which stays when the package alone is removed.
 func Wrapper(name string) bool { return reWrapper.MatchString(name) }
+
+// Installer reports whether a requirement names an installer itself: pip, or
+// what is used in its place.
+func Installer(requirement string) bool { return reInstaller.MatchString(requirement) }
+
+var reInstaller = regexp.MustCompile(`(?i)^(pip|setuptools|wheel|uv|poetry|pipenv|pdm|pip-tools|conda|mamba)([\[=<>!~ ].*)?$`)

@@ -7,7 +7,7 @@ FROM python:3.14-slim
 ARG FLASK=3.1.2
 ARG EXTRA
 ENV PKGS="a==1.0 b==2.0"
-RUN pip install . -e ./lib ./dist/x.whl /wheels/*.whl "flask==${FLASK}" $PKGS $EXTRA
+RUN pip install --no-deps . -e ./lib ./dist/x.whl /wheels/*.whl "flask==${FLASK}" $PKGS $EXTRA
 RUN pip install --no-index --find-links=/wheels app
 RUN pip wheel flask && pip download flask && pip uninstall -y flask && pip list
 RUN pip install $(cat list.txt) "x @ https://example.com/x-1.tar.gz#sha256=0000000000000000000000000000000000000000000000000000000000000000"

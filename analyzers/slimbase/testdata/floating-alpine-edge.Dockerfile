@@ -1,2 +1,2 @@
-# want "slimbase-floating"
+# want "slimbase-floating" "slimbase-undigested"
 FROM alpine:edge

@@ -1,2 +1,2 @@
-# want "slimbase-floating" "slimbase-full"
+# want "slimbase-floating" "slimbase-full" "slimbase-undigested"
 FROM python:3

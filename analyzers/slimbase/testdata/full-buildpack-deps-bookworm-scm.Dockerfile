@@ -1,2 +1,2 @@
-# want "use \"debian:bookworm-slim\""
+# want "use \"debian:bookworm-slim\"" "slimbase-undigested"
 FROM buildpack-deps:bookworm-scm

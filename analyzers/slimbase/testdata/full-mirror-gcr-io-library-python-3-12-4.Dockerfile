@@ -1,2 +1,2 @@
-# want "use \"mirror.gcr.io/library/python:3.12.4-slim\""
+# want "use \"mirror.gcr.io/library/python:3.12.4-slim\"" "slimbase-undigested"
 FROM mirror.gcr.io/library/python:3.12.4

@@ -1,2 +1,2 @@
-# want "use \"node:22-bookworm-slim\""
+# want "use \"node:22-bookworm-slim\"" "slimbase-undigested"
 FROM node:22-bookworm

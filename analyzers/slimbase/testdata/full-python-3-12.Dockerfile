@@ -1,2 +1,2 @@
-# want "use \"python:3.12-slim\""
+# want "use \"python:3.12-slim\"" "slimbase-undigested"
 FROM python:3.12

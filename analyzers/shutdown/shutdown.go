@@ -1,0 +1,278 @@
+// Package shutdown finds images whose process does not hear SIGTERM, so that
+// every rollout waits for the kill.
+package shutdown
+
+import (
+	_ "embed"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/facts/inputs"
+)
+
+//go:embed README.md
+var doc string
+
+// Analyzer is the check.
+var Analyzer = &analysis.Analyzer{
+	Name:  "shutdown",
+	Doc:   doc,
+	Rules: []*analysis.Rule{shell, script},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact}},
+	Run:   run,
+}
+
+var shell = &analysis.Rule{
+	ID:       "shutdown-shell",
+	Title:    "process 1 is a shell that does not pass SIGTERM on",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile,
+	Uses:     analysis.InputFiles,
+	Runtime:  true,
+}
+
+var script = &analysis.Rule{
+	ID:       "shutdown-script",
+	Title:    "the entrypoint script does not exec its last command",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputContext | analysis.InputDockerfile,
+	Runtime:  true,
+}
+
+// A process is what a container of the judged stage starts.
+type process struct {
+	inst *analysis.Instruction
+	name string   // ENTRYPOINT or CMD
+	args []string // of the exec form
+	text string   // of the shell form, which shell runs
+	sh   []string // the shell and its options
+}
+
+func run(pass *analysis.Pass) error {
+	if pass.Dockerfile == nil {
+		return nil
+	}
+	p := first(pass.Dockerfile)
+	if p == nil {
+		return nil
+	}
+	if p.text == "" && len(p.args) > 2 && shells[path.Base(p.args[0])] {
+		if i := slices.IndexFunc(p.args, func(a string) bool { return len(a) > 1 && a[0] == '-' && strings.HasSuffix(a, "c") }); i > 0 && i+1 < len(p.args) {
+			p.sh, p.text = p.args[:i+1], p.args[i+1]
+		}
+	}
+	switch {
+	case p.text != "":
+		judgeShell(pass, p)
+	case len(p.args) > 0 && pass.Files != nil:
+		judgeScript(pass, p)
+	}
+	return nil
+}
+
+var shells = map[string]bool{"sh": true, "dash": true, "bash": true, "ash": true}
+
+// first finds process 1: the last ENTRYPOINT of the chain, else the last CMD.
+func first(d *analysis.Dockerfile) *process {
+	var entry, cmd *process
+	for _, s := range d.Chain() {
+		for _, inst := range s.Instructions {
+			var line instructions.ShellDependantCmdLine
+			p := &process{inst: inst, sh: inst.State.Shell}
+			switch c := inst.Command.(type) {
+			case *instructions.EntrypointCommand:
+				line, p.name, entry = c.ShellDependantCmdLine, "ENTRYPOINT", p
+			case *instructions.CmdCommand:
+				line, p.name, cmd = c.ShellDependantCmdLine, "CMD", p
+			default:
+				continue
+			}
+			if line.PrependShell {
+				p.text = strings.Join(line.CmdLine, " ")
+			} else {
+				p.args = line.CmdLine
+			}
+		}
+	}
+	if entry != nil && (entry.text != "" || len(entry.args) > 0) {
+		return entry
+	}
+	return cmd
+}
+
+var reInit = regexp.MustCompile(`^(tini|tini-static|dumb-init|s6-svscan|init|catatonit|supervisord|runsvdir|my_init)$`)
+
+// judgeShell judges a script that a shell runs as process 1.
+func judgeShell(pass *analysis.Pass, p *process) {
+	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(p.text), "")
+	if err != nil || len(f.Stmts) == 0 {
+		return
+	}
+	name, args := lastCommand(f.Stmts)
+	lone := simple(f.Stmts)
+	if name == "exec" || reInit.MatchString(path.Base(name)) || reInit.MatchString(path.Base(args)) || traps(f) {
+		return
+	}
+	if lone {
+		sh, known := interpreter(pass, p)
+		if !known {
+			pass.Undecided(shell, p.inst, "which program /bin/sh of the base is, is not known: bash and busybox replace themselves by a lone command, dash stays")
+			return
+		}
+		if sh != "dash" {
+			return
+		}
+	}
+	fix := fmt.Sprintf("write it in exec form, %s [\"program\", \"argument\"]", p.name)
+	if !lone {
+		fix = "put exec before its last command"
+	}
+	pass.Reportf(shell, p.inst, p.name, "%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s", p.name, short(p.text), fix)
+}
+
+func short(s string) string {
+	if s = strings.Join(strings.Fields(s), " "); len(s) > 60 {
+		return strings.ToValidUTF8(s[:57], "") + "..."
+	}
+	return s
+}
+
+// simple reports whether a script is one simple command.
+func simple(list []*syntax.Stmt) bool {
+	if len(list) != 1 || list[0].Background || list[0].Negated {
+		return false
+	}
+	_, ok := list[0].Cmd.(*syntax.CallExpr)
+	return ok
+}
+
+// lastCommand is the name of the command that a script ends with, and its
+// first argument: that of the right side of && and ||.
+func lastCommand(list []*syntax.Stmt) (name, arg string) {
+	if len(list) == 0 {
+		return "", ""
+	}
+	switch c := list[len(list)-1].Cmd.(type) {
+	case *syntax.CallExpr:
+		if len(c.Args) > 0 {
+			name = c.Args[0].Lit()
+		}
+		if len(c.Args) > 1 {
+			arg = c.Args[1].Lit()
+		}
+	case *syntax.BinaryCmd:
+		if c.Op != syntax.Pipe && c.Op != syntax.PipeAll {
+			return lastCommand([]*syntax.Stmt{c.Y})
+		}
+	case *syntax.Block:
+		return lastCommand(c.Stmts)
+	case *syntax.IfClause, *syntax.CaseClause, *syntax.WhileClause, *syntax.ForClause:
+		found := false
+		syntax.Walk(c, func(n syntax.Node) bool {
+			if call, ok := n.(*syntax.CallExpr); ok && len(call.Args) > 0 && call.Args[0].Lit() == "exec" {
+				found = true
+			}
+			return true
+		})
+		if found {
+			return "exec", ""
+		}
+	}
+	return name, arg
+}
+
+// traps reports whether a script handles signals itself.
+func traps(f *syntax.File) bool {
+	found := false
+	syntax.Walk(f, func(n syntax.Node) bool {
+		if call, ok := n.(*syntax.CallExpr); ok && len(call.Args) > 0 && call.Args[0].Lit() == "trap" {
+			found = true
+		}
+		return true
+	})
+	return found
+}
+
+// interpreter names the shell that runs p: by the image's /bin/sh where there
+// is one, else by the family of the base.
+func interpreter(pass *analysis.Pass, p *process) (name string, known bool) {
+	program := "/bin/sh"
+	if len(p.sh) > 0 {
+		program = p.sh[0]
+	}
+	if base := path.Base(program); base != "sh" {
+		return base, true
+	}
+	if pass.HasFiles() {
+		if f := pass.Image.Lookup("bin/sh"); f != nil {
+			return path.Base(f.Path), true
+		}
+		return "", false
+	}
+	b := bases.Lookup(pass.Dockerfile.Chain()[0].Root)
+	switch {
+	case b.Family == "alpine" || strings.Contains(b.Tag, "alpine"):
+		return "busybox", true
+	case b.Family == "python" || b.Family == "pypy" || b.Family == "node" || b.Family == "debian" || b.Family == "ubuntu" || b.Family == "buildpack-deps":
+		return "dash", true
+	case b.Family == "cuda" && strings.Contains(b.Tag, "ubuntu"), b.Family == "uv" && (strings.Contains(b.Tag, "slim") || strings.Contains(b.Tag, "bookworm") || strings.Contains(b.Tag, "trixie")):
+		return "dash", true
+	case b.Family == "ubi", b.Family == "cuda":
+		return "bash", true
+	}
+	return "", false
+}
+
+// judgeScript judges an entrypoint that is a script of the build context.
+func judgeScript(pass *analysis.Pass, p *process) {
+	name := p.args[0]
+	if shells[path.Base(name)] && len(p.args) > 1 && !strings.HasPrefix(p.args[1], "-") {
+		name = p.args[1]
+	}
+	if reInit.MatchString(path.Base(name)) || !path.IsAbs(name) && !strings.Contains(name, "/") {
+		return // a program of the PATH
+	}
+	src := inputs.Fact.Of(pass).Final(pass.Dockerfile.Target, name)
+	if src.Path == "" {
+		return
+	}
+	text, err := pass.ReadFile(src.Path)
+	if err != nil {
+		return
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	if !strings.HasPrefix(line, "#!") || !shells[path.Base(strings.TrimSpace(lastWord(line)))] && !strings.Contains(line, "sh") {
+		return
+	}
+	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+	if err != nil || len(f.Stmts) == 0 || traps(f) {
+		return
+	}
+	last := f.Stmts[len(f.Stmts)-1]
+	cmd, arg := lastCommand(f.Stmts)
+	if cmd == "exec" || cmd == "" || reInit.MatchString(path.Base(cmd)) || reInit.MatchString(path.Base(arg)) || passes[cmd] {
+		return
+	}
+	at := pass.At(src.Path, int(last.Pos().Line()), int(last.End().Line()))
+	pass.Report(analysis.Finding{
+		Rule: script, Location: at, Key: src.Path,
+		Message: fmt.Sprintf("%s %s stays process 1 while %q runs, and does not pass SIGTERM on: write exec before it", p.name, name, cmd),
+		Related: []analysis.Related{{Location: p.inst.Location(), Message: "started here"}},
+	})
+}
+
+// passes are last commands of scripts that only prepare: nothing runs on.
+var passes = map[string]bool{"exit": true, "return": true, "true": true, "source": true, ".": true, "wait": true, "set": true, "}": true, "fi": true, "esac": true}
+
+func lastWord(s string) string {
+	words := strings.Fields(s)
+	return words[len(words)-1]
+}

@@ -1,0 +1,3 @@
+# Silent.
+FROM python:3.14-slim
+ENTRYPOINT ["tini", "--"]

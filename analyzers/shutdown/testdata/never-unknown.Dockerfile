@@ -1,0 +1,3 @@
+# Silent.
+FROM example.com/base:1
+CMD serve

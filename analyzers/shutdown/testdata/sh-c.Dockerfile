@@ -1,0 +1,5 @@
+# sh -c in exec form, with more than one command: under any shell.
+FROM alpine:3.22
+# want "ENTRYPOINT runs \"migrate && serve\" under a shell.*put exec before its last command"
+ENTRYPOINT ["sh", "-c", "migrate && serve"]
+CMD ["x"]
