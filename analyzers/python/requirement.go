@@ -198,8 +198,8 @@ func (p *scanner) specifier(s *Specifier) error {
 
 // clause takes the longest clause at the cursor.
 func (p *scanner) clause() string {
-	n := 0
-	for _, re := range append(reClauses[:len(reClauses):len(reClauses)], reLegacy) {
+	n := len(reLegacy.FindString(p.rest))
+	for _, re := range clausesFor(p.rest) {
 		n = max(n, len(re.FindString(p.rest)))
 	}
 	text := p.rest[:n]
@@ -207,10 +207,23 @@ func (p *scanner) clause() string {
 	return text
 }
 
+// clausesFor are the grammars that a text may follow, by its first characters.
+func clausesFor(text string) []*regexp.Regexp {
+	switch {
+	case strings.HasPrefix(text, "==="):
+		return reClauses[:2]
+	case strings.HasPrefix(text, "==") || strings.HasPrefix(text, "!="):
+		return reClauses[1:2]
+	case strings.HasPrefix(text, "~="):
+		return reClauses[2:3]
+	}
+	return reClauses[3:]
+}
+
 // clauseOf reads a clause by itself: of PEP 440 if all of it is, else legacy.
 func clauseOf(text string) (Clause, bool) {
 	text = strings.TrimSpace(text)
-	for _, re := range reClauses {
+	for _, re := range clausesFor(text) {
 		if m := re.FindStringSubmatch(text); m != nil && len(m[0]) == len(text) {
 			return Clause{Op: m[1], Version: m[3]}, true
 		}

@@ -12,6 +12,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/tareweight/tare/analyzers/python"
 )
@@ -267,9 +268,6 @@ type line struct {
 	text        string
 }
 
-// comment is pip's: a "#" at the beginning or behind a blank.
-var comment = regexp.MustCompile(`(^|\s+)#.*$`)
-
 // logical splits text as pip does: Python's line ends, a backslash at the end
 // joins lines, except behind a comment.
 func logical(text string) []line {
@@ -313,13 +311,20 @@ func logical(text string) []line {
 	return out
 }
 
-// commentAt is where a comment begins in l, blanks before it included; -1 if
-// there is none. Python's $ stands before a final newline, which l has not.
+// commentAt is where a comment begins in l, the blanks before it included: at
+// the beginning or behind a blank. It is -1 if there is none.
 func commentAt(l string) int {
-	if loc := comment.FindStringIndex(l); loc != nil {
-		return loc[0]
+	for i := 0; ; i++ {
+		n := strings.IndexByte(l[i:], '#')
+		if n < 0 {
+			return -1
+		}
+		i += n
+		before := strings.TrimRightFunc(l[:i], unicode.IsSpace)
+		if i == 0 || len(before) < i {
+			return len(before)
+		}
 	}
-	return -1
 }
 
 // splitLines is Python's str.splitlines.

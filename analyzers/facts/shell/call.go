@@ -57,6 +57,13 @@ func (w *walker) command(c *Command, at *place) truth {
 		w.chdir(c.Words[1:], at)
 	case "popd":
 		at.dirKnown = false
+	case "export", "readonly", "local", "declare", "typeset": // POSIX's grammar takes them for commands
+		for _, word := range c.Words[1:] {
+			if key, value, ok := strings.Cut(word.Text, "="); ok {
+				at.vars = at.vars.Set(analysis.Vars{Name: key, Value: value, Known: word.Known})
+			}
+		}
+		return yes
 	case "eval", ".", "source":
 		if name == "eval" {
 			w.inner(join(c.Words[1:]), "sh", at)
