@@ -84,6 +84,10 @@ func (c *check) reaches(s *installs.Step, name string) answer {
 		if src.Path != "" || src.By != nil {
 			return yes // it is copied, mounted, or made
 		}
+		if named(s, name) == no {
+			return no
+		}
+		return unknown
 	}
 	return named(s, name)
 }
@@ -113,7 +117,7 @@ func named(s *installs.Step, name string) answer {
 				sources = cp.SourcePaths
 			}
 			for _, src := range sources {
-				if ok, _ := path.Match(path.Base(src), name); ok || strings.Contains(src, "$") || path.Ext(src) == "" {
+				if ok, _ := path.Match(path.Base(src), name); ok || strings.Contains(src, "$") || path.Ext(src) == "" || path.Base(src) == "." {
 					return yes
 				}
 			}

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
@@ -88,7 +86,7 @@ func (fd *finder) argument(arg string) error {
 	case err == nil && reRequirements.MatchString(filepath.ToSlash(arg)):
 		return fd.add(nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
 	case err == nil:
-		return fd.file(arg, fd.context(arg, enclosing(arg)))
+		return fd.file(arg, enclosing(arg))
 	case source.IsReference(arg):
 		if fd.flags.image != "" {
 			return usage("%q is an image, and so is --image %q: give one of them", arg, fd.flags.image)
@@ -114,64 +112,11 @@ func (fd *finder) directory(dir string) error {
 		return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)
 	}
 	for _, f := range files {
-		if err := fd.file(f, fd.context(f, dir)); err != nil {
+		if err := fd.file(f, dir); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// context is the directory that a Dockerfile below root is most likely built
-// in: its own, or one above it up to root, whichever holds the most of what it
-// copies; the lowest of equals.
-func (fd *finder) context(file, root string) string {
-	src, err := os.ReadFile(file)
-	if err != nil {
-		return filepath.Dir(file)
-	}
-	sources := copied(src)
-	best, most := filepath.Dir(file), -1
-	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
-		n := 0
-		for _, s := range sources {
-			if matches, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(s))); len(matches) > 0 {
-				n++
-			}
-		}
-		if n > most {
-			best, most = dir, n
-		}
-		if parent := filepath.Dir(dir); parent == dir || absolute(dir) == absolute(root) {
-			return best
-		}
-	}
-}
-
-// copied lists the sources that a Dockerfile takes from its build context.
-func copied(src []byte) (out []string) {
-	d, err := dockerfile.Parse("", src, dockerfile.Options{})
-	if err != nil {
-		return nil
-	}
-	for _, s := range d.Stages {
-		for _, inst := range s.Instructions {
-			switch c := inst.Command.(type) {
-			case *instructions.CopyCommand:
-				if c.From == "" {
-					out = append(out, c.SourcePaths...)
-				}
-			case *instructions.AddCommand:
-				out = append(out, c.SourcePaths...)
-			case *instructions.RunCommand:
-				for _, m := range instructions.GetMounts(c) {
-					if m.Type == instructions.MountTypeBind && m.From == "" && m.Source != "" {
-						out = append(out, m.Source)
-					}
-				}
-			}
-		}
-	}
-	return slices.DeleteFunc(out, func(s string) bool { return strings.ContainsAny(s, "$") || strings.Contains(s, "://") })
 }
 
 func regular(name string) bool {
@@ -198,8 +143,9 @@ func enclosing(file string) string {
 	return filepath.Dir(file)
 }
 
-// file adds one Dockerfile, with the directory that its context is taken to be.
-func (fd *finder) file(name, context string) error {
+// file adds one Dockerfile. Its context is the directory of its own, or one
+// above it up to root.
+func (fd *finder) file(name, root string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("read %q: %w", name, reason(err))}
@@ -209,7 +155,7 @@ func (fd *finder) file(name, context string) error {
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("read %q: %w", name, reason(err))}
 	}
-	return fd.add(src, display(name), context, nil)
+	return fd.add(src, display(name), source.ContextDir(name, root, src), nil)
 }
 
 func reason(err error) error {
@@ -268,13 +214,15 @@ func (fd *finder) add(src []byte, name, dir string, named []string) error {
 		t.Build.Target = c.Stage
 	}
 	if dir != "" || src != nil {
-		root, err := os.OpenRoot(filepath.Clean("./" + dir + "/"))
-		if filepath.IsAbs(dir) {
-			root, err = os.OpenRoot(dir)
+		file := ""
+		if src != nil {
+			file = filepath.FromSlash(name)
 		}
-		if err == nil {
-			t.Context, t.ContextDir = root.FS(), display(dir)
+		files, err := source.Context(dir, file)
+		if err != nil {
+			return &statusError{Broken, fmt.Errorf("open build context %q: %w", dir, err)}
 		}
+		t.Context, t.ContextDir = files, display(dir)
 	}
 	if len(named) > 0 {
 		t.Name = path.Join(display(dir), named[0])

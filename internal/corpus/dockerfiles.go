@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
 	"github.com/tareweight/tare/internal/image"
+	"github.com/tareweight/tare/internal/source"
 )
 
 // A score counts one label.
@@ -50,52 +52,65 @@ func (s *score) String() string {
 	return fmt.Sprintf("precision %s %%  recall %s %%  (%d answers)", ratio(s.truePos, s.falsePos), ratio(s.truePos, s.falseNeg), s.rows)
 }
 
+// dockerfileNames lists the Dockerfiles of the corpus.
+func dockerfileNames(dir string) (names []string, err error) {
+	f, err := os.ReadFile(path.Join(dir, "ORACLE_dockerfiles.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	for dec := json.NewDecoder(bytes.NewReader(f)); dec.More(); {
+		var row struct{ File string }
+		if err := dec.Decode(&row); err != nil {
+			return nil, err
+		}
+		names = append(names, row.File)
+	}
+	return names, nil
+}
+
 // judge runs Tare over one Dockerfile, as the last stage is judged.
 func judge(dir, name string) (*driver.Result, error) {
 	src, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
-	t := driver.Target{Name: name, Path: name, Dockerfile: src, Build: dockerfile.Options{Platform: "linux/amd64", BuildPlatform: "linux/amd64"}}
+	file := filepath.Join(dir, name)
+	repo, _, _ := strings.Cut(name, "/")
+	where := source.ContextDir(file, filepath.Join(dir, repo), src)
+	files, err := source.Context(where, file)
+	if err != nil {
+		return nil, err
+	}
+	t := driver.Target{Name: name, Path: name, Dockerfile: src, Context: files, ContextDir: where, Build: dockerfile.Options{Platform: "linux/amd64", BuildPlatform: "linux/amd64"}}
 	return driver.Check(context.Background(), t, driver.Options{Analyzers: analyzers.All, Limits: image.DefaultLimits, Now: time.Now()})
 }
 
 // dockerfiles compares what Tare says of every Dockerfile with the labels, and
 // the files that fail to parse with BuildKit's.
 func dockerfiles(dir string) (wrong int, err error) {
-	f, err := os.ReadFile(path.Join(dir, "ORACLE_dockerfiles.jsonl"))
+	names, err := dockerfileNames(dir)
 	if err != nil {
 		return 0, err
 	}
 	results := map[string]*driver.Result{}
 	rules := map[string]int{}
 	start := time.Now()
-	for dec := json.NewDecoder(bytes.NewReader(f)); dec.More(); {
-		var row struct{ File string }
-		if err := dec.Decode(&row); err != nil {
-			return 0, err
-		}
-		res, err := judge(dir, row.File)
+	for _, name := range names {
+		res, err := judge(dir, name)
 		if err != nil {
 			return 0, err
 		}
-		results[row.File] = res
-		if parses(dir, row.File) != (res.Dockerfile != nil) {
+		results[name] = res
+		if parses(dir, name) != (res.Dockerfile != nil) {
 			wrong++
-			fmt.Printf("%s: BuildKit parses it: %v, tare: %v\n", row.File, parses(dir, row.File), res.Errors)
+			fmt.Printf("%s: BuildKit parses it: %v, tare: %v\n", name, parses(dir, name), res.Errors)
 		}
 		for _, found := range res.Findings {
 			rules[found.Rule.ID]++
 		}
 	}
 	fmt.Printf("dockerfiles: %d files, %.1f ms each\n", len(results), float64(time.Since(start).Microseconds())/1000/float64(len(results)))
-	for _, id := range slices.Sorted(func(yield func(string) bool) {
-		for id := range rules {
-			if !yield(id) {
-				return
-			}
-		}
-	}) {
+	for _, id := range slices.Sorted(maps.Keys(rules)) {
 		fmt.Printf("  %-28s %d\n", id, rules[id])
 	}
 	n, err := labels(dir, results)

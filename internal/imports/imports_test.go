@@ -29,7 +29,7 @@ var may = map[string][]string{
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"internal/cli":           {"analyzers/analysis", "internal/config", "internal/dockerfile", "internal/driver", "internal/image", "internal/report", "internal/source"},
 	"internal/config":        {"analyzers/analysis"},
-	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/dockerfile", "internal/driver", "internal/image"},
+	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/dockerfile", "internal/driver", "internal/image", "internal/source"},
 	"internal/dockerfile":    {"analyzers/analysis"},
 	"internal/driver":        {"analyzers/analysis", "analyzers/facts/packages", "internal/dockerfile", "internal/image", "internal/origin", "internal/source"},
 	"internal/image":         {"analyzers/analysis", "internal/inflate", "internal/source"},
@@ -37,7 +37,7 @@ var may = map[string][]string{
 	"internal/inflate":       {},
 	"internal/origin":        {"analyzers/analysis"},
 	"internal/report":        {"analyzers/analysis", "internal/driver", "internal/origin"},
-	"internal/source":        {},
+	"internal/source":        {"analyzers/analysis", "internal/dockerfile"},
 }
 
 // barred are packages of the standard library that checks and facts must not

@@ -1,0 +1,147 @@
+package source
+
+import (
+	"bufio"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/dockerfile"
+)
+
+// Context opens dir as the build context of the Dockerfile at file: what links
+// lead out of it, and what .dockerignore, or FILE.dockerignore in its place,
+// leaves out, is not there. File may be "".
+func Context(dir, file string) (fs.FS, error) {
+	root, err := os.OpenRoot(filepath.Clean(dir))
+	if err != nil {
+		return nil, err
+	}
+	files := root.FS()
+	var patterns []string
+	if f, err := os.Open(file + ".dockerignore"); err == nil && file != "" {
+		patterns, err = ignorefile.ReadAll(bufio.NewReader(f))
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	} else if f, err := files.Open(".dockerignore"); err == nil {
+		patterns, err = ignorefile.ReadAll(bufio.NewReader(f))
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(patterns) == 0 {
+		return files, nil
+	}
+	m, err := patternmatcher.New(patterns)
+	if err != nil {
+		return nil, err
+	}
+	return &ignoring{files, m}, nil
+}
+
+// ignoring is a file system without what a .dockerignore leaves out.
+type ignoring struct {
+	fs.FS
+	out *patternmatcher.PatternMatcher
+}
+
+func (i *ignoring) excluded(name string) bool {
+	if name == "." {
+		return false
+	}
+	ok, err := i.out.MatchesOrParentMatches(filepath.FromSlash(name))
+	return ok && err == nil
+}
+
+// Open hides files that are left out. A directory that is left out may hold a
+// file that a later pattern takes back ("!"), so it can be walked.
+func (i *ignoring) Open(name string) (fs.File, error) {
+	f, err := i.FS.Open(name)
+	if err != nil || !i.excluded(name) {
+		return f, err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() && i.out.Exclusions() {
+		return f, nil
+	}
+	f.Close()
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// ContextDir is the directory that the Dockerfile at file is most likely built
+// in: its own, or one above it up to root, whichever holds the most of what it
+// copies; the lowest of equals.
+func ContextDir(file, root string, src []byte) string {
+	sources := copied(src)
+	best, most := filepath.Dir(file), -1
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		n := 0
+		for _, s := range sources {
+			if matches, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(s))); len(matches) > 0 {
+				n++
+			}
+		}
+		if n > most {
+			best, most = dir, n
+		}
+		if filepath.Dir(dir) == dir || same(dir, root) {
+			return best
+		}
+	}
+}
+
+func same(a, b string) bool {
+	x, err1 := filepath.Abs(a)
+	y, err2 := filepath.Abs(b)
+	return err1 == nil && err2 == nil && x == y
+}
+
+// copied lists the sources that a Dockerfile takes from its build context,
+// variables with a value filled in.
+func copied(src []byte) (out []string) {
+	d, err := dockerfile.Parse("", src, dockerfile.Options{})
+	if err != nil {
+		return nil
+	}
+	add := func(inst *analysis.Instruction, sources []string) {
+		for _, s := range sources {
+			for _, v := range inst.State.Vars.All() {
+				if v.Known {
+					s = strings.ReplaceAll(strings.ReplaceAll(s, "${"+v.Name+"}", v.Value), "$"+v.Name, v.Value)
+				}
+			}
+			out = append(out, s)
+		}
+	}
+	for _, s := range d.Stages {
+		for _, inst := range s.Instructions {
+			switch c := inst.Command.(type) {
+			case *instructions.CopyCommand:
+				if c.From == "" {
+					add(inst, c.SourcePaths)
+				}
+			case *instructions.AddCommand:
+				add(inst, c.SourcePaths)
+			case *instructions.RunCommand:
+				for _, m := range instructions.GetMounts(c) {
+					if m.Type == instructions.MountTypeBind && m.From == "" && m.Source != "" {
+						add(inst, []string{m.Source})
+					}
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(s string) bool {
+		return strings.ContainsAny(s, "$") || strings.Contains(s, "://") || path.Clean("/"+s) == "/"
+	})
+}
