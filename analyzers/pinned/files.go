@@ -7,6 +7,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/installs"
+	"github.com/tareweight/tare/analyzers/facts/locks"
 	"github.com/tareweight/tare/analyzers/facts/requirements"
 	"github.com/tareweight/tare/analyzers/facts/shell"
 	"github.com/tareweight/tare/analyzers/python"
@@ -30,9 +31,6 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 	c.judge(src.Path, fmt.Sprintf("%s of line %d", s.Manager, s.Line), c.constraints(s), s)
 }
 
-// named judges a file that the user named.
-func (c *check) named(name string) { c.judge(name, "pip", nil, nil) }
-
 // judge reports the lines of a file that are not exact. Reader is what reads
 // it, for the message; pins are names that its -c files pin.
 func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Node) {
@@ -43,37 +41,123 @@ func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Nod
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
-			err = pe.Err
+			c.pass.Undecided(requirement, c.pass.At(name, 0, 0), fmt.Sprintf("%q cannot be read: %v", name, pe.Err))
+			return
 		}
-		c.pass.Undecided(requirement, c.pass.At(name, 0, 0), fmt.Sprintf("%q cannot be read: %v", name, err))
+		c.pass.Reportf(invalid, c.pass.At(name, 1, 1), name, "pip cannot read the file: %v", err)
 		return
 	}
 	for _, u := range f.Undecided {
 		c.pass.Undecided(requirement, c.pass.At(u.Path, u.Line, u.Line), u.Reason)
 	}
+	for _, i := range f.Invalid {
+		if i.Absent && at != nil { // it may be where the RUN runs
+			c.pass.Undecided(invalid, c.pass.At(i.Path, i.Line, i.Line), i.Reason)
+			continue
+		}
+		c.pass.Reportf(invalid, c.pass.At(i.Path, i.Line, i.Line), c.key(i.Path+": "+i.Text), "pip rejects the line, and stops: %s", i.Reason)
+	}
 	for _, r := range f.Requirements {
-		where := c.pass.At(r.Path, r.Line, r.Line)
+		if !r.Constraint && !r.Exact && !r.Pinned && r.Class != requirements.Local && !pins[python.NormalizeName(r.Name)] {
+			c.line(r, reader, at)
+		}
+	}
+	c.hashed(f, name)
+}
+
+// key makes a key that no other finding has.
+func (c *check) key(key string) string {
+	if c.seen[key]++; c.seen[key] > 1 {
+		return fmt.Sprintf("%s #%d", key, c.seen[key])
+	}
+	return key
+}
+
+// line reports one requirement that is not exact.
+func (c *check) line(r *requirements.Requirement, reader string, at analysis.Node) {
+	where := c.pass.At(r.Path, r.Line, r.Line)
+	if requirements.HasVariable(r.Text) {
+		c.pass.Undecided(requirement, where, "the line holds a variable that pip takes from its environment")
+		return
+	}
+	f := analysis.Finding{Rule: requirement, Location: where, Key: c.key(r.Path + ": " + python.NormalizeName(r.Name))}
+	f.Message = fmt.Sprintf("%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q", r.Text, said(r), reader, r.Name+"==VERSION")
+	if r.URL != "" {
+		f.Rule, f.Key = source, c.key(r.Path+": "+r.URL)
+		f.Message = fromSource(r, reader)
+	}
+	if at != nil {
+		f.Related = []analysis.Related{{Location: at.Location(), Message: "installed here"}}
+	}
+	c.pass.Report(f)
+}
+
+// fromSource says what is open about a requirement that is not of an index.
+func fromSource(r *requirements.Requirement, reader string) string {
+	text := requirements.Redact(r.Text)
+	switch r.Class {
+	case requirements.URLNoHash:
+		return fmt.Sprintf("%q has no hash: %s takes whatever the URL gives on the day of the build; add #sha256=DIGEST", text, reader)
+	case requirements.VCSRef:
+		return fmt.Sprintf("%q names a branch, a tag or a short commit, which may move: %s takes what it names on the day of the build; name the full commit", text, reader)
+	}
+	return fmt.Sprintf("%q names no commit: %s takes the newest; add @ and the full commit", text, reader)
+}
+
+// hashed reports a file in which some requirements have hashes and others do
+// not: pip then refuses the others, or, without them all, checks none.
+func (c *check) hashed(f *requirements.File, name string) {
+	required := c.pass.Config.(Config).Hashes
+	var with, without []*requirements.Requirement
+	for _, r := range f.Requirements {
 		switch {
-		case r.Constraint, r.Exact, r.Pinned, r.Class == requirements.Local, r.URL != "":
-			continue
-		case pins[python.NormalizeName(r.Name)]:
-			continue
-		case requirements.HasVariable(r.Text):
-			c.pass.Undecided(requirement, where, "the line holds a variable that pip takes from its environment")
-			continue
+		case r.Constraint || r.Class == requirements.Local || r.Class == requirements.URLHash || r.URL != "":
+		case len(r.Hashes) > 0:
+			with = append(with, r)
+		default:
+			without = append(without, r)
 		}
-		key := r.Path + ": " + python.NormalizeName(r.Name)
-		if c.seen[key]++; c.seen[key] > 1 {
-			key += fmt.Sprintf(" #%d", c.seen[key])
+	}
+	if len(without) == 0 || len(with) == 0 && !required && !f.RequireHashes {
+		return
+	}
+	first := without[0]
+	finding := analysis.Finding{Rule: hashes, Location: c.pass.At(first.Path, first.Line, first.Line), Key: name}
+	if required {
+		finding.Severity = analysis.Error
+	}
+	finding.Message = fmt.Sprintf("%d of %d requirements have no --hash, %q first: pip install --require-hashes refuses them; lock with hashes (pip-compile --generate-hashes, uv export)",
+		len(without), len(with)+len(without), first.Text)
+	c.pass.Report(finding)
+}
+
+// lock judges a lock file that the user named.
+func (c *check) lock(name string, kind locks.Kind) {
+	text, err := c.pass.ReadFile(name)
+	if err != nil {
+		c.pass.Undecided(requirement, c.pass.At(name, 0, 0), fmt.Sprintf("%q cannot be read: %v", name, err))
+		return
+	}
+	l, err := locks.Read(kind, []byte(text))
+	if err != nil {
+		c.pass.Reportf(invalid, c.pass.At(name, 1, 1), name, "the lock file cannot be read: %v", err)
+		return
+	}
+	for _, p := range l.Packages {
+		where := c.pass.At(name, max(1, p.Line), max(1, p.Line))
+		switch {
+		case kind == locks.Environment && p.Conda:
+			if open, _ := condaOpen(p.Spec); open {
+				c.pass.Reportf(requirement, where, c.key(name+": "+p.Name), "%q is not exact: conda takes whatever is newest; write %q, or install from a lock", p.Spec, p.Name+"==VERSION")
+			}
+		case kind == locks.Environment:
+			if r, err := requirements.ParseArgument(p.Spec); err == nil && !r.Exact && r.Class != requirements.Local {
+				r.Path, r.Line = name, p.Line
+				c.line(r, "pip", nil)
+			}
+		case p.Source.Type == "git" && len(p.Source.Commit) < 40:
+			c.pass.Reportf(source, where, c.key(name+": "+p.Name), "%q is locked to no full commit of %q: lock again", p.Name, requirements.Redact(p.Source.URL))
 		}
-		finding := analysis.Finding{
-			Rule: requirement, Location: where, Key: key,
-			Message: fmt.Sprintf("%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q", r.Text, said(r), reader, r.Name+"==VERSION"),
-		}
-		if at != nil {
-			finding.Related = []analysis.Related{{Location: at.Location(), Message: "installed here"}}
-		}
-		c.pass.Report(finding)
 	}
 }
 

@@ -35,7 +35,11 @@ func (c *check) names(s *installs.Step) {
 			continue // a glob: files
 		}
 		r, err := requirements.ParseArgument(w.Text)
-		if err != nil || r.URL != "" || r.Class == requirements.Local || r.Exact {
+		if err != nil || r.Class == requirements.Local || r.Exact {
+			continue
+		}
+		if r.URL != "" {
+			c.sourced(s, r)
 			continue
 		}
 		if pins == nil {
@@ -50,6 +54,11 @@ func (c *check) names(s *installs.Step) {
 			open = append(open, w.Text)
 		}
 	}
+	for _, w := range s.Pip.Editables {
+		if r, err := requirements.ParseEditable(w.Text); err == nil && w.Known && r.URL != "" && !r.Exact && r.Class != requirements.Local {
+			c.sourced(s, r)
+		}
+	}
 	if unknown {
 		c.pass.Undecided(inline, s, "a word of the command is not known")
 	}
@@ -59,6 +68,11 @@ func (c *check) names(s *installs.Step) {
 	if len(own) > 0 {
 		c.report(installer, s, own, "the next build may run another installer; write "+example(own[0]))
 	}
+}
+
+// sourced reports a URL or VCS requirement that a command names.
+func (c *check) sourced(s *installs.Step, r *requirements.Requirement) {
+	c.pass.Reportf(source, s, c.key(r.URL), "%s", fromSource(r, s.Manager))
 }
 
 func remote(w shell.Word) bool { return strings.Contains(w.Text, "://") }
@@ -132,33 +146,43 @@ var (
 func (c *check) specs(s *installs.Step) {
 	var open, own []string
 	for _, w := range s.Names {
-		if !w.Known || strings.Contains(w.Text, "/") && !strings.Contains(w.Text, "::") || path.Ext(w.Text) == ".conda" || strings.HasSuffix(w.Text, ".tar.bz2") {
-			continue
-		}
-		m := reSpec.FindStringSubmatch(strings.Trim(w.Text, `'"`))
-		if m == nil {
-			continue
-		}
-		version, build, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(m[2], "="), "="), "=")
-		double := strings.HasPrefix(m[2], "==")
+		floats, name := condaOpen(w.Text)
 		switch {
-		case m[1] == "python" && m[2] != "" && strings.Contains(m[2], "."), installs.Compiler(m[1]):
-			continue // a release line of the interpreter, as a base image's tag; a compiler is another check's
-		case strings.Contains(m[2], "*") && (build == "" || strings.Contains(version, "*")):
-		case double && !strings.ContainsAny(m[2], ",<>|"), build != "" && version != "", reRelease.MatchString(m[2]):
-			continue
-		}
-		if installs.Installer(m[1]) {
+		case !w.Known || !floats:
+		case installs.Installer(name):
 			own = append(own, w.Text)
-			continue
+		default:
+			open = append(open, w.Text)
 		}
-		open = append(open, w.Text)
 	}
 	if len(own) > 0 {
 		c.report(installer, s, own, fmt.Sprintf("the next build may run another installer; write %q", own[0]+"==VERSION"))
 	}
 	if len(open) > 0 {
-		m := reSpec.FindStringSubmatch(open[0])
-		c.report(inline, s, open, fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", m[1]+"==VERSION"))
+		_, name := condaOpen(open[0])
+		c.report(inline, s, open, fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", name+"==VERSION"))
 	}
+}
+
+// condaOpen reports whether a specification of conda names a package and
+// leaves its version open.
+func condaOpen(text string) (open bool, name string) {
+	text = strings.Trim(text, `'"`)
+	if strings.Contains(text, "/") && !strings.Contains(text, "::") || path.Ext(text) == ".conda" || strings.HasSuffix(text, ".tar.bz2") {
+		return false, ""
+	}
+	m := reSpec.FindStringSubmatch(text)
+	if m == nil {
+		return false, ""
+	}
+	version, build, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(m[2], "="), "="), "=")
+	switch {
+	case m[1] == "python" && strings.Contains(m[2], "."), installs.Compiler(m[1]):
+		return false, m[1] // a release line of the interpreter, as a base image's tag; a compiler is another check's
+	case strings.Contains(m[2], "*") && (build == "" || strings.Contains(version, "*")):
+		return true, m[1]
+	case strings.HasPrefix(m[2], "==") && !strings.ContainsAny(m[2], ",<>|"), build != "" && version != "", reRelease.MatchString(m[2]):
+		return false, m[1]
+	}
+	return true, m[1]
 }

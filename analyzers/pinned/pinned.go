@@ -8,6 +8,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/installs"
+	"github.com/tareweight/tare/analyzers/facts/locks"
 	"github.com/tareweight/tare/analyzers/facts/packages"
 )
 
@@ -16,11 +17,18 @@ var doc string
 
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
-	Name:  "pinned",
-	Doc:   doc,
-	Rules: []*analysis.Rule{inline, installer, requirement, unlocked},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, inputs.Fact, packages.Fact}},
-	Run:   run,
+	Name:   "pinned",
+	Doc:    doc,
+	Rules:  []*analysis.Rule{inline, installer, requirement, source, hashes, unlocked, invalid},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, inputs.Fact, packages.Fact}},
+	Config: Config{},
+	Run:    run,
+}
+
+// Config is what the user requires.
+type Config struct {
+	// Hashes says that every requirement of an index wants a --hash.
+	Hashes bool `yaml:"hashes"`
 }
 
 var inline = &analysis.Rule{
@@ -43,6 +51,30 @@ var requirement = &analysis.Rule{
 	ID:       "pinned-requirement",
 	Title:    "a line of a requirements file is not exact",
 	Severity: analysis.Warning,
+	Needs:    analysis.InputContext,
+	Uses:     analysis.InputFiles,
+}
+
+var source = &analysis.Rule{
+	ID:       "pinned-source",
+	Title:    "a requirement is taken from a branch or a URL that may change",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputContext,
+	Uses:     analysis.InputFiles,
+}
+
+var hashes = &analysis.Rule{
+	ID:       "pinned-hashes",
+	Title:    "some requirements of a file have hashes and others do not",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputContext,
+	Uses:     analysis.InputFiles,
+}
+
+var invalid = &analysis.Rule{
+	ID:       "pinned-invalid",
+	Title:    "a line that pip rejects",
+	Severity: analysis.Error,
 	Needs:    analysis.InputContext,
 	Uses:     analysis.InputFiles,
 }
@@ -84,7 +116,11 @@ func run(pass *analysis.Pass) error {
 		}
 	}
 	for _, name := range pass.Named {
-		c.named(name)
+		if kind := locks.KindOf(name); kind != "" {
+			c.lock(name, kind)
+			continue
+		}
+		c.judge(name, "pip", nil, nil)
 	}
 	return nil
 }

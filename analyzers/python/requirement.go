@@ -84,7 +84,7 @@ var (
 	// The clauses of PEP 440, by operator.
 	reClauses = []*regexp.Regexp{
 		regexp.MustCompile(`(?i)^(===)(\s*)([^\s]*)`),
-		regexp.MustCompile(`(?i)^(==|!=)(\s*)(` + epochRelease + pre + post + `(?:\.\*|` + dev + local + `))`),
+		regexp.MustCompile(`(?i)^(==|!=)(\s*)(` + epochRelease + `(?:\.\*|` + pre + post + dev + local + `))`),
 		regexp.MustCompile(`(?i)^(~=)(\s*)(v?(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)+` + pre + post + dev + `)`),
 		regexp.MustCompile(`(?i)^(<=|>=|<|>)(\s*)(` + epochRelease + pre + post + dev + `)`),
 	}

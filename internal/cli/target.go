@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/locks"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
@@ -83,7 +84,7 @@ func (fd *finder) argument(arg string) error {
 	switch {
 	case err == nil && info.IsDir():
 		return fd.directory(arg)
-	case err == nil && reRequirements.MatchString(filepath.ToSlash(arg)):
+	case err == nil && (reRequirements.MatchString(filepath.ToSlash(arg)) || locks.KindOf(arg) != ""):
 		return fd.add(nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
 	case err == nil:
 		return fd.file(arg, enclosing(arg))

@@ -15,7 +15,7 @@ func main() {
 		os.Exit(2)
 	}
 	wrong := 0
-	for _, measure := range []func(string) (int, error){floating, join, dockerfiles} {
+	for _, measure := range []func(string) (int, error){floating, lockFiles, join, dockerfiles} {
 		n, err := measure(os.Args[1])
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "corpus:", err)

@@ -27,7 +27,7 @@ var may = map[string][]string{
 	"analyzers/facts":        {"analyzers/analysis", "analyzers/facts", "analyzers/python"},
 	"analyzers/analysistest": {"analyzers/analysis", "internal/driver", "internal/report", "internal/config", "internal/dockerfile", "internal/image", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
-	"internal/cli":           {"analyzers/analysis", "internal/config", "internal/dockerfile", "internal/driver", "internal/image", "internal/report", "internal/source"},
+	"internal/cli":           {"analyzers/analysis", "analyzers/facts/locks", "internal/config", "internal/dockerfile", "internal/driver", "internal/image", "internal/report", "internal/source"},
 	"internal/config":        {"analyzers/analysis"},
 	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/dockerfile", "internal/driver", "internal/image", "internal/source"},
 	"internal/dockerfile":    {"analyzers/analysis"},

@@ -47,6 +47,9 @@ func (t *Tree) Resolve(c *tareshell.Command, name string) Source {
 	if t.files == nil {
 		return Source{Reason: "there is no build context"}
 	}
+	if strings.Contains(name, "://") {
+		return Source{Reason: "it is a URL: none is opened that a file names"}
+	}
 	if !path.IsAbs(name) {
 		if !c.DirKnown {
 			return Source{Reason: fmt.Sprintf("the working directory of line %d is not known", c.Line)}

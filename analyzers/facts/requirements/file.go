@@ -79,6 +79,7 @@ type Invalid struct {
 	Line   int
 	Text   string
 	Reason string
+	Absent bool // only because a path is not there, or holds no project, where the file lies: pip may run elsewhere
 }
 
 // An Undecided is an include that is not read here.
@@ -165,7 +166,7 @@ func (r *reader) parse(name string, content []byte, constraint bool) error {
 	}
 	for _, l := range logical(text) {
 		if err := r.line(name, l, constraint); err != nil {
-			r.file.Invalid = append(r.file.Invalid, Invalid{Path: name, Line: l.number, Text: l.text, Reason: err.Error()})
+			r.file.Invalid = append(r.file.Invalid, Invalid{Path: name, Line: l.number, Text: l.text, Reason: err.Error(), Absent: errors.As(err, new(*absentError))})
 		}
 	}
 	return nil
@@ -223,7 +224,7 @@ var fileScheme = regexp.MustCompile(`(?i)^(http|https|file):`)
 // file.
 func (r *reader) include(target, from string, l line, constraint bool) error {
 	if fileScheme.MatchString(target) {
-		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is not read: Tare opens no URL that a file names", redact(target))})
+		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is not read: Tare opens no URL that a file names", Redact(target))})
 		return nil
 	}
 	if r.fsys == nil {
@@ -259,8 +260,8 @@ func unwrapPath(err error) error {
 
 var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
 
-// redact hides the user and password of a URL.
-func redact(s string) string { return userinfo.ReplaceAllString(s, "${1}xxxxx@") }
+// Redact hides the user and password of a URL.
+func Redact(s string) string { return userinfo.ReplaceAllString(s, "${1}xxxxx@") }
 
 // A line is a logical line: continuations joined, comments dropped.
 type line struct {

@@ -99,6 +99,9 @@ func (r *reader) requirement(text, from string) (*Requirement, error) {
 		if strings.Contains(name, "=") && !strings.ContainsAny(name, "<>!~") && !strings.Contains(name, "==") {
 			return nil, fmt.Errorf("invalid requirement %q: %q is no operator, did you mean %q", name, "=", "==")
 		}
+		if strings.Contains(name, "/") || strings.HasPrefix(name, ".") {
+			return nil, &absentError{fmt.Sprintf("%q looks like a path, and is not there", name)}
+		}
 		return nil, fmt.Errorf("invalid requirement %q: %w", name, err)
 	}
 	for _, c := range p.Specifier {
@@ -166,7 +169,7 @@ func (req *Requirement) link(s string) error {
 			return nil
 		}
 		if ref == "" {
-			return fmt.Errorf("the URL %q has an empty revision behind its %q", redact(s), "@")
+			return fmt.Errorf("the URL %q has an empty revision behind its %q", Redact(s), "@")
 		}
 		req.Class = VCSRef
 		if commit.MatchString(ref) {
@@ -202,6 +205,11 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s, "", false
 }
 
+// An absentError is a path that is not there, or a directory without a project.
+type absentError struct{ text string }
+
+func (e *absentError) Error() string { return e.text }
+
 // isLocal reports whether name is a path: pip's _get_url_from_path. Bare is
 // name without extras. The error is a directory that holds no project.
 func (r *reader) isLocal(name, bare, from string) (bool, error) {
@@ -211,7 +219,7 @@ func (r *reader) isLocal(name, bare, from string) (bool, error) {
 		case isProject:
 			return true, nil
 		case isDir:
-			return false, fmt.Errorf("directory %q is not installable: it holds no setup.py and no pyproject.toml", name)
+			return false, &absentError{fmt.Sprintf("directory %q is not installable: it holds no setup.py and no pyproject.toml", name)}
 		case isUnknown:
 			if before, _, at := strings.Cut(name, "@"); !at || strings.Contains(before, "/") || strings.HasPrefix(before, ".") {
 				return true, nil
@@ -294,15 +302,18 @@ func (r *reader) editable(text, from string) (*Requirement, error) {
 			break
 		}
 	}
-	scheme, _, _ := strings.Cut(s, ":")
+	scheme, _, colon := strings.Cut(s, ":")
+	if !colon {
+		return nil, &absentError{fmt.Sprintf("%q is no directory of a project, and no VCS URL", text)}
+	}
 	if !isVCS(scheme) || !strings.Contains(s, ":") {
-		return nil, fmt.Errorf("%q is not a valid editable requirement: want a path to a project, or a VCS URL", redact(text))
+		return nil, fmt.Errorf("%q is not a valid editable requirement: want a path to a project, or a VCS URL", Redact(text))
 	}
 	if err := req.link(s); err != nil {
 		return nil, err
 	}
 	if req.Name == "" {
-		return nil, fmt.Errorf("the editable requirement %q has no name: add %q", redact(text), "#egg=NAME")
+		return nil, fmt.Errorf("the editable requirement %q has no name: add %q", Redact(text), "#egg=NAME")
 	}
 	return req, nil
 }
