@@ -131,23 +131,45 @@ func summary(b *strings.Builder, p painter, t *Target) {
 				im.Base.Layers, plural("layer", im.Base.Layers), analysis.Bytes(added), len(im.Layers)-im.Base.Layers)
 		}
 	}
-	var rules, undecided []string
+	var undecided, reasons []string
+	byReason := map[string][]string{}
 	for _, n := range t.NotRun {
 		if at := n.Location.String(); at != "image" {
 			undecided = append(undecided, fmt.Sprintf("%s: %s: %s", at, n.Rule, n.Reason))
 		} else {
-			rules = append(rules, fmt.Sprintf("%s (%s)", n.Rule, n.Reason))
+			if byReason[n.Reason] == nil {
+				reasons = append(reasons, n.Reason)
+			}
+			byReason[n.Reason] = append(byReason[n.Reason], n.Rule)
 		}
 	}
 	for _, u := range undecided {
 		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not decided:"), Printable(u))
 	}
-	if len(rules) > 0 {
-		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not run:"), Printable(strings.Join(rules, "; ")))
+	for _, r := range reasons {
+		fmt.Fprintf(b, "%s %s (%s)\n", p.paint("2", "not run:"), strings.Join(short(byReason[r]), ", "), Printable(r))
 	}
 	for _, err := range t.Errors {
 		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), Printable(err))
 	}
+}
+
+// short writes several rules of one check as one: "multistage-*".
+func short(rules []string) (out []string) {
+	count := map[string]int{}
+	for _, r := range rules {
+		check, _, _ := strings.Cut(r, "-")
+		count[check]++
+	}
+	for _, r := range rules {
+		if check, _, _ := strings.Cut(r, "-"); count[check] > 2 {
+			r = check + "-*"
+		}
+		if !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // total counts the findings of all targets.
