@@ -19,7 +19,9 @@ type Image struct {
 	Indexed  bool   // the layers' files were read
 	Aligned  string // "" where the layers stand on the Dockerfile's instructions, or there is no Dockerfile; else why not
 
-	root *node // the merged view; nil unless Indexed
+	root *node   // the merged view; nil unless Indexed
+	list []entry // what it holds, in order
+	at   map[string]*node
 }
 
 // A Base says where the base image ends.

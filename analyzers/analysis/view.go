@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"iter"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -47,6 +46,45 @@ func (im *Image) Merge() {
 			if !f.Deleted && !f.Opaque {
 				v.add(f)
 			}
+		}
+	}
+	n := 0
+	for _, l := range im.Layers {
+		n += len(l.Files)
+	}
+	im.list = make([]entry, 0, n)
+	im.flatten(im.root, "")
+	im.at = make(map[string]*node, len(im.list))
+	for _, e := range im.list {
+		im.at[e.path] = e.node
+	}
+}
+
+// An entry is one path that a container sees.
+type entry struct {
+	path string
+	*node
+}
+
+// flatten lists what is below n, names in order, a directory before what it
+// holds.
+func (im *Image) flatten(n *node, prefix string) {
+	first := len(im.list)
+	for name, child := range n.children {
+		im.list = append(im.list, entry{name, child})
+	}
+	here := slices.Clone(im.list[first:])
+	im.list = im.list[:first]
+	slices.SortFunc(here, func(a, b entry) int { return strings.Compare(a.path, b.path) })
+	for _, e := range here {
+		if e.file != nil && prefix+e.path == e.file.Path {
+			e.path = e.file.Path // shared
+		} else {
+			e.path = prefix + e.path
+		}
+		im.list = append(im.list, e)
+		if e.dir() {
+			im.flatten(e.node, e.path+"/")
 		}
 	}
 }
@@ -160,23 +198,12 @@ func resolve(root *node, p string, create bool) *node {
 // it holds, names in order. It yields nothing unless the image is indexed.
 func (im *Image) Files() iter.Seq2[string, *File] {
 	return func(yield func(string, *File) bool) {
-		if im.root != nil {
-			im.root.each("", yield)
+		for _, e := range im.list {
+			if e.file != nil && !yield(e.path, e.file) {
+				return
+			}
 		}
 	}
-}
-
-func (n *node) each(prefix string, yield func(string, *File) bool) bool {
-	for _, name := range slices.Sorted(maps.Keys(n.children)) {
-		child := n.children[name]
-		if child.file != nil && !yield(prefix+name, child.file) {
-			return false
-		}
-		if child.dir() && !child.each(prefix+name+"/", yield) {
-			return false
-		}
-	}
-	return true
 }
 
 // Lookup returns the file at p, which may be rooted, as a process of the image
@@ -218,8 +245,11 @@ func (im *Image) Regular(p string) *File {
 	if im.root == nil {
 		return nil
 	}
-	v := view{root: im.root}
-	n := v.walk(strings.TrimPrefix(path.Clean("/"+p), "/"))
+	n := im.at[strings.TrimPrefix(p, "/")]
+	if n == nil {
+		v := view{root: im.root}
+		n = v.walk(strings.TrimPrefix(path.Clean("/"+p), "/"))
+	}
 	if n == nil || n.inode == nil || !n.inode.Mode.IsRegular() || n.inode.Hard {
 		return nil
 	}

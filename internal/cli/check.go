@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/driver"
 	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/report"
@@ -30,6 +31,8 @@ type checkFlags struct {
 	output                    string
 	noConfig, quiet           bool
 	limits                    image.Limits
+	cacheDir                  string
+	noCache                   bool
 }
 
 func check(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
@@ -64,6 +67,8 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")
 	fl.BoolVar(&f.noConfig, "no-config", false, "read no configuration")
 	fl.StringVar(&f.stdinName, "stdin-filename", "Dockerfile", `the name of what "-" reads`)
+	fl.StringVar(&f.cacheDir, "cache-dir", "", "where indexes of layers are kept (default: the user's cache directory)")
+	fl.BoolVar(&f.noCache, "no-cache", false, "keep and use no indexes of layers")
 	f.limits = image.DefaultLimits
 	fl.IntVar(&f.limits.Layers, "max-layers", f.limits.Layers, "limit: layers of an image")
 	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of a layer")
@@ -103,9 +108,15 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		return err
 	}
 	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
+	var kept *cache.Cache
+	if !f.noCache {
+		if kept, err = cache.Open(f.cacheDir, cache.DefaultLimit); err != nil && !f.quiet {
+			fmt.Fprintln(std.Err, "tare: note:", report.Printable(err.Error()))
+		}
+	}
 	var results []*driver.Result
 	for _, t := range targets {
-		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits, Now: now})
+		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits, Cache: kept, Now: now})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

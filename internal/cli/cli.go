@@ -67,7 +67,7 @@ configuration; 3 something could not be judged.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(check(std, analyzers), list(analyzers), explain(analyzers), version())
+	root.AddCommand(check(std, analyzers), list(analyzers), explain(analyzers), cacheCommand(), version())
 	root.SetArgs(args)
 	root.SetIn(std.In)
 	root.SetOut(std.Out)

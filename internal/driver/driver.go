@@ -15,6 +15,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/origin"
@@ -40,7 +41,8 @@ type Options struct {
 	Enabled   func(*analysis.Rule) bool // nil enables all
 	Config    map[string]any            // settings by analyzer; an analyzer without has its defaults
 	Limits    image.Limits
-	Now       time.Time // the day of the run, UTC
+	Cache     *cache.Cache // of layers; nil: none
+	Now       time.Time    // the day of the run, UTC
 }
 
 // A Result is the outcome for one target: the input of every report.
@@ -146,7 +148,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 	c.res.Remarks = append(c.res.Remarks, src.Remarks...)
 	if need&analysis.InputFiles == 0 {
 		absent("the image's layers were not read: no enabled rule needs them", analysis.InputFiles)
-	} else if err := image.Index(ctx, im, src, image.Options{Wants: wants, Limits: c.opt.Limits}); err != nil {
+	} else if err := image.Index(ctx, im, src, image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}); err != nil {
 		c.fail(err)
 		absent("the image's layers cannot be read", analysis.InputFiles)
 	}

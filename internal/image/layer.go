@@ -17,14 +17,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/source"
 )
-
-// A layerIndex is what is kept of one layer.
-type layerIndex struct {
-	files    []*analysis.File
-	unpacked int64 // bytes of its regular files
-}
 
 // budget is how many bytes of contents may still be kept.
 type budget struct{ left atomic.Int64 }
@@ -33,8 +28,12 @@ type budget struct{ left atomic.Int64 }
 type layerReader struct {
 	blob   source.Blob
 	limits Limits
+	wants  []analysis.Want
 	want   *matcher
 	keep   *budget
+	cache  *cache.Cache
+	wrote  bool // an index into the cache
+	ctx    context.Context
 	buf    [64 << 10]byte
 	arena  []analysis.File
 }
@@ -45,10 +44,54 @@ const (
 	opaque   = ".wh..wh..opq"
 )
 
+// index returns the layer's index. A remote blob that was read before is not
+// fetched: its digest was checked then, and its diffID computed. A local one is
+// hashed each time, and inflated only if its bytes are new.
+func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
+	r.ctx = ctx
+	digest := r.blob.Digest
+	if r.blob.Local && r.cache != nil {
+		var err error
+		if digest, err = r.stored(); err != nil {
+			return nil, err
+		}
+	}
+	if x := r.cache.Get(digest, r.wants); x != nil {
+		if x.DiffID != r.blob.DiffID {
+			return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
+		}
+		return x, nil
+	}
+	x, err := r.read()
+	if err == nil {
+		r.wrote = r.cache != nil
+		r.cache.Put(digest, x)
+	}
+	return x, err
+}
+
+// stored hashes the bytes of a local blob.
+func (r *layerReader) stored() (string, error) {
+	rc, err := r.blob.Open(r.ctx)
+	if err != nil {
+		return "", err
+	}
+	defer rc.Close()
+	h := sha256.New()
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{rc}, r.buf[:]); err != nil {
+		return "", err
+	}
+	got := sum(h)
+	if r.blob.Digest != "" && got != r.blob.Digest {
+		return "", fmt.Errorf("wrong digest: want %s, got %s", r.blob.Digest, got)
+	}
+	return got, nil
+}
+
 // read indexes the layer, and checks the digest of its stored bytes and that
 // of the uncompressed ones.
-func (r *layerReader) read(ctx context.Context) (*layerIndex, error) {
-	rc, err := r.blob.Open(ctx)
+func (r *layerReader) read() (*cache.Index, error) {
+	rc, err := r.blob.Open(r.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +102,7 @@ func (r *layerReader) read(ctx context.Context) (*layerIndex, error) {
 		return nil, err
 	}
 	defer plain.close()
-	plain.limits, plain.stored = r.limits, stored
+	plain.limits, plain.stored, plain.ctx = r.limits, stored, r.ctx
 	index, err := r.entries(plain)
 	if err != nil {
 		return nil, fail(err)
@@ -76,8 +119,9 @@ func (r *layerReader) read(ctx context.Context) (*layerIndex, error) {
 	if got := sum(stored.hash); r.blob.Digest != "" && got != r.blob.Digest {
 		return nil, fmt.Errorf("wrong digest: want %s, got %s", r.blob.Digest, got)
 	}
-	if got := sum(plain.hash); got != r.blob.DiffID {
-		return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, got)
+	index.DiffID, index.Wants = sum(plain.hash), r.wants
+	if index.DiffID != r.blob.DiffID {
+		return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, index.DiffID)
 	}
 	return index, nil
 }
@@ -93,8 +137,8 @@ func fail(err error) error {
 }
 
 // entries reads the tar stream.
-func (r *layerReader) entries(plain *stream) (*layerIndex, error) {
-	index := &layerIndex{}
+func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
+	index := &cache.Index{}
 	tr := tar.NewReader(plain)
 	for {
 		h, err := tr.Next()
@@ -105,9 +149,9 @@ func (r *layerReader) entries(plain *stream) (*layerIndex, error) {
 			if plain.n == 0 && errors.Is(err, io.ErrUnexpectedEOF) {
 				return nil, err
 			}
-			return nil, fmt.Errorf("read tar entry %d: %w", len(index.files)+1, err)
+			return nil, fmt.Errorf("read tar entry %d: %w", len(index.Files)+1, err)
 		}
-		if len(index.files) >= r.limits.Entries {
+		if len(index.Files) >= r.limits.Entries {
 			return nil, &LimitError{"entries of a layer", int64(r.limits.Entries), "--max-entries"}
 		}
 		if n := len(h.Name) + len(h.Linkname); n > r.limits.Path {
@@ -118,9 +162,9 @@ func (r *layerReader) entries(plain *stream) (*layerIndex, error) {
 			continue
 		}
 		f.Offset = plain.offset()
-		index.files = append(index.files, f)
+		index.Files = append(index.Files, f)
 		if h.Typeflag == tar.TypeReg && !f.Deleted && !f.Opaque {
-			index.unpacked += f.Size
+			index.Unpacked += f.Size
 			if err := r.contents(f, tr); err != nil {
 				return nil, fmt.Errorf("read %q: %w", f.Path, err)
 			}
@@ -240,7 +284,7 @@ func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadClos
 		rc.Close()
 		return nil, err
 	}
-	plain.limits, plain.stored = DefaultLimits, &countReader{n: 1 << 62}
+	plain.limits, plain.stored, plain.ctx = DefaultLimits, &countReader{n: 1 << 62}, ctx
 	tr := tar.NewReader(plain)
 	for {
 		h, err := tr.Next()

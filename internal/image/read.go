@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -46,6 +48,7 @@ func (e *LimitError) Error() string {
 type Options struct {
 	Wants  []analysis.Want
 	Limits Limits
+	Cache  *cache.Cache // nil: none
 }
 
 // New returns the image with its manifest's facts, its layers not indexed.
@@ -94,8 +97,9 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 		work <- i
 	}
 	close(work)
-	results := make([]*layerIndex, len(order))
+	results := make([]*cache.Index, len(order))
 	want := newMatcher(opt.Wants)
+	var written atomic.Bool
 	var keep budget
 	keep.left.Store(opt.Limits.Keep)
 	var wg sync.WaitGroup
@@ -105,21 +109,27 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 				if ctx.Err() != nil {
 					return
 				}
-				r := &layerReader{blob: src.Layers[i], limits: opt.Limits, want: want, keep: &keep}
+				r := &layerReader{blob: src.Layers[i], limits: opt.Limits, wants: opt.Wants, want: want, keep: &keep, cache: opt.Cache}
 				var err error
-				if results[i], err = r.read(ctx); err != nil {
+				if results[i], err = r.index(ctx); err != nil {
 					cancel(fmt.Errorf("read layer %d (%s) of %q: %w", i, name(src.Layers[i]), src.Name, err))
+				}
+				if r.wrote {
+					written.Store(true)
 				}
 			}
 		})
 	}
 	wg.Wait()
+	if written.Load() {
+		opt.Cache.Trim()
+	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	for i, r := range results {
 		l := im.Layers[i]
-		l.Files, l.Size.Unpacked = r.files, r.unpacked
+		l.Files, l.Size.Unpacked = r.Files, r.Unpacked
 		for _, f := range l.Files {
 			f.Layer = l
 		}

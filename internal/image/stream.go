@@ -3,6 +3,7 @@ package image
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type stream struct {
 	close  func()
 	stored *countReader
 	limits Limits
+	ctx    context.Context
 	hash   hash.Hash
 	buf    []byte
 	n      int64
@@ -92,6 +94,9 @@ func chunks(r io.Reader) func() ([]byte, error) {
 // fill makes bytes available.
 func (s *stream) fill() error {
 	for idle := 0; len(s.buf) == 0; idle++ {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
 		b, err := s.next()
 		if err != nil {
 			if err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -164,7 +164,7 @@ func openDocker(_ context.Context, ref string, _ Options) (*Image, error) {
 	}
 	for i, l := range m.Layers {
 		im.Layers = append(im.Layers, Blob{
-			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: -1, Plain: true,
+			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: -1, Plain: true, Local: true,
 			Open: func(context.Context) (io.ReadCloser, error) { return open(l, 0) },
 		})
 	}

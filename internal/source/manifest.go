@@ -73,7 +73,7 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	}
 	for i, l := range m.Layers {
 		im.Layers = append(im.Layers, Blob{
-			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size, MediaType: string(l.MediaType),
+			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size, MediaType: string(l.MediaType), Local: s.kind != "registry",
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l, 0) },
 		})
 	}

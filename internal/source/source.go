@@ -36,6 +36,7 @@ type Blob struct {
 	DiffID    string // of the uncompressed bytes, as the configuration claims
 	Size      int64  // of the stored bytes; -1 if unknown
 	MediaType string
+	Local     bool // it is a file of this machine, which may have changed
 	Plain     bool // the stored bytes are not those of a registry: Size is no download
 	Open      func(ctx context.Context) (io.ReadCloser, error)
 }

@@ -1,0 +1,184 @@
+// Package cache keeps the indexes of layers, which never change: a layer is
+// read once, ever. It is plain files, so that many processes share it and any
+// of them may be removed at any time:
+//
+//	blobs/<digest>  the diffID that was computed when the blob was read
+//	index/<diffID>  the layer's index, with the wants it was made for
+//
+// A file is written beside its place and renamed. One that is damaged is
+// dropped, and its layer read again.
+package cache
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// DefaultLimit is how many bytes the cache may hold: some ten thousand layers.
+const DefaultLimit = 2 << 30
+
+// A Cache is a directory. A nil Cache holds nothing and keeps nothing.
+type Cache struct {
+	dir   string
+	limit int64
+}
+
+// An Index is what is kept of one layer.
+type Index struct {
+	DiffID   string
+	Unpacked int64            // bytes of its regular files
+	Files    []*analysis.File // their Layer is nil
+	Wants    []analysis.Want  // what its contents were kept for
+}
+
+// Open returns the cache in dir, which need not be there yet; "" is the user's
+// cache directory.
+func Open(dir string, limit int64) (*Cache, error) {
+	if dir == "" {
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("find the cache directory: %w: name one with --cache-dir, or use --no-cache", err)
+		}
+		dir = filepath.Join(base, "tare")
+	}
+	return &Cache{dir: filepath.Join(dir, "v1"), limit: limit}, nil
+}
+
+var reDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+func (c *Cache) path(kind, digest string) string {
+	return filepath.Join(c.dir, kind, strings.TrimPrefix(digest, "sha256:"))
+}
+
+// Get returns the index of the blob of that digest, if it is kept and was made
+// for all of wants.
+func (c *Cache) Get(digest string, wants []analysis.Want) *Index {
+	if c == nil || !reDigest.MatchString(digest) {
+		return nil
+	}
+	id, err := os.ReadFile(c.path("blobs", digest))
+	if err != nil || !reDigest.Match(id) {
+		return nil
+	}
+	name := c.path("index", string(id))
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	index, err := decode(data)
+	if err != nil || index.DiffID != string(id) {
+		os.Remove(name) // damaged: made again by who reads the layer next
+		return nil
+	}
+	if !covers(index.Wants, wants) {
+		return nil
+	}
+	if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > time.Hour {
+		now := time.Now() // least recently used goes first
+		_ = os.Chtimes(name, now, now)
+	}
+	return index
+}
+
+// covers reports whether an index made for have serves want.
+func covers(have, want []analysis.Want) bool {
+	for _, w := range want {
+		if !slices.ContainsFunc(have, func(h analysis.Want) bool { return h.Glob == w.Glob && h.Max >= w.Max }) {
+			return false
+		}
+	}
+	return true
+}
+
+// Put keeps the index of the blob of that digest. Errors are not returned: a
+// cache that cannot be written is slow, not wrong.
+func (c *Cache) Put(digest string, index *Index) {
+	if c == nil || !reDigest.MatchString(digest) || !reDigest.MatchString(index.DiffID) {
+		return
+	}
+	data := encode(index)
+	if c.write(c.path("index", index.DiffID), data) == nil {
+		_ = c.write(c.path("blobs", digest), []byte(index.DiffID))
+	}
+}
+
+func (c *Cache) write(name string, data []byte) error {
+	dir := filepath.Dir(name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}
+
+// A kept is one file of the cache.
+type kept struct {
+	name string
+	size int64
+	used time.Time
+}
+
+func (c *Cache) list() (files []kept, total int64) {
+	_ = filepath.WalkDir(c.dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil // what another process has just removed
+		}
+		if info, err := d.Info(); err == nil {
+			files = append(files, kept{name, info.Size(), info.ModTime()})
+			total += info.Size()
+		}
+		return nil
+	})
+	return files, total
+}
+
+// Trim removes what was least recently used until the cache is within its
+// limit, and what writers left behind that died. Call it once, at the end of a
+// run that wrote.
+func (c *Cache) Trim() {
+	if c == nil {
+		return
+	}
+	files, total := c.list()
+	slices.SortFunc(files, func(a, b kept) int { return cmp.Compare(a.used.UnixNano(), b.used.UnixNano()) })
+	for _, f := range files {
+		dead := strings.HasPrefix(filepath.Base(f.name), ".new-") && time.Since(f.used) > time.Hour
+		if dead || total > c.limit {
+			if os.Remove(f.name) == nil {
+				total -= f.size
+			}
+		}
+	}
+}
+
+// Size returns the directory, how many layers it holds and their bytes.
+func (c *Cache) Size() (dir string, layers int, total int64) {
+	files, total := c.list()
+	for _, f := range files {
+		if filepath.Base(filepath.Dir(f.name)) == "index" {
+			layers++
+		}
+	}
+	return c.dir, layers, total
+}
+
+// Clean removes all that is kept.
+func (c *Cache) Clean() error { return os.RemoveAll(c.dir) }
