@@ -122,7 +122,7 @@ type Package struct {
 
 type Dir struct {
 	Path  string `json:"path"`
-	Bytes int64  `json:"bytes"` // of the files below it that a container sees, hard links once
+	Bytes int64  `json:"bytes"` // of the files below it that a container sees; a hard link counts where its first name is
 }
 
 type Finding struct {
@@ -320,22 +320,28 @@ func newImage(res *driver.Result) *Image {
 // and keeps what holds one percent or more.
 func tree(im *analysis.Image) []Dir {
 	sums := map[string]int64{}
-	seen := map[*analysis.File]bool{}
-	var total int64
-	for p := range im.Files() {
-		f := im.Regular(p)
-		if f == nil || seen[f] {
-			continue
-		}
-		seen[f] = true
-		total += f.Size
-		dir := path.Dir(p)
-		for parts := strings.Split(dir, "/"); len(parts) > 0 && dir != "."; parts = parts[:len(parts)-1] {
-			if len(parts) <= 3 {
-				sums[strings.Join(parts, "/")] += f.Size
+	var total, here int64
+	dir := ""
+	flush := func() { // what was found in dir counts for it and the directories above
+		for d := dir; here > 0 && d != "." && d != ""; d = path.Dir(d) {
+			if strings.Count(d, "/") < 3 {
+				sums[d] += here
 			}
 		}
+		here = 0
 	}
+	for p, f := range im.Files() {
+		if !f.Mode.IsRegular() || f.Hard {
+			continue
+		}
+		if d := p[:max(0, strings.LastIndexByte(p, '/'))]; d != dir {
+			flush()
+			dir = d
+		}
+		here += f.Size
+		total += f.Size
+	}
+	flush()
 	var out []Dir
 	for p, n := range sums {
 		if n*100 >= total {

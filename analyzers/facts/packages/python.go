@@ -53,6 +53,14 @@ func (r *reader) distribution(f *analysis.File, dir string) {
 // recorded returns the paths of a RECORD, which are relative to the directory
 // that holds the dist-info.
 func recorded(text, base string) (paths []string) {
+	if !strings.Contains(text, `"`) { // as installers write it: no name holds a comma
+		for line := range strings.Lines(text) {
+			if name, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ","); name != "" {
+				paths = append(paths, below(base, name))
+			}
+		}
+		return paths
+	}
 	c := csv.NewReader(strings.NewReader(text))
 	c.FieldsPerRecord, c.LazyQuotes, c.ReuseRecord = -1, true, true
 	for {
@@ -61,9 +69,17 @@ func recorded(text, base string) (paths []string) {
 			return paths
 		}
 		if err == nil {
-			paths = append(paths, path.Join("/", base, row[0]))
+			paths = append(paths, below(base, row[0]))
 		}
 	}
+}
+
+// below is path.Join, for names that mostly are clean.
+func below(base, name string) string {
+	if strings.Contains(name, "..") || strings.HasPrefix(name, "/") {
+		return path.Join("/", base, name)
+	}
+	return base + "/" + name
 }
 
 // conda reads one package of a conda environment.
