@@ -187,7 +187,7 @@ func decode(data []byte) (*Index, error) {
 		}
 		x.Files = append(x.Files, f)
 	}
-	if len(r.b) != 0 {
+	if r.bad || len(r.b) != 0 {
 		return nil, errDamaged
 	}
 	return x, nil

@@ -71,7 +71,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.BoolVar(&f.noCache, "no-cache", false, "keep and use no indexes of layers")
 	f.limits = image.DefaultLimits
 	fl.IntVar(&f.limits.Layers, "max-layers", f.limits.Layers, "limit: layers of an image")
-	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of a layer")
+	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of an image, over all layers")
 	fl.IntVar(&f.limits.Path, "max-path", f.limits.Path, "limit: bytes of a path in a layer")
 	fl.Int64Var(&f.limits.Inflate, "max-layer-bytes", f.limits.Inflate, "limit: uncompressed bytes of a layer")
 	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio, "limit: compression ratio of a layer over 1 GiB")

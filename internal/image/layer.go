@@ -21,8 +21,11 @@ import (
 	"github.com/tareweight/tare/internal/source"
 )
 
-// budget is how many bytes of contents may still be kept.
-type budget struct{ left atomic.Int64 }
+// A budget is what the layers of an image may still keep, together.
+type budget struct {
+	left    atomic.Int64 // bytes of contents
+	entries atomic.Int64
+}
 
 // A layerReader reads one layer once.
 type layerReader struct {
@@ -59,6 +62,9 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 	if x := r.cache.Get(digest, r.wants); x != nil {
 		if x.DiffID != r.blob.DiffID {
 			return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
+		}
+		if r.keep.entries.Add(-int64(len(x.Files))) < 0 {
+			return nil, &LimitError{"entries of the image", int64(r.limits.Entries), "--max-entries"}
 		}
 		return x, nil
 	}
@@ -151,8 +157,8 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 			}
 			return nil, fmt.Errorf("read tar entry %d: %w", len(index.Files)+1, err)
 		}
-		if len(index.Files) >= r.limits.Entries {
-			return nil, &LimitError{"entries of a layer", int64(r.limits.Entries), "--max-entries"}
+		if r.keep.entries.Add(-1) < 0 {
+			return nil, &LimitError{"entries of the image", int64(r.limits.Entries), "--max-entries"}
 		}
 		if n := len(h.Name) + len(h.Linkname); n > r.limits.Path {
 			return nil, &LimitError{fmt.Sprintf("a path of %d bytes", n), int64(r.limits.Path), "--max-path"}

@@ -23,7 +23,7 @@ import (
 // Limits of what an image may make this process hold or do.
 type Limits struct {
 	Layers  int   // of an image
-	Entries int   // of a layer
+	Entries int   // of an image, over all layers
 	Path    int   // bytes of an entry's path
 	Inflate int64 // bytes of a layer, uncompressed
 	Ratio   int64 // uncompressed bytes for each compressed one, above 1 GiB
@@ -31,7 +31,7 @@ type Limits struct {
 }
 
 // DefaultLimits are far above every real image.
-var DefaultLimits = Limits{Layers: 1000, Entries: 1_000_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 64 << 20}
+var DefaultLimits = Limits{Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 64 << 20}
 
 // A LimitError is an image that goes over a limit.
 type LimitError struct {
@@ -102,6 +102,7 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 	var written atomic.Bool
 	var keep budget
 	keep.left.Store(opt.Limits.Keep)
+	keep.entries.Store(int64(opt.Limits.Entries))
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(order)) {
 		wg.Go(func() {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -26,6 +27,7 @@ var accept = strings.Join([]string{
 type registry struct {
 	repo   name.Repository
 	client *http.Client
+	wait   func(context.Context, time.Duration) error
 }
 
 // openRegistry opens REGISTRY/REPOSITORY[:TAG][@DIGEST]. Credentials are those
@@ -42,13 +44,20 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	}
 	base := opt.Transport
 	if base == nil {
-		base = http.DefaultTransport
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.ResponseHeaderTimeout, t.DisableCompression = 60*time.Second, true
+		base = t
 	}
+	wait := opt.wait
+	if wait == nil {
+		wait = sleep
+	}
+	base = &retrying{base, wait}
 	t, err := transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
 	}
-	reg := &registry{repo: repo, client: &http.Client{Transport: t}}
+	reg := &registry{repo: repo, client: &http.Client{Transport: t}, wait: wait}
 	raw, mt, err := reg.get(ctx, "manifests", r.Identifier())
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
@@ -71,7 +80,7 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 
 // get reads a small document of the repository.
 func (r *registry) get(ctx context.Context, kind, id string) ([]byte, types.MediaType, error) {
-	res, err := r.do(ctx, kind, id, 0)
+	res, err := r.do(ctx, kind, id, 0, 0)
 	if err != nil {
 		return nil, "", err
 	}
@@ -79,35 +88,41 @@ func (r *registry) get(ctx context.Context, kind, id string) ([]byte, types.Medi
 	return raw, types.MediaType(res.Header.Get("Content-Type")), err
 }
 
+// blob reads a blob from its first byte to its last, over as many connections
+// as it takes.
 func (r *registry) blob(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) {
-	res, err := r.do(ctx, "blobs", d.Digest.String(), from)
-	if err != nil {
+	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, n: from, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
+		return r.do(ctx, "blobs", d.Digest.String(), from, d.Size)
+	}}
+	if err := body.open(); err != nil {
 		return nil, err
 	}
-	return res.Body, nil
+	return body, nil
 }
 
-func (r *registry) do(ctx context.Context, kind, id string, from int64) (*http.Response, error) {
+// do asks for a manifest or a blob; from > 0 asks for its bytes from there to
+// size.
+func (r *registry) do(ctx context.Context, kind, id string, from, size int64) (*http.Response, error) {
 	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: fmt.Sprintf("/v2/%s/%s/%s", r.repo.RepositoryStr(), kind, id)}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	want := http.StatusOK
+	want := []int{http.StatusOK}
 	if kind == "manifests" {
 		req.Header.Set("Accept", accept)
 	} else {
 		req.Header.Set("Accept-Encoding", "identity")
 	}
 	if from > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
-		want = http.StatusPartialContent
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, size-1))
+		want = append(want, http.StatusPartialContent) // 200: the server knows no ranges
 	}
 	res, err := r.client.Do(req)
 	if err != nil {
 		return nil, explain(err, r.repo)
 	}
-	if err := transport.CheckError(res, want); err != nil {
+	if err := transport.CheckError(res, want...); err != nil {
 		res.Body.Close()
 		return nil, explain(err, r.repo)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -45,6 +46,8 @@ type Blob struct {
 type Options struct {
 	Platform  string            // os/arch[/variant]; "" takes this machine's
 	Transport http.RoundTripper // nil is the default
+
+	wait func(context.Context, time.Duration) error // of tests: nil sleeps
 }
 
 // An Error is an image that cannot be opened: its source, not the command

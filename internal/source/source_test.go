@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,7 +28,7 @@ import (
 // serve starts a registry of memory; change may answer a request instead.
 func serve(t *testing.T, change func(w http.ResponseWriter, r *http.Request) bool) string {
 	t.Helper()
-	reg := registry.New()
+	reg := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if change == nil || !change(w, r) {
 			reg.ServeHTTP(w, r)

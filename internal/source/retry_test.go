@@ -1,0 +1,161 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	fake "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// cut is a response that breaks off after some bytes of its body.
+type cut struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cut) Write(p []byte) (int, error) {
+	if len(p) > c.left {
+		n, _ := c.ResponseWriter.Write(p[:c.left])
+		c.ResponseWriter.(http.Flusher).Flush()
+		c.left -= n
+		panic(http.ErrAbortHandler)
+	}
+	c.left -= len(p)
+	return c.ResponseWriter.Write(p)
+}
+
+// quiet is a server that does not log what it does on purpose.
+func quiet(h http.Handler) *httptest.Server {
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Start()
+	return s
+}
+
+// TestFailingRegistry reads an image from a registry that fails on purpose:
+// the result is the same as without.
+func TestFailingRegistry(t *testing.T) {
+	im, err := random.Image(300_000, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name_, misbehave := range map[string]func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool{
+		"429 with Retry-After": func(n int64, w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+			if n%2 == 0 {
+				w.Header().Set("Retry-After", "3")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			}
+			return false
+		},
+		"500s": func(n int64, w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+			if n%3 != 0 {
+				w.WriteHeader(http.StatusBadGateway)
+				return true
+			}
+			return false
+		},
+		"resets inside a blob": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+			if strings.Contains(r.URL.Path, "/blobs/") && n%4 != 0 {
+				next.ServeHTTP(&cut{w, 50_000}, r)
+				return true
+			}
+			return false
+		},
+		"no ranges": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+			r.Header.Del("Range")
+			if strings.Contains(r.URL.Path, "/blobs/") && n%2 == 0 {
+				next.ServeHTTP(&cut{w, 200_000}, r)
+				return true
+			}
+			return false
+		},
+		"resets before an answer": func(n int64, _ http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+			if n%2 == 0 {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		},
+	} {
+		t.Run(name_, func(t *testing.T) {
+			reg := fake.New(fake.Logger(log.New(io.Discard, "", 0)))
+			var n atomic.Int64
+			var misbehaving atomic.Bool
+			s := quiet(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !misbehaving.Load() || !misbehave(n.Add(1), w, r, reg) {
+					reg.ServeHTTP(w, r)
+				}
+			}))
+			defer s.Close()
+			host := strings.TrimPrefix(s.URL, "http://")
+			ref, err := name.ParseReference(host + "/app:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := remote.Write(ref, im); err != nil {
+				t.Fatal(err)
+			}
+			misbehaving.Store(true)
+			var asked time.Duration
+			got, err := Open(context.Background(), host+"/app:1", Options{wait: func(_ context.Context, d time.Duration) error {
+				asked = max(asked, d)
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range got.Layers {
+				rc, err := l.Open(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				h := sha256.New()
+				size, err := io.Copy(h, rc)
+				if d := fmt.Sprintf("sha256:%x", h.Sum(nil)); err != nil || size != l.Size || d != l.Digest {
+					t.Errorf("%d of %d bytes, %s, want %s: %v", size, l.Size, d, l.Digest, err)
+				}
+				rc.Close()
+			}
+			if strings.HasPrefix(name_, "429") && asked != 3*time.Second {
+				t.Errorf("waited %v, Retry-After says 3 s", asked)
+			}
+		})
+	}
+}
+
+// TestGivesUp: a registry that never recovers is an error, and soon.
+func TestGivesUp(t *testing.T) {
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n.Add(1)
+		w.Header().Set("Retry-After", strconv.Itoa(int(rand.N(int64(2)))))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer s.Close()
+	_, err := Open(context.Background(), strings.TrimPrefix(s.URL, "http://")+"/app:1", Options{wait: func(context.Context, time.Duration) error { return nil }})
+	if err == nil || !strings.Contains(err.Error(), "503") && !strings.Contains(err.Error(), "Service Unavailable") {
+		t.Errorf("%v", err)
+	}
+	if n.Load() > 4*attempts {
+		t.Errorf("%d requests", n.Load())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Open(ctx, strings.TrimPrefix(s.URL, "http://")+"/app:1", Options{}); err == nil {
+		t.Error("a cancelled run opens an image")
+	}
+}
