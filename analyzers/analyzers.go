@@ -9,6 +9,7 @@ import (
 	"github.com/tareweight/tare/analyzers/sizebudget"
 	"github.com/tareweight/tare/analyzers/slimbase"
 	"github.com/tareweight/tare/analyzers/toolchain"
+	"github.com/tareweight/tare/analyzers/waste"
 )
 
 // All is every check, by name.
@@ -19,4 +20,5 @@ var All = []*analysis.Analyzer{
 	sizebudget.Analyzer,
 	slimbase.Analyzer,
 	toolchain.Analyzer,
+	waste.Analyzer,
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/causes"
+	"github.com/tareweight/tare/analyzers/facts/packages"
 )
 
 //go:embed README.md
@@ -19,13 +21,19 @@ var doc string
 type Config struct {
 	Download analysis.Bytes `yaml:"download"`
 	Unpacked analysis.Bytes `yaml:"unpacked"`
+	Layer    analysis.Bytes `yaml:"layer"` // to download, or unpacked where the source has no compressed layers; of each above the base
+	App      analysis.Bytes `yaml:"app"`   // unpacked, of all above the base
+
+	Path    map[string]analysis.Bytes `yaml:"path"`    // of what a container sees below each directory
+	Package map[string]analysis.Bytes `yaml:"package"` // of installed packages by name; "*" is any
 }
 
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
 	Name:   "sizebudget",
 	Doc:    doc,
-	Rules:  []*analysis.Rule{download, unpacked},
+	Rules:  []*analysis.Rule{download, unpacked, layer, app, tree, pkg},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{packages.Fact, causes.Fact}},
 	Config: Config{},
 	Run:    run,
 }
@@ -41,6 +49,38 @@ var download = &analysis.Rule{
 var unpacked = &analysis.Rule{
 	ID:       "sizebudget-unpacked",
 	Title:    "the image is larger unpacked than its budget",
+	Severity: analysis.Error,
+	Needs:    analysis.InputFiles,
+	Runtime:  true,
+}
+
+var layer = &analysis.Rule{
+	ID:       "sizebudget-layer",
+	Title:    "a layer is larger than its budget",
+	Severity: analysis.Error,
+	Needs:    analysis.InputManifest,
+	Runtime:  true,
+}
+
+var app = &analysis.Rule{
+	ID:       "sizebudget-app",
+	Title:    "what was added to the base is larger than its budget",
+	Severity: analysis.Error,
+	Needs:    analysis.InputFiles,
+	Runtime:  true,
+}
+
+var tree = &analysis.Rule{
+	ID:       "sizebudget-path",
+	Title:    "a directory is larger than its budget",
+	Severity: analysis.Error,
+	Needs:    analysis.InputFiles,
+	Runtime:  true,
+}
+
+var pkg = &analysis.Rule{
+	ID:       "sizebudget-package",
+	Title:    "an installed package is larger than its budget",
 	Severity: analysis.Error,
 	Needs:    analysis.InputFiles,
 	Runtime:  true,
@@ -68,6 +108,12 @@ func run(pass *analysis.Pass) error {
 			budget, severity = usual, analysis.Warning
 		}
 		judge(pass, unpacked, severity, budget, func(s analysis.Size) int64 { return s.Unpacked })
+	}
+	layers(pass, config.Layer)
+	if pass.HasFiles() {
+		added(pass, config.App)
+		below(pass, config.Path)
+		installed(pass, config.Package)
 	}
 	return nil
 }
@@ -107,7 +153,38 @@ func judge(pass *analysis.Pass, rule *analysis.Rule, severity analysis.Severity,
 		f.Related = append(f.Related, analysis.Related{Location: p.at, Message: analysis.Bytes(p.size).String()})
 	}
 	f.Message += ": heaviest are " + analysis.And(parts, 3)
+	if saved := savings(pass); rule == unpacked && saved != "" {
+		f.Message += "; of it " + saved
+	}
 	pass.Report(f)
+}
+
+// savings names the heaviest causes why bytes need not be there, with their
+// lines.
+func savings(pass *analysis.Pass) string {
+	if !pass.HasFiles() {
+		return ""
+	}
+	groups := slices.Clone(causes.Fact.Of(pass).Groups)
+	slices.SortStableFunc(groups, func(a, b *causes.Group) int { return cmp.Compare(b.Size.Unpacked, a.Size.Unpacked) })
+	var parts []string
+	for _, g := range groups {
+		if len(parts) == 3 || g.Size.Unpacked < 1e6 {
+			break
+		}
+		text := fmt.Sprintf("%s %s", analysis.Bytes(g.Size.Unpacked), words[g.Cause])
+		if at := g.Layer.Location(); at.Line > 0 {
+			text += fmt.Sprintf(" (line %d)", at.Line)
+		}
+		parts = append(parts, text)
+	}
+	return analysis.And(parts, 3)
+}
+
+// words say a cause inside a sentence.
+var words = map[causes.Cause]string{
+	causes.Compiler: "compilers", causes.Parts: "build tools", causes.Buried: "deleted compilers", causes.Deleted: "deleted files", causes.Rewritten: "rewritten files",
+	causes.Headers: "headers", causes.LooseHeaders: "headers", causes.Cache: "caches", causes.Duplicate: "duplicates", causes.VCS: "version control", causes.Bytecode: "bytecode", causes.Tests: "tests",
 }
 
 // A part is the base, or one layer above it.

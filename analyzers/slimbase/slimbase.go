@@ -13,6 +13,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/facts/causes"
 )
 
 //go:embed README.md
@@ -29,7 +30,8 @@ type Config struct {
 var Analyzer = &analysis.Analyzer{
 	Name:   "slimbase",
 	Doc:    doc,
-	Rules:  []*analysis.Rule{full, floating, undigested, eol, unapproved},
+	Rules:  []*analysis.Rule{full, floating, undigested, heavy, eol, unapproved},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{causes.Fact}},
 	Config: Config{},
 	Run:    run,
 }
@@ -55,6 +57,14 @@ var undigested = &analysis.Rule{
 	Title:    "the base image has no digest",
 	Severity: analysis.Note,
 	Needs:    analysis.InputDockerfile,
+	Runtime:  true,
+}
+
+var heavy = &analysis.Rule{
+	ID:       "slimbase-heavy",
+	Title:    "the base image holds a compiler, and its name does not say so",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile | analysis.InputFiles,
 	Runtime:  true,
 }
 
@@ -128,6 +138,13 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	}
 	if b.Digest == "" {
 		pass.Reportf(undigested, root, b.Repository(), "base image %q has no digest: a rebuild may take other layers under the same tag; add @sha256:...", root.Root)
+	}
+	if pass.HasFiles() && !b.Full && !b.Compiler {
+		for _, g := range causes.Fact.Of(pass).Groups {
+			if g.Cause == causes.Compiler && g.Layer.Base {
+				pass.Reportf(heavy, root, b.Repository(), "base image %q holds a compiler (%s and what belongs to it, %s), which its name does not tell: choose or make a base without one", root.Root, g.Tools[0].Name, analysis.Bytes(g.Size.Unpacked))
+			}
+		}
 	}
 	for _, e := range b.Ends() {
 		left := e.Date.Sub(pass.Now)

@@ -22,7 +22,7 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "toolchain",
 	Doc:   doc,
-	Rules: []*analysis.Rule{installed, shipped},
+	Rules: []*analysis.Rule{installed, shipped, headers, buried, packaging},
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, packages.Fact, causes.Fact}},
 	Run:   run,
 }
@@ -44,10 +44,36 @@ var shipped = &analysis.Rule{
 	Runtime:  true,
 }
 
+var headers = &analysis.Rule{
+	ID:       "toolchain-headers",
+	Title:    "the image holds headers and static libraries to build with",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputFiles,
+	Runtime:  true,
+}
+
+var buried = &analysis.Rule{
+	ID:       "toolchain-buried",
+	Title:    "a compiler is shipped and deleted by a later layer",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputFiles,
+	Runtime:  true,
+}
+
+var packaging = &analysis.Rule{
+	ID:       "toolchain-packaging",
+	Title:    "an environment holds the tools that made it",
+	Severity: analysis.Note,
+	Needs:    analysis.InputFiles,
+	Runtime:  true,
+}
+
 func run(pass *analysis.Pass) error {
 	switch {
 	case pass.HasFiles():
 		fromImage(pass)
+		fromLayers(pass)
+		fromEnvironments(pass)
 		pass.Undecided(installed, nil, "the image decides: see toolchain-shipped")
 	case pass.Dockerfile != nil:
 		fromText(pass)
@@ -102,11 +128,11 @@ func fromImage(pass *analysis.Pass) {
 		severity = analysis.Note
 	}
 	for _, g := range causes.Fact.Of(pass).Groups {
-		f := analysis.Finding{Rule: shipped, Severity: severity, Location: place(pass, g), Bytes: g.Size}
-		size := analysis.Bytes(g.Size.Unpacked).String()
-		if g.Size.Download > 0 {
-			size += fmt.Sprintf(" unpacked, about %s to download", analysis.Bytes(g.Size.Download).About())
+		if g.Cause != causes.Compiler && g.Cause != causes.Parts {
+			continue
 		}
+		f := analysis.Finding{Rule: shipped, Severity: severity, Location: place(pass, g), Bytes: g.Size}
+		size := weight(g.Size)
 		names, rest := tools(g)
 		switch {
 		case g.Cause == causes.Parts:
@@ -132,6 +158,15 @@ func fromImage(pass *analysis.Pass) {
 		}
 		pass.Report(f)
 	}
+}
+
+// weight writes a size: exact unpacked, about to download.
+func weight(s analysis.Size) string {
+	text := analysis.Bytes(s.Unpacked).String()
+	if s.Download > 0 {
+		text += fmt.Sprintf(" unpacked, about %s to download", analysis.Bytes(s.Download).About())
+	}
+	return text
 }
 
 // key is what a group is about, whichever layer holds it.

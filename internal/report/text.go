@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -131,6 +132,7 @@ func summary(b *strings.Builder, p painter, t *Target) {
 				im.Base.Layers, plural("layer", im.Base.Layers), analysis.Bytes(added), len(im.Layers)-im.Base.Layers)
 		}
 	}
+	bars(b, p, t)
 	var undecided, reasons []string
 	byReason := map[string][]string{}
 	for _, n := range t.NotRun {
@@ -151,6 +153,69 @@ func summary(b *strings.Builder, p painter, t *Target) {
 	}
 	for _, err := range t.Errors {
 		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), Printable(err))
+	}
+}
+
+// A bar is one line of where the bytes went.
+type bar struct {
+	name  string
+	bytes int64
+}
+
+// bars shows where the bytes of an image went: its base and what was added,
+// what need not be there, and its heaviest packages.
+func bars(b *strings.Builder, p painter, t *Target) {
+	im := t.Image
+	if im == nil || im.UnpackedBytes == nil || *im.UnpackedBytes == 0 {
+		return
+	}
+	var parts, saved, heavy []bar
+	if im.Base.Layers > 0 {
+		parts = []bar{{"base", 0}, {"added", 0}}
+		for _, l := range im.Layers {
+			i := 1
+			if l.Base {
+				i = 0
+			}
+			parts[i].bytes += *l.UnpackedBytes
+		}
+	}
+	sums := map[string]int64{}
+	for _, f := range t.Findings {
+		if f.Bytes != nil {
+			sums[f.Rule] += f.Bytes.Unpacked
+		}
+	}
+	for rule, n := range sums {
+		saved = append(saved, bar{rule, n})
+	}
+	for _, x := range im.Packages {
+		heavy = append(heavy, bar{x.Name, x.Bytes})
+	}
+	for _, list := range [][]bar{saved, heavy} {
+		slices.SortFunc(list, func(x, y bar) int { return cmp.Or(cmp.Compare(y.bytes, x.bytes), strings.Compare(x.name, y.name)) })
+	}
+	heavy = heavy[:min(5, len(heavy))]
+	for _, section := range []struct {
+		title string
+		list  []bar
+		color string
+	}{{"", parts, "34"}, {"need not be there", saved, "33"}, {"heaviest packages", heavy, "36"}} {
+		if len(section.list) == 0 || section.list[0].bytes == 0 {
+			continue
+		}
+		if section.title != "" {
+			fmt.Fprintf(b, "  %s\n", p.paint("2", section.title))
+		}
+		for _, x := range section.list {
+			const width = 40
+			n := int(x.bytes * width / *im.UnpackedBytes)
+			fill := strings.Repeat("█", min(n, width))
+			if n == 0 {
+				fill = "▏"
+			}
+			fmt.Fprintf(b, "  %-24s %8s %s\n", Printable(truncate(x.name, 24)), analysis.Bytes(x.bytes), p.paint(section.color, fill))
+		}
 	}
 }
 

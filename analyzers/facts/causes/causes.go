@@ -20,6 +20,17 @@ type Cause string
 const (
 	Compiler Cause = "compiler" // a compiler, or a part of its toolchain beside one
 	Parts    Cause = "parts"    // parts of a toolchain without a compiler
+
+	Buried       Cause = "buried"        // a compiler that a later layer deleted
+	Deleted      Cause = "deleted"       // deleted, or overwritten with other bytes, by a later layer
+	Rewritten    Cause = "rewritten"     // the same bytes as the layer below holds, under other metadata
+	Headers      Cause = "headers"       // of OS packages to build with
+	LooseHeaders Cause = "loose-headers" // headers and static libraries that no package owns
+	Cache        Cause = "cache"         // of package managers
+	Duplicate    Cause = "duplicate"     // a second copy under another path
+	VCS          Cause = "vcs"           // directories of version control
+	Bytecode     Cause = "bytecode"      // .pyc
+	Tests        Cause = "tests"         // of libraries
 )
 
 // A Group is the files of one cause that one place brought.
@@ -43,22 +54,52 @@ type Tool struct {
 type Causes struct {
 	Groups []*Group // by cause and place, in the order of layers
 	of     map[*analysis.File]Cause
+	kept   map[*analysis.File]bool // hidden, and its bytes are seen all the same
+	groups map[place]*Group
 	ratio  map[*analysis.Layer]float64
+}
+
+// A place is where a group stands: a line of the Dockerfile, or a layer.
+type place struct {
+	cause Cause
+	at    analysis.Location
+	base  bool
+}
+
+// group returns the group of a cause at the place of a layer.
+func (c *Causes) group(cause Cause, l *analysis.Layer) *Group {
+	key := place{cause, l.Location(), l.Base}
+	if l.Base {
+		key.at.Layer = nil // all layers of the base are one place
+	}
+	g := c.groups[key]
+	if g == nil {
+		g = &Group{Cause: cause, Layer: l}
+		c.groups[key] = g
+		c.Groups = append(c.Groups, g)
+	}
+	if l.Index < g.Layer.Index {
+		g.Layer = l
+	}
+	return g
 }
 
 // Of returns the cause of f, or "".
 func (c *Causes) Of(f *analysis.File) Cause { return c.of[f] }
 
 func compute(pass *analysis.Pass) (*Causes, error) {
-	c := &Causes{of: map[*analysis.File]Cause{}, ratio: map[*analysis.Layer]float64{}}
+	c := &Causes{of: map[*analysis.File]Cause{}, kept: map[*analysis.File]bool{}, groups: map[place]*Group{}, ratio: map[*analysis.Layer]float64{}}
 	if !pass.HasFiles() {
 		return c, nil
 	}
 	for _, l := range pass.Image.Layers {
 		c.ratio[l] = ratio(l)
 	}
-	t := &toolchain{Causes: c, image: pass.Image, set: packages.Fact.Of(pass)}
+	set := packages.Fact.Of(pass)
+	c.hidden(pass.Image)
+	t := &toolchain{Causes: c, image: pass.Image, set: set}
 	t.find()
+	c.shares(pass.Image, set)
 	return c, nil
 }
 

@@ -57,24 +57,6 @@ func tool(p string, f *analysis.File) (name string, system bool) {
 }
 
 func (t *toolchain) find() {
-	groups := map[analysis.Location]*Group{}
-	place := func(l *analysis.Layer, cause Cause) *Group {
-		where := l.Location()
-		if l.Base && l.From == nil {
-			where = analysis.Location{Path: "\x00base"}
-		}
-		where.Path += "\x00" + string(cause)
-		g := groups[where]
-		if g == nil {
-			g = &Group{Cause: cause, Layer: l}
-			groups[where] = g
-			t.Groups = append(t.Groups, g)
-		}
-		if l.Index < g.Layer.Index {
-			g.Layer = l
-		}
-		return g
-	}
 	owners := map[*packages.Package]bool{}
 	seen := map[*analysis.File]bool{}
 	for p, f := range t.image.Files() {
@@ -92,12 +74,12 @@ func (t *toolchain) find() {
 		}
 		seen[inode] = true
 		if owner == nil {
-			g := place(f.Layer, Compiler)
+			g := t.group(Compiler, f.Layer)
 			g.Tools = append(g.Tools, Tool{name, p, inode})
 			t.claim(g, t.tree(p, name, inode))
 			continue
 		}
-		g := place(owner.Layer, Compiler)
+		g := t.group(Compiler, owner.Layer)
 		g.Tools = append(g.Tools, Tool{name, p, inode})
 		if !owners[owner] {
 			owners[owner] = true
@@ -109,18 +91,25 @@ func (t *toolchain) find() {
 		if !p.Type.System() || !reParts.MatchString(p.Name) || owners[p] {
 			continue
 		}
-		where := p.Layer.Location()
-		where.Path += "\x00" + string(Compiler)
-		g := groups[where]
+		g := t.beside(p.Layer)
 		if g == nil {
 			if binutils.MatchString(p.Name) {
 				continue // ctypes.util.find_library needs it
 			}
-			g = place(p.Layer, Parts)
+			g = t.group(Parts, p.Layer)
 		}
 		g.Packages = append(g.Packages, p)
 		t.claim(g, p.Files)
 	}
+}
+
+// beside is the group of compilers at a layer's place, or nil.
+func (c *Causes) beside(l *analysis.Layer) *Group {
+	key := place{Compiler, l.Location(), l.Base}
+	if l.Base {
+		key.at.Layer = nil
+	}
+	return c.groups[key]
 }
 
 // tree is what an installer without packages unpacked around a compiler.

@@ -44,14 +44,15 @@ func (t Type) System() bool { return t == Deb || t == APK }
 
 // A Package is one installed package.
 type Package struct {
-	Type    Type
-	Name    string // as its database writes it
-	Version string
-	Arch    string
-	Source  string // the source package, where the database names one
-	Layer   *analysis.Layer
-	Dir     string           // of a Python distribution: its dist-info or egg-info
-	Files   []*analysis.File // its regular files that a container sees, hard links once
+	Type     Type
+	Name     string // as its database writes it
+	Version  string
+	Arch     string
+	Source   string // the source package, where the database names one
+	Layer    *analysis.Layer
+	Requires []string         // of a Python distribution: the names that it requires, markers left out
+	Dir      string           // of a Python distribution: its dist-info or egg-info
+	Files    []*analysis.File // its regular files that a container sees, hard links once
 }
 
 // Bytes is the size of the package's files.

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -43,12 +44,21 @@ func (r *reader) distribution(f *analysis.File, dir string) {
 		return
 	}
 	p := &Package{Type: PyPI, Name: list[0]["Name"], Version: list[0]["Version"], Layer: f.Layer, Dir: dir}
+	for line := range strings.Lines(head) {
+		if rest, ok := strings.CutPrefix(line, "Requires-Dist:"); ok && !strings.Contains(rest, "extra ==") {
+			if m := reName.FindString(strings.TrimSpace(rest)); m != "" {
+				p.Requires = append(p.Requires, m)
+			}
+		}
+	}
 	var paths []string
 	if record := r.image.Regular(dir + "/RECORD"); record != nil {
 		paths = recorded(string(record.Contents), path.Dir(dir))
 	}
 	r.add(p, paths)
 }
+
+var reName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*`)
 
 // recorded returns the paths of a RECORD, which are relative to the directory
 // that holds the dist-info.

@@ -1,0 +1,199 @@
+package causes
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+)
+
+// hidden finds what later layers hide: files of layers above the base that no
+// container sees. A later copy with the same bytes is what need not be there;
+// anything else was shipped for nothing.
+func (c *Causes) hidden(im *analysis.Image) {
+	visible := map[*analysis.File]bool{}
+	for p := range im.Files() {
+		if f := im.Regular(p); f != nil {
+			visible[f] = true
+		}
+	}
+	// the newest copy of each path below a layer, by path: what a later entry replaces
+	older := map[string]*analysis.File{}
+	for _, l := range im.Layers {
+		for _, f := range l.Files {
+			if !f.Mode.IsRegular() || f.Deleted || f.Opaque || f.Hard {
+				continue
+			}
+			if old := older[f.Path]; old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 && !l.Base {
+				c.add(Rewritten, l, f)
+				c.kept[old] = true // its bytes are seen, through the copy
+			}
+			older[f.Path] = f
+		}
+	}
+	for _, l := range im.Layers {
+		if l.Base {
+			continue
+		}
+		var gone []*analysis.File
+		for _, f := range l.Files {
+			if f.Mode.IsRegular() && !f.Deleted && !f.Opaque && !f.Hard && f.Size > 0 && !visible[f] && !c.kept[f] {
+				gone = append(gone, f)
+			}
+		}
+		if len(gone) == 0 {
+			continue
+		}
+		tools := buriedTools(l, gone)
+		for _, f := range gone {
+			if tools[f] {
+				c.add(Buried, l, f)
+			} else {
+				c.add(Deleted, l, f)
+			}
+		}
+	}
+}
+
+// buriedTools finds, among the hidden files of a layer, those of packages that
+// held a compiler: by the lists that the layer brought and a later one deleted.
+func buriedTools(l *analysis.Layer, gone []*analysis.File) map[*analysis.File]bool {
+	byPath := map[string]*analysis.File{}
+	for _, f := range gone {
+		byPath[f.Path] = f
+	}
+	at := func(p string) *analysis.File {
+		p = strings.TrimPrefix(p, "/")
+		if f := byPath[p]; f != nil {
+			return f
+		}
+		return byPath["usr/"+p] // a list may name what usr-merge has moved
+	}
+	out := map[*analysis.File]bool{}
+	for _, f := range gone {
+		if name, _ := tool(f.Path, f); name != "" {
+			out[f] = true
+		}
+		if path.Dir(f.Path) != "var/lib/dpkg/info" || !strings.HasSuffix(f.Path, ".list") {
+			continue
+		}
+		paths := strings.Split(string(f.Contents), "\n")
+		if !slices.ContainsFunc(paths, func(p string) bool {
+			x := at(p)
+			if x == nil {
+				return false
+			}
+			name, _ := tool(x.Path, x)
+			return name != ""
+		}) {
+			continue
+		}
+		for _, p := range paths {
+			if x := at(p); x != nil {
+				out[x] = true
+			}
+		}
+	}
+	return out
+}
+
+// add gives one file a cause, in the group of its layer's place.
+func (c *Causes) add(cause Cause, l *analysis.Layer, f *analysis.File) {
+	c.claim(c.group(cause, l), []*analysis.File{f})
+}
+
+// shares finds what a container sees and need not: headers, caches, copies,
+// version control, bytecode and tests, in layers above the base.
+func (c *Causes) shares(im *analysis.Image, set *packages.Set) {
+	first := map[content]*analysis.File{}
+	for p := range im.Files() {
+		f := im.Regular(p)
+		if f == nil || f.Size == 0 || c.of[f] != "" {
+			continue
+		}
+		owner := set.Owner(f)
+		if f.Size >= smallestCopy {
+			key := content{f.Size, f.Hash}
+			if old := first[key]; old == nil {
+				first[key] = f
+			} else if old != f && !f.Layer.Base && c.of[old] == "" {
+				c.add(Duplicate, f.Layer, f)
+				continue
+			}
+		}
+		if f.Layer.Base {
+			continue
+		}
+		switch {
+		case owner != nil && owner.Type.System() && development(owner.Name) && owner.Layer != nil && !owner.Layer.Base:
+			g := c.group(Headers, owner.Layer)
+			c.claim(g, []*analysis.File{f})
+			if !slices.Contains(g.Packages, owner) {
+				g.Packages = append(g.Packages, owner)
+			}
+		case owner == nil && header(p):
+			c.add(LooseHeaders, f.Layer, f)
+		case cache(p):
+			c.add(Cache, f.Layer, f)
+		case strings.Contains("/"+p, "/.git/") || strings.Contains("/"+p, "/.hg/") || strings.Contains("/"+p, "/.svn/"):
+			c.add(VCS, f.Layer, f)
+		case strings.HasSuffix(p, ".pyc"):
+			c.add(Bytecode, f.Layer, f)
+		case tests(p):
+			c.add(Tests, f.Layer, f)
+		}
+	}
+}
+
+// content identifies bytes.
+type content struct {
+	size int64
+	hash uint64
+}
+
+// smallestCopy is how large a file must be for a second copy of it to count.
+const smallestCopy = 64 << 10
+
+// development reports whether an OS package is one to build with, by the
+// conventions of the distributions.
+func development(name string) bool {
+	return strings.HasSuffix(name, "-dev") || strings.HasSuffix(name, "-devel") || name == "linux-libc-dev" || strings.HasSuffix(name, "-headers")
+}
+
+// header reports whether p is a header or a static library where an installer
+// without packages puts them. The interpreter's own are not meant.
+func header(p string) bool {
+	if !strings.HasPrefix(p, "usr/include/") && !strings.HasPrefix(p, "usr/local/include/") && !strings.HasPrefix(p, "opt/") {
+		return false
+	}
+	if strings.Contains(p, "/include/python") || strings.Contains(p, "/config-") {
+		return false
+	}
+	switch path.Ext(p) {
+	case ".h", ".hpp", ".hh", ".hxx", ".a":
+		return true
+	}
+	return false
+}
+
+// cache reports whether p is what an installer keeps for the next time.
+func cache(p string) bool {
+	for _, dir := range []string{"var/lib/apt/lists/", "var/cache/apt/", "var/cache/apk/", "var/cache/dnf/", "var/cache/yum/", "var/cache/zypp/"} {
+		if strings.HasPrefix(p, dir) {
+			return true
+		}
+	}
+	for _, dir := range []string{"/.cache/pip/", "/.cache/uv/", "/.cache/pypoetry/", "/.cache/pipenv/", "/.cache/pdm/", "/.cache/conda/", "/.cache/pip-tools/"} {
+		if strings.Contains("/"+p, dir) {
+			return true
+		}
+	}
+	return strings.Contains("/"+p, "/pkgs/") && (strings.HasSuffix(p, ".conda") || strings.HasSuffix(p, ".tar.bz2"))
+}
+
+// tests reports whether p lies in a directory of tests of a library.
+func tests(p string) bool {
+	return strings.Contains(p, "site-packages/") && (strings.Contains(p, "/tests/") || strings.Contains(p, "/test/"))
+}

@@ -1,0 +1,116 @@
+package sizebudget
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+)
+
+// layers holds each layer above the base to a budget.
+func layers(pass *analysis.Pass, budget analysis.Bytes) {
+	if budget == 0 {
+		pass.Undecided(layer, nil, unset)
+		return
+	}
+	for _, l := range pass.Image.Layers {
+		size, what := l.Size.Download, "to download"
+		if size == 0 {
+			size, what = l.Size.Unpacked, "unpacked"
+		}
+		if l.Base || size <= int64(budget) {
+			continue
+		}
+		pass.Reportf(layer, l, name(l), "the layer is %s %s, %s over its budget of %s", analysis.Bytes(size), what, analysis.Bytes(size-int64(budget)), budget)
+	}
+}
+
+const unset = "no budget is set"
+
+func name(l *analysis.Layer) string {
+	if len(l.Instructions) > 0 {
+		return l.Instructions[0].Text
+	}
+	return fmt.Sprintf("layer %d", l.Index)
+}
+
+// added holds what stands above the base to a budget.
+func added(pass *analysis.Pass, budget analysis.Bytes) {
+	switch {
+	case budget == 0:
+		pass.Undecided(app, nil, unset)
+		return
+	case pass.Image.Base.How == "":
+		pass.Undecided(app, nil, "where the base ends is not known")
+		return
+	}
+	var total int64
+	var most *analysis.Layer
+	for _, l := range pass.Image.Layers {
+		if l.Base {
+			continue
+		}
+		total += l.Size.Unpacked
+		if most == nil || l.Size.Unpacked > most.Size.Unpacked {
+			most = l
+		}
+	}
+	if total > int64(budget) {
+		pass.Reportf(app, most, "app", "%s was added to the base, %s over the budget of %s; this line adds %s", analysis.Bytes(total), analysis.Bytes(total-int64(budget)), budget, analysis.Bytes(most.Size.Unpacked))
+	}
+}
+
+// below holds directories to their budgets. The place is the layer that holds
+// most of what is below.
+func below(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
+	if len(budgets) == 0 {
+		pass.Undecided(tree, nil, unset)
+		return
+	}
+	for _, dir := range slices.Sorted(maps.Keys(budgets)) {
+		prefix := strings.Trim(dir, "/") + "/"
+		var total int64
+		by := map[*analysis.Layer]int64{}
+		for p, f := range pass.Image.Files() {
+			if strings.HasPrefix(p, prefix) && f.Mode.IsRegular() && !f.Hard {
+				total += f.Size
+				by[f.Layer] += f.Size
+			}
+		}
+		if budget := budgets[dir]; total > int64(budget) {
+			pass.Reportf(tree, heaviestLayer(pass, by), dir, "%s is %s, %s over its budget of %s", dir, analysis.Bytes(total), analysis.Bytes(total-int64(budget)), budget)
+		}
+	}
+}
+
+func heaviestLayer(pass *analysis.Pass, by map[*analysis.Layer]int64) *analysis.Layer {
+	var most *analysis.Layer
+	for _, l := range pass.Image.Layers {
+		if most == nil || by[l] > by[most] {
+			most = l
+		}
+	}
+	return most
+}
+
+// installed holds packages to their budgets.
+func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
+	if len(budgets) == 0 {
+		pass.Undecided(pkg, nil, unset)
+		return
+	}
+	for _, p := range packages.Fact.Of(pass).List {
+		budget, ok := budgets[p.Name]
+		if !ok {
+			if budget, ok = budgets["*"]; !ok {
+				continue
+			}
+		}
+		if size := p.Bytes(); size > int64(budget) && p.Layer != nil {
+			pass.Reportf(pkg, p.Layer, string(p.Type)+" "+p.Name+" "+p.Version+" "+p.Dir, "package %q (%s) is %s, %s over its budget of %s", p.Name, p.Type, analysis.Bytes(size), analysis.Bytes(size-int64(budget)), budget)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Package waste finds bytes that a build left in its layers for nothing.
+package waste
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"slices"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/causes"
+)
+
+//go:embed README.md
+var doc string
+
+// Analyzer is the check.
+var Analyzer = &analysis.Analyzer{
+	Name:  "waste",
+	Doc:   doc,
+	Rules: []*analysis.Rule{cache, rewritten, deleted, duplicate, vcs, bytecode, tests},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{causes.Fact}},
+	Run:   run,
+}
+
+func rule(id, title string, severity analysis.Severity) *analysis.Rule {
+	return &analysis.Rule{ID: id, Title: title, Severity: severity, Needs: analysis.InputFiles, Runtime: true}
+}
+
+var (
+	cache     = rule("waste-cache", "caches and lists of package managers are left behind", analysis.Warning)
+	rewritten = rule("waste-rewritten", "files are shipped again for another owner, mode or time", analysis.Warning)
+	deleted   = rule("waste-deleted", "files are shipped and deleted by a later layer", analysis.Warning)
+	duplicate = rule("waste-duplicate", "the same bytes are shipped under several paths", analysis.Note)
+	vcs       = rule("waste-vcs", "a directory of version control is shipped", analysis.Warning)
+	bytecode  = rule("waste-bytecode", "bytecode is a large part of the application", analysis.Note)
+	tests     = rule("waste-tests", "tests of libraries are a large part of the application", analysis.Note)
+)
+
+// byCause are the rules, with what a message says of each.
+var byCause = map[causes.Cause]struct {
+	rule      *analysis.Rule
+	what, fix string
+}{
+	causes.Cache:     {cache, "leaves caches and lists of package managers", "remove them in the same RUN (rm -rf /var/lib/apt/lists/*, pip install --no-cache-dir), or use RUN --mount=type=cache"},
+	causes.Rewritten: {rewritten, "writes files again that the layers below hold with the same bytes", "set owner and mode where they are copied (COPY --chown, --chmod)"},
+	causes.Deleted:   {deleted, "ships files that a later layer deletes or overwrites", "delete them in the RUN that makes them, or make them in a build stage"},
+	causes.Duplicate: {duplicate, "ships files that the image holds under another path already", "link them, or ship one"},
+	causes.VCS:       {vcs, "ships a directory of version control", "add .git to .dockerignore, or delete it in the RUN that clones"},
+	causes.Bytecode:  {bytecode, "ships bytecode", "set PYTHONDONTWRITEBYTECODE=1 and pip install --no-compile, at the price of a slower first start"},
+	causes.Tests:     {tests, "ships tests of libraries", "leave them out where the environment is made"},
+}
+
+const (
+	least = 100e3 // what is less is not said
+	small = 1e6   // what is less is a note
+	share = 20    // bytecode and tests count from one in so many bytes of the application
+)
+
+func run(pass *analysis.Pass) error {
+	if !pass.HasFiles() {
+		return nil
+	}
+	var application int64
+	for _, l := range pass.Image.Layers {
+		if !l.Base {
+			application += l.Size.Unpacked
+		}
+	}
+	for _, g := range causes.Fact.Of(pass).Groups {
+		c, ok := byCause[g.Cause]
+		if !ok || g.Size.Unpacked < least || (c.rule == bytecode || c.rule == tests) && g.Size.Unpacked*share < application {
+			continue
+		}
+		f := analysis.Finding{Rule: c.rule, Location: g.Layer.Location(), Bytes: g.Size, Key: key(g)}
+		if g.Size.Unpacked < small {
+			f.Severity = analysis.Note
+		}
+		f.Message = fmt.Sprintf("%s: %s in %s; %s", c.what, size(g.Size), files(len(g.Files)), c.fix)
+		for i, file := range heaviest(g.Files) {
+			if i == 5 {
+				break
+			}
+			f.Related = append(f.Related, analysis.Related{Location: file.Location(), Message: analysis.Bytes(file.Size).String()})
+		}
+		pass.Report(f)
+	}
+	return nil
+}
+
+func size(s analysis.Size) string {
+	text := analysis.Bytes(s.Unpacked).String()
+	if s.Download > 0 {
+		text += fmt.Sprintf(" unpacked, about %s to download,", analysis.Bytes(s.Download).About())
+	}
+	return text
+}
+
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}
+
+// key is the instruction that made the group's layer, or, where it is not
+// known, its number.
+func key(g *causes.Group) string {
+	if len(g.Layer.Instructions) > 0 {
+		return g.Layer.Instructions[0].Text
+	}
+	return fmt.Sprintf("layer %d", g.Layer.Index)
+}
+
+func heaviest(files []*analysis.File) []*analysis.File {
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b *analysis.File) int { return cmp.Compare(b.Size, a.Size) })
+	return files
+}
