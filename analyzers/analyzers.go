@@ -4,6 +4,7 @@ package analyzers
 import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/multistage"
+	"github.com/tareweight/tare/analyzers/origin"
 	"github.com/tareweight/tare/analyzers/pinned"
 	"github.com/tareweight/tare/analyzers/shutdown"
 	"github.com/tareweight/tare/analyzers/sizebudget"
@@ -15,6 +16,7 @@ import (
 // All is every check, by name.
 var All = []*analysis.Analyzer{
 	multistage.Analyzer,
+	origin.Analyzer,
 	pinned.Analyzer,
 	shutdown.Analyzer,
 	sizebudget.Analyzer,

@@ -16,12 +16,20 @@ type Image struct {
 	Config   *v1.ConfigFile
 	Layers   []*Layer
 	Base     Base
-	Indexed  bool   // the layers' files were read
-	Aligned  string // "" where the layers stand on the Dockerfile's instructions, or there is no Dockerfile; else why not
+	Indexed  bool        // the layers' files were read
+	Differs  *Difference // where it was not built from the Dockerfile; nil if it was, or if that is not known
+	Aligned  string      // "" where the layers stand on the Dockerfile's instructions, or there is no Dockerfile; else why not
 
 	root *node   // the merged view; nil unless Indexed
 	list []entry // what it holds, in order
 	at   map[string]*node
+}
+
+// A Difference is the first instruction of a Dockerfile that an image was not
+// built from.
+type Difference struct {
+	Location Location
+	What     string // what the image has in its place, as the end of a sentence
 }
 
 // A Base says where the base image ends.
@@ -29,7 +37,7 @@ type Base struct {
 	Ref    string // as the Dockerfile names it; "" if unknown
 	Digest string // "" if unknown
 	Layers int    // the first so many layers are the base's
-	How    string // how it was found: "alignment"; "" if it was not
+	How    string // how it was found: "provenance", "alignment"; "" if it was not
 }
 
 // Size is the sum over all layers, deleted files included: what a node

@@ -123,7 +123,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 	var wants []analysis.Want
 	for _, a := range c.opt.Analyzers {
 		for _, r := range a.Rules {
-			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil) {
+			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil || t.Dockerfile == nil) {
 				need |= r.Needs | r.Uses
 			}
 		}
@@ -144,6 +144,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 		absent("the image cannot be opened", analysis.InputManifest, analysis.InputFiles)
 		return
 	}
+	provenance := c.provenance(ctx, t, src)
 	im := image.New(src)
 	c.res.Remarks = append(c.res.Remarks, src.Remarks...)
 	if need&analysis.InputFiles == 0 {
@@ -154,9 +155,45 @@ func (c *checker) image(ctx context.Context, t Target) {
 	}
 	c.res.Image, c.world.Image = im, im
 	if c.res.Dockerfile != nil {
-		origin.Align(c.res.Dockerfile, im)
+		origin.Align(c.res.Dockerfile, im, provenance)
 	}
 	c.world.Open = func(f *analysis.File) (io.ReadCloser, error) { return image.Open(ctx, src, f) }
+}
+
+// provenance reads what the builder recorded, where an enabled rule reads a
+// Dockerfile. Without one at hand, the one that was recorded is judged.
+func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *origin.Provenance {
+	wanted := slices.ContainsFunc(c.opt.Analyzers, func(a *analysis.Analyzer) bool {
+		return slices.ContainsFunc(a.Rules, func(r *analysis.Rule) bool { return c.enabled(r) && r.Needs&analysis.InputDockerfile != 0 })
+	})
+	if src.Provenance == nil || !wanted {
+		return nil
+	}
+	raw, err := src.Provenance(ctx)
+	if err == nil && raw == nil {
+		return nil
+	}
+	var p *origin.Provenance
+	if err == nil {
+		p, err = origin.ParseProvenance(raw)
+	}
+	if err != nil {
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the image's provenance is not used: %v", err))
+		return nil
+	}
+	if t.Dockerfile == nil && p.Dockerfile != nil {
+		build := t.Build
+		build.BuildArgs, build.Target, build.Platform = p.Args, p.Target, src.Platform
+		d, err := dockerfile.Parse(p.Path, p.Dockerfile, build)
+		if err != nil {
+			c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the Dockerfile of the image's provenance is not used: %v", err))
+			return p
+		}
+		c.res.Dockerfile, c.world.Dockerfile = d, d
+		delete(c.missing, analysis.InputDockerfile)
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the Dockerfile is the one that the image's provenance holds (%s)", p.Path))
+	}
+	return p
 }
 
 // inventory lists the packages for the report, where they were read.

@@ -21,7 +21,7 @@ const module = "github.com/tareweight/tare/"
 // facts import nothing internal, no network, no disk.
 var may = map[string][]string{
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
-	"analyzers":              {"analyzers/analysis", "analyzers/facts", "analyzers/python", "analyzers/multistage", "analyzers/pinned", "analyzers/sizebudget", "analyzers/slimbase", "analyzers/toolchain", "analyzers/shutdown", "analyzers/waste"},
+	"analyzers":              {"analyzers/analysis", "analyzers/facts", "analyzers/python", "analyzers/multistage", "analyzers/pinned", "analyzers/sizebudget", "analyzers/slimbase", "analyzers/toolchain", "analyzers/shutdown", "analyzers/waste", "analyzers/origin"},
 	"analyzers/analysis":     {},
 	"analyzers/python":       {},
 	"analyzers/facts":        {"analyzers/analysis", "analyzers/facts", "analyzers/python"},

@@ -17,8 +17,8 @@ const maxCells = 1 << 22
 // the entries that a builder writes for the judged stage's chain are aligned
 // from the end with those that the image has. What is left over is the base.
 // Where they do not match, the layers stay where they are, and im.Aligned says
-// why.
-func Align(d *analysis.Dockerfile, im *analysis.Image) {
+// why. Provenance, if there is any, is checked against what was found.
+func Align(d *analysis.Dockerfile, im *analysis.Image, p *Provenance) {
 	history := im.Config.History
 	made := 0
 	for _, h := range history {
@@ -39,6 +39,7 @@ func Align(d *analysis.Dockerfile, im *analysis.Image) {
 	places, first := align(expected, history)
 	if places == nil {
 		im.Aligned = "the image's history does not end with what the Dockerfile's instructions write"
+		im.Differs = differ(chain, expected, history)
 		return
 	}
 	layer := 0
@@ -57,6 +58,9 @@ func Align(d *analysis.Dockerfile, im *analysis.Image) {
 	}
 	root := chain[0]
 	im.Base.Ref, im.Base.How = root.Root, "alignment"
+	if im.Differs = base(root, im); im.Differs == nil && p != nil {
+		p.check(d, im)
+	}
 }
 
 // Weights of an alignment: instructions that make layers count, others help to

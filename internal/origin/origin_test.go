@@ -31,7 +31,7 @@ func lines(t *testing.T, file, history string) string {
 			im.Layers = append(im.Layers, &analysis.Layer{Index: len(im.Layers)})
 		}
 	}
-	Align(d, im)
+	Align(d, im, nil)
 	var out []string
 	for _, l := range im.Layers {
 		switch at := l.Location(); {

@@ -222,7 +222,11 @@ func target(res *driver.Result, lines func(string) []string) Target {
 			Fingerprint: fingerprint(f.Rule.ID, res.Target.Name, f.Location.Path, stage, f.Key),
 		}
 		if f.Location.Layer == nil && f.Location.Line > 0 {
-			out.Snippet = snippet(lines(f.Location.Path), f.Location.Line, f.Location.End)
+			text := lines(f.Location.Path)
+			if d := res.Dockerfile; d != nil && d.Path == f.Location.Path {
+				text = strings.Split(strings.ReplaceAll(string(d.Source), "\r\n", "\n"), "\n")
+			}
+			out.Snippet = snippet(text, f.Location.Line, f.Location.End)
 		}
 		if f.Bytes != (analysis.Size{}) {
 			out.Bytes = &Bytes{f.Bytes.Unpacked, f.Bytes.Download}

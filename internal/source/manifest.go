@@ -31,6 +31,7 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 		if err != nil {
 			return nil, err
 		}
+		im.Provenance = s.provenance(raw, child)
 		im.Remarks = append(im.Remarks, remark...)
 		if raw, err = s.manifest(ctx, child); err != nil {
 			return nil, err
@@ -78,6 +79,52 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 		})
 	}
 	return im, nil
+}
+
+// provenance finds the attestation of an image in its index (BuildKit,
+// docs/attestations/attestation-storage.md); nil if it has none.
+func (s *store) provenance(index []byte, image v1.Descriptor) func(context.Context) ([]byte, error) {
+	ix, err := v1.ParseIndexManifest(bytes.NewReader(index))
+	if err != nil {
+		return nil
+	}
+	for _, d := range ix.Manifests {
+		if d.Annotations["vnd.docker.reference.type"] != "attestation-manifest" || d.Annotations["vnd.docker.reference.digest"] != image.Digest.String() {
+			continue
+		}
+		return func(ctx context.Context) ([]byte, error) {
+			raw, err := s.manifest(ctx, d)
+			if err == nil {
+				err = verify(raw, d)
+			}
+			if err != nil {
+				return nil, &Error{Step: "read attestations", Err: err}
+			}
+			m, err := v1.ParseManifest(bytes.NewReader(raw))
+			if err != nil {
+				return nil, &Error{Step: "read attestations", Err: err}
+			}
+			for _, l := range m.Layers {
+				if !strings.HasPrefix(l.Annotations["in-toto.io/predicate-type"], "https://slsa.dev/provenance/") {
+					continue
+				}
+				rc, err := s.blob(ctx, l, 0)
+				if err != nil {
+					return nil, &Error{Step: "read provenance", Err: err}
+				}
+				raw, err := readAll(rc)
+				if err == nil {
+					err = verify(raw, l)
+				}
+				if err != nil {
+					return nil, &Error{Step: "read provenance", Err: err}
+				}
+				return raw, nil
+			}
+			return nil, nil
+		}
+	}
+	return nil
 }
 
 func (im *Image) setConfig(raw []byte) error {

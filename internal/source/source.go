@@ -29,6 +29,9 @@ type Image struct {
 	Config   *v1.ConfigFile
 	Layers   []Blob   // oldest first
 	Remarks  []string // what was chosen without being asked for
+
+	// Provenance reads BuildKit's provenance of the image; nil if there is none.
+	Provenance func(context.Context) ([]byte, error)
 }
 
 // A Blob is a layer as it is stored.

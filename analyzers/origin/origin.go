@@ -1,0 +1,36 @@
+// Package origin finds images that were not built from the Dockerfile beside
+// them.
+package origin
+
+import (
+	_ "embed"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+//go:embed README.md
+var doc string
+
+// Analyzer is the check.
+var Analyzer = &analysis.Analyzer{
+	Name:  "origin",
+	Doc:   doc,
+	Rules: []*analysis.Rule{mismatch},
+	Run:   run,
+}
+
+var mismatch = &analysis.Rule{
+	ID:       "origin-mismatch",
+	Title:    "the image was not built from this Dockerfile",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputDockerfile | analysis.InputManifest,
+}
+
+func run(pass *analysis.Pass) error {
+	if pass.Image == nil || pass.Dockerfile == nil || pass.Image.Differs == nil {
+		return nil
+	}
+	d := pass.Image.Differs
+	pass.Reportf(mismatch, d.Location, "origin", "the image was not built from this Dockerfile: this is the first instruction that differs, %s; build it again, or name the right --image, --target or --build-arg", d.What)
+	return nil
+}

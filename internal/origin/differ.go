@@ -1,0 +1,143 @@
+package origin
+
+import (
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// Costs of laying a history onto a Dockerfile that it was not built from.
+const (
+	changed = -30 // the same kind of entry, with another body
+	extra   = -40 // an entry of the image's that the Dockerfile does not write
+	lacking = -40 // an entry of the Dockerfile's that the image does not have
+)
+
+// differ finds the first instruction of a Dockerfile that an image was not
+// built from. It returns nil where that cannot be said: a builder may have
+// folded layers, or the history may be another's altogether.
+func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *analysis.Difference {
+	var want []*entry // instructions that make layers, and what they make
+	for _, e := range expected {
+		if e.layer {
+			want = append(want, e)
+		}
+	}
+	var got []created
+	for _, h := range history {
+		if c := parse(h); !h.EmptyLayer && (c.verb == "RUN" || c.verb == "COPY" || c.verb == "ADD") {
+			got = append(got, c)
+		}
+	}
+	m, n := len(want), len(got)
+	if m == 0 || n < m && n*2 < m {
+		return nil
+	}
+	best := make([][]int, m+1)
+	for i := range best {
+		best[i] = make([]int, n+1)
+	}
+	pair := func(i, j int) int {
+		if s := want[i].match(got[j]); s > 0 {
+			return s
+		}
+		if want[i].verb == got[j].verb {
+			return changed
+		}
+		return changed * 3
+	}
+	for i := m; i >= 0; i-- {
+		for j := n; j >= 0; j-- {
+			switch {
+			case i == m && j == n:
+			case i == m:
+				best[i][j] = best[i][j+1] + extra
+			case j == n:
+				best[i][j] = best[i+1][j] + lacking
+			default:
+				best[i][j] = max(best[i+1][j+1]+pair(i, j), best[i+1][j]+lacking, best[i][j+1]+extra)
+			}
+		}
+	}
+	start := n // what stands before it is the base
+	for j := n; j >= 0; j-- {
+		if best[0][j] > best[0][start] {
+			start = j
+		}
+	}
+	var first *analysis.Difference
+	matched := 0
+	note := func(e *entry, format string, args ...any) {
+		if first == nil {
+			first = &analysis.Difference{Location: e.inst.Location(), What: fmt.Sprintf(format, args...)}
+		}
+	}
+	last := chain[len(chain)-1]
+	for i, j := 0, start; i < m || j < n; {
+		switch {
+		case i < m && j < n && best[i][j] == best[i+1][j+1]+pair(i, j):
+			if want[i].match(got[j]) > 0 {
+				matched++
+			} else {
+				note(want[i], "the image has %q in its place", short(got[j]))
+			}
+			i, j = i+1, j+1
+		case i < m && best[i][j] == best[i+1][j]+lacking:
+			note(want[i], "the image has nothing of it")
+			i++
+		default:
+			if i < m {
+				note(want[i], "the image has %q before it", short(got[j]))
+			} else if first == nil {
+				first = &analysis.Difference{Location: last.Location(), What: fmt.Sprintf("the image has %q after its last instruction", short(got[j]))}
+			}
+			j++
+		}
+	}
+	// what shares little is no older version of this Dockerfile, but nothing can be said of it
+	if matched*2 < m && !(m <= 2 && n > m) {
+		return nil
+	}
+	return first
+}
+
+// short is an entry as a message shows it, without what must not be shown.
+func short(c created) string {
+	text := Redact(c.verb + " " + c.body)
+	if len(text) > 80 {
+		text = text[:77] + "..."
+	}
+	return text
+}
+
+// base finds out that an image stands on another base than the Dockerfile
+// names: by the version that official images write into their environment.
+func base(root *analysis.Stage, im *analysis.Image) *analysis.Difference {
+	if root.Root == "scratch" && im.Base.Layers > 0 {
+		return &analysis.Difference{Location: root.Location(), What: fmt.Sprintf("the image has %d layers below its first instruction", im.Base.Layers)}
+	}
+	version := versionOf(root.Root)
+	if version == "" {
+		return nil
+	}
+	for _, s := range []*analysis.Stage{root} {
+		for _, inst := range s.Instructions { // the Dockerfile may set it itself
+			if c, ok := inst.Command.(*instructions.EnvCommand); ok {
+				for _, kv := range c.Env {
+					if kv.Key == "PYTHON_VERSION" {
+						return nil
+					}
+				}
+			}
+		}
+	}
+	for _, env := range im.Config.Config.Env {
+		if got, ok := cut(env, "PYTHON_VERSION="); ok && !hasVersion(got, version) {
+			return &analysis.Difference{Location: root.Location(), What: fmt.Sprintf("the image stands on Python %s", got)}
+		}
+	}
+	return nil
+}
