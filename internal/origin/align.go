@@ -4,6 +4,7 @@ package origin
 
 import (
 	"fmt"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -42,25 +43,57 @@ func Align(d *analysis.Dockerfile, im *analysis.Image, p *Provenance) {
 		im.Differs = differ(chain, expected, history)
 		return
 	}
-	layer := 0
-	for i, h := range history {
-		if h.EmptyLayer {
-			continue
-		}
-		l := im.Layers[layer]
-		layer++
-		if i < first {
-			l.Base, l.From = true, chain[0]
-			im.Base.Layers = layer
-		} else if e := places[i]; e != nil {
-			l.Instructions = []*analysis.Instruction{e.inst}
-		}
+	if !place(im, chain[0], places, first) {
+		return
 	}
 	root := chain[0]
 	im.Base.Ref, im.Base.How = root.Root, "alignment"
 	if im.Differs = base(root, im); im.Differs == nil && p != nil {
 		p.check(d, im)
 	}
+}
+
+// place gives the layers their instructions. Entries that a builder recorded
+// without a layer of their own, though they write files, are in the next layer
+// that it made, if that is of a builder that folds: buildah without --layers,
+// whose layers name in their comment what they stand FROM, and docker build
+// --squash, whose layer has no instruction. The classic builder records so what
+// changed no file. place reports whether the base is layers of its own.
+func place(im *analysis.Image, root *analysis.Stage, places []*entry, first int) bool {
+	layer, folded := 0, false // folded: what the base wrote is in a layer above it
+	var pending []*analysis.Instruction
+	for i, h := range im.Config.History {
+		e := places[i]
+		writes := e != nil && e.layer
+		switch c := parse(h); {
+		case i < first && h.EmptyLayer:
+			folded = folded || c.verb == "RUN" && h.CreatedBy != "" || c.verb == "COPY" || c.verb == "ADD"
+			continue
+		case h.EmptyLayer:
+			if writes && h.Comment == "" {
+				pending = append(pending, e.inst)
+			}
+			continue
+		}
+		l := im.Layers[layer]
+		layer++
+		switch {
+		case i < first:
+			l.Base, l.From, folded = true, root, false
+			im.Base.Layers = layer
+			continue
+		case folded:
+			im.Base = analysis.Base{}
+			im.Aligned = "the builder folded the base image and the instructions into one layer"
+			return false
+		case writes && !strings.HasPrefix(h.Comment, "FROM "):
+			pending = []*analysis.Instruction{e.inst} // those before it wrote nothing
+		case e != nil && (writes || len(pending) == 0):
+			pending = append(pending, e.inst)
+		}
+		l.Instructions, pending = pending, nil
+	}
+	return true
 }
 
 // Weights of an alignment: instructions that make layers count, others help to
@@ -100,7 +133,7 @@ func align(expected []*entry, history []v1.History) (places []*entry, first int)
 			if i < m && !expected[i].layer && best[i+1][j] > never {
 				score = max(score, best[i+1][j]+skipped)
 			}
-			if j < n && history[j].EmptyLayer && best[i][j+1] > never {
+			if j < n && (history[j].EmptyLayer || history[j].CreatedBy == "") && best[i][j+1] > never {
 				score = max(score, best[i][j+1]+skipped)
 			}
 			best[i][j] = score

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"encoding/json"
 	"path"
 	"regexp"
 	"slices"
@@ -47,7 +48,7 @@ func expectOne(inst *analysis.Instruction) *entry {
 		e.layer = true
 		e.body = collapse(runBody(c))
 		if c.PrependShell {
-			e.shell = "/bin/sh -c"
+			e.shell = defaultShell
 			if len(inst.State.Shell) > 0 {
 				e.shell = collapse(strings.Join(inst.State.Shell, " "))
 			}
@@ -245,18 +246,30 @@ func sameDir(got, want, workdir string) bool {
 	return path.Clean(got) == path.Clean(want) || strings.HasSuffix(path.Clean(got), "/"+path.Clean(want))
 }
 
+// defaultShell is what buildah records whatever SHELL says: images of OCI's
+// format have no field for it.
+const defaultShell = "/bin/sh -c"
+
 // ran reports whether body, of the history, is e's: build arguments and the
 // shell stand before it.
 func (e *entry) ran(body string) bool {
 	before, ok := strings.CutSuffix(body, e.body)
 	if !ok {
-		return false
+		return e.shell == "" && e.listed(body)
 	}
 	before = strings.TrimSpace(before)
 	if strings.HasPrefix(before, "|") { // |2 A=b C=d: the values may be anything
-		return e.shell == "" || strings.HasSuffix(before, " "+e.shell)
+		return e.shell == "" || strings.HasSuffix(before, " "+e.shell) || strings.HasSuffix(before, " "+defaultShell)
 	}
-	return before == e.shell
+	return before == e.shell || e.shell != "" && before == defaultShell
+}
+
+// listed reports whether body ends with e's words as a list of JSON, behind a
+// shell that does not run: how buildah records the exec form.
+func (e *entry) listed(body string) bool {
+	_, list, ok := strings.Cut(body, "-c [")
+	var words []string
+	return ok && json.Unmarshal([]byte("["+list), &words) == nil && collapse(strings.Join(words, " ")) == e.body
 }
 
 var reArgs = regexp.MustCompile(`^(?:RUN )?\|\d+ .*?(/\S*sh(?: -\S+)* -c|/\S+) `)

@@ -12,8 +12,8 @@ import (
 )
 
 // lines aligns a Dockerfile with a history, one entry a line, those that make
-// no layer marked with "-", and returns the line of each layer: "base", "?" or
-// a number.
+// no layer marked with "-", a comment behind a tab; and returns the line of each
+// layer: "base", "?", a number, or several that were folded.
 func lines(t *testing.T, file, history string) string {
 	t.Helper()
 	d, err := dockerfile.Parse("Dockerfile", []byte(file), dockerfile.Options{})
@@ -23,10 +23,11 @@ func lines(t *testing.T, file, history string) string {
 	im := &analysis.Image{Config: &v1.ConfigFile{}}
 	for line := range strings.Lines(history) {
 		text, empty := strings.CutPrefix(strings.TrimSpace(line), "- ")
+		text, comment, _ := strings.Cut(text, "\t")
 		if text == "" {
 			continue
 		}
-		im.Config.History = append(im.Config.History, v1.History{CreatedBy: text, EmptyLayer: empty})
+		im.Config.History = append(im.Config.History, v1.History{CreatedBy: text, EmptyLayer: empty, Comment: comment})
 		if !empty {
 			im.Layers = append(im.Layers, &analysis.Layer{Index: len(im.Layers)})
 		}
@@ -38,7 +39,11 @@ func lines(t *testing.T, file, history string) string {
 		case l.Base:
 			out = append(out, fmt.Sprintf("base:%d", at.Line))
 		case at.Line > 0:
-			out = append(out, fmt.Sprint(at.Line))
+			var all []string
+			for _, inst := range l.Instructions {
+				all = append(all, fmt.Sprint(inst.Line))
+			}
+			out = append(out, strings.Join(all, "+"))
 		default:
 			out = append(out, "?")
 		}
@@ -114,6 +119,136 @@ func TestAlign(t *testing.T) {
 	}
 	if got := lines(t, "FROM a\nARG D\nCOPY x $D\nRUN b\n", "COPY old / # buildkit\nCOPY x /y # buildkit\nRUN /bin/sh -c b # buildkit\n"); got != "base:1 3 4" {
 		t.Errorf("an argument without a value: %s", got)
+	}
+}
+
+// TestBuildah reads what buildah 1.28 records of this Dockerfile, with --layers
+// and without.
+func TestBuildah(t *testing.T) {
+	const file = `FROM debian AS base
+ENV A=1 B="x y"
+RUN echo one   > /one && \
+    echo two > /two
+FROM base
+ARG TOKEN=none
+LABEL a="b c" d=e
+WORKDIR /app
+COPY a.txt $A /app/
+COPY --from=build /out /opt/out
+RUN ["/bin/sh", "-c", "echo three > /three"]
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN rm /one
+USER nobody
+CMD ["x"]
+`
+	const layers = `
+- ARG ROOTFS=bookworm-slim.tar	buildkit.dockerfile.v0
+ADD bookworm-slim.tar / # buildkit	buildkit.dockerfile.v0
+- CMD ["bash"]	buildkit.dockerfile.v0
+- /bin/sh -c #(nop) ENV A=1 B="x y"	FROM localhost:5000/library/debian:bookworm-slim
+/bin/sh -c echo one   > /one &&     echo two > /two	FROM 418b9177d33d
+- /bin/sh -c #(nop) ARG TOKEN	FROM 7d4c46c7678a
+- /bin/sh -c #(nop) LABEL a="b c" d=e	FROM 343f3a99b05a
+- /bin/sh -c #(nop) WORKDIR /app	FROM 6e6eca3009a7
+/bin/sh -c #(nop) COPY multi:060f in /app/ 	FROM ac8602bd1190
+/bin/sh -c #(nop) COPY dir:cb3f in /opt/out 	FROM dbceca8b0e46
+|1 TOKEN=hidden /bin/sh -c ["/bin/sh", "-c", "echo three > /three"]	FROM 076afe9371fd
+- /bin/sh -c #(nop) SHELL ["/bin/bash", "-o", "pipefail", "-c"]	FROM 2208481640f3
+|1 TOKEN=hidden /bin/sh -c rm /one	FROM 3d1c38a8c5bd
+- /bin/sh -c #(nop) USER nobody	FROM 84a78e1ffc9f
+- /bin/sh -c #(nop) CMD ["x"]	FROM adf51d9cecfa
+`
+	if got := lines(t, file, layers); got != "base:1 3 9 10 11 13" {
+		t.Errorf("--layers: %s", got)
+	}
+	flat := `
+ADD bookworm-slim.tar / # buildkit	buildkit.dockerfile.v0
+- CMD ["bash"]	buildkit.dockerfile.v0
+- /bin/sh -c #(nop) ENV A=1 B="x y"
+/bin/sh -c echo one   > /one &&     echo two > /two	FROM localhost:5000/library/debian:bookworm-slim
+- /bin/sh -c #(nop) ARG TOKEN
+- /bin/sh -c #(nop) LABEL a="b c" d=e
+- /bin/sh -c #(nop) WORKDIR /app
+- /bin/sh -c #(nop) COPY multi:060f in /app/
+- /bin/sh -c #(nop) COPY dir:cb3f in /opt/out
+- |1 TOKEN=hidden /bin/sh -c ["/bin/sh", "-c", "echo three > /three"]
+- /bin/sh -c #(nop) SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+- |1 TOKEN=hidden /bin/sh -c rm /one
+- /bin/sh -c #(nop) USER nobody
+/bin/sh -c #(nop) CMD ["x"]	FROM ab379df23ce9
+`
+	if got := lines(t, file, flat); got != "base:1 3 9+10+11+13" {
+		t.Errorf("without --layers: %s", got)
+	}
+	all := strings.Replace(strings.Replace(flat, "\nADD", "\n- ADD", 1), "\n/bin/sh -c echo one", "\n- /bin/sh -c echo one", 1)
+	if got := lines(t, file, all); got != "?" {
+		t.Errorf("--squash-all: %s, want nothing placed: the layer holds the base too", got)
+	}
+}
+
+// claim is provenance of SLSA 1 as BuildKit writes it (docs/attestations):
+// layer n of the steps is said to be of line n.
+const claim = `{"predicateType": "https://slsa.dev/provenance/v1", "predicate": {
+  "buildDefinition": {
+    "externalParameters": {"request": {"args": {"build-arg:A": "1", "target": "t"}}},
+    "resolvedDependencies": [{"uri": "pkg:docker/python@3.11?digest=sha256:0ff&platform=linux%2Famd64"}]},
+  "runDetails": {"metadata": {"buildkit_metadata": {
+    "source": {
+      "infos": [{"filename": "Dockerfile", "data": "RlJPTSB4Cg=="}],
+      "locations": {
+        "step1": {"locations": [{"ranges": [{"start": {"line": 2}, "end": {"line": 2}}]}]},
+        "step2": {"locations": [{"ranges": [{"start": {"line": 3}, "end": {"line": 3}}]}]}}},
+    "vcs": {"localdir:dockerfile": "images/app"},
+    "layers": {
+      "step1:0": [[{"digest": "x"}, {"digest": "y"}]],
+      "step2:0": [[{"digest": "x"}, {"digest": "y"}, {"digest": "z"}]]}}}}}}`
+
+// TestProvenance checks a claim, and the same forged: other lines, other layers.
+func TestProvenance(t *testing.T) {
+	old := strings.NewReplacer(
+		"/provenance/v1", "/provenance/v0.2",
+		`"runDetails": {"metadata": {"buildkit_metadata": {`, `"metadata": {"https://mobyproject.org/buildkit@v1#metadata": {`,
+		`"buildDefinition": {
+    "externalParameters": {"request": {"args"`, `"invocation": {"parameters": {"args"`,
+		`"target": "t"}}},
+    "resolvedDependencies": [{"uri": "pkg:docker/python@3.11?digest=sha256:0ff&platform=linux%2Famd64"}]},`, `"target": "t"}}},
+    "materials": [{"uri": "pkg:docker/python@3.11?digest=sha256:0ff&platform=linux%2Famd64"}],`,
+		"]]}}}}}}", "]]}}}}}").Replace(claim)
+	for name, test := range map[string]struct {
+		claim, how string
+		differs    int // the line
+	}{
+		"SLSA 1":       {claim, "provenance", 0},
+		"SLSA 0.2":     {old, "provenance", 0},
+		"other lines":  {strings.NewReplacer(`"line": 2`, `"line": 3`, `"line": 3`, `"line": 2`).Replace(claim), "alignment", 2},
+		"other layers": {strings.NewReplacer(`"digest": "y"`, `"digest": "q"`).Replace(claim), "alignment", 0},
+	} {
+		d, err := dockerfile.Parse("Dockerfile", []byte("FROM python:3.11\nRUN a\nRUN b\n"), dockerfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		im := &analysis.Image{
+			Config: &v1.ConfigFile{History: []v1.History{{CreatedBy: "ADD r /"}, {CreatedBy: "RUN /bin/sh -c a # buildkit"}, {CreatedBy: "RUN /bin/sh -c b # buildkit"}}},
+			Layers: []*analysis.Layer{{Digest: "x"}, {Index: 1, Digest: "y"}, {Index: 2, Digest: "z"}},
+		}
+		p, err := ParseProvenance([]byte(test.claim))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if string(p.Dockerfile) != "FROM x\n" || p.Path != "images/app/Dockerfile" || p.Target != "t" || p.Args["A"] != "1" {
+			t.Errorf("%s: read %+v", name, p)
+		}
+		Align(d, im, p)
+		line := 0
+		if im.Differs != nil {
+			line = im.Differs.Location.Line
+		}
+		if im.Base.How != test.how || line != test.differs {
+			t.Errorf("%s: base by %q, differs on line %d; want %q, %d", name, im.Base.How, line, test.how, test.differs)
+		}
+		if test.how == "provenance" && im.Base.Digest != "sha256:0ff" {
+			t.Errorf("%s: base %q", name, im.Base.Digest)
+		}
 	}
 }
 

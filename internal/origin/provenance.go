@@ -115,6 +115,18 @@ func ParseProvenance(data []byte) (*Provenance, error) {
 	return p, nil
 }
 
+func (s Step) covers(at analysis.Location) bool { return s.Line <= at.End && at.Line <= s.End }
+
+// triggered reports whether l is of an ONBUILD: what one of the parent stage
+// runs stands on its own line here, and on the FROM for BuildKit.
+func (s Step) triggered(l *analysis.Layer) bool {
+	if len(l.Instructions) == 0 {
+		return false
+	}
+	from := l.Instructions[0].Stage.Location()
+	return l.Instructions[0].Line < from.Line && s.covers(from)
+}
+
 // check compares what alignment found with what provenance claims, layer by
 // layer. Where both agree the base is exact; where they do not, one of them is
 // of another build.
@@ -131,7 +143,7 @@ func (p *Provenance) check(d *analysis.Dockerfile, im *analysis.Image) {
 		}
 		known++
 		at := im.Layers[n-1].Location()
-		if at.Line > 0 && (s.Line > at.End || s.End < at.Line) {
+		if at.Line > 0 && !s.covers(at) && !s.triggered(im.Layers[n-1]) {
 			im.Differs = &analysis.Difference{Location: at, What: fmt.Sprintf("its provenance says that line %d made layer %d", s.Line, n-1)}
 			return
 		}
