@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/installs"
@@ -28,16 +29,25 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 		c.pass.Undecided(requirement, s, fmt.Sprintf("%q cannot be opened: %s", w.Text, src.Reason))
 		return
 	}
-	c.judge(src.Path, fmt.Sprintf("%s of line %d", s.Manager, s.Line), c.constraints(s), s)
+	switch base := path.Base(src.Path); {
+	case locks.KindOf(base) == locks.Pylock:
+		c.lock(src.Path, locks.Pylock)
+		return
+	case base == "pyproject.toml" || base == "setup.py" || base == "setup.cfg": // uv's documentation, "uv pip install -r"
+		c.reportUnlocked(s, "", fmt.Sprintf("%s resolves anew what %q only bounds: lock it (uv pip compile, uv export) and install from the lock", s.Manager, base))
+		return
+	}
+	c.judge(src.Path, fmt.Sprintf("%s of line %d", s.Manager, s.Line), c.constraints(s), s, c.locate(s.Command, w.Text, src.Path))
 }
 
 // judge reports the lines of a file that are not exact. Reader is what reads
-// it, for the message; pins are names that its -c files pin.
-func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Node) {
+// it, for the message; pins are names that its -c files pin; locate finds what it
+// includes.
+func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Node, locate func(from, target string) string) {
 	if c.seen["file "+name]++; c.seen["file "+name] > 1 {
 		return
 	}
-	f, err := requirements.Read(c.pass.Files, name)
+	f, err := requirements.Read(c.pass.Files, name, locate)
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {

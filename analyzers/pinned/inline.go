@@ -118,6 +118,22 @@ func (c *check) constraints(s *installs.Step) map[string]bool {
 	return pins
 }
 
+// locate finds what files include that lie in the container as command sees it:
+// name, which is file of the build context, and those that it includes.
+func (c *check) locate(command *shell.Command, name, file string) func(from, target string) string {
+	lies := map[string]string{file: name} // by path in the build context
+	return func(from, target string) string {
+		if !path.IsAbs(target) {
+			target = path.Join(path.Dir(lies[from]), target)
+		}
+		src := c.tree.Resolve(command, target)
+		if src.Path != "" {
+			lies[src.Path] = target
+		}
+		return src.Path
+	}
+}
+
 // read reads the file of the build context that a command names; nil if there
 // is none.
 func (c *check) read(s *installs.Step, w shell.Word) *requirements.File {
@@ -128,7 +144,7 @@ func (c *check) read(s *installs.Step, w shell.Word) *requirements.File {
 	if src.Path == "" {
 		return nil
 	}
-	f, err := requirements.Read(c.pass.Files, src.Path)
+	f, err := requirements.Read(c.pass.Files, src.Path, c.locate(s.Command, w.Text, src.Path))
 	if err != nil {
 		return nil
 	}
@@ -175,7 +191,10 @@ func condaOpen(text string) (open bool, name string) {
 	if m == nil {
 		return false, ""
 	}
-	version, build, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(m[2], "="), "="), "=")
+	version, build := m[2], ""
+	if strings.HasPrefix(version, "=") { // name=version=build, and no ">="
+		version, build, _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(version, "="), "="), "=")
+	}
 	switch {
 	case m[1] == "python" && strings.Contains(m[2], "."), installs.Compiler(m[1]):
 		return false, m[1] // a release line of the interpreter, as a base image's tag; a compiler is another check's

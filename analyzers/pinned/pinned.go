@@ -120,7 +120,7 @@ func run(pass *analysis.Pass) error {
 			c.lock(name, kind)
 			continue
 		}
-		c.judge(name, "pip", nil, nil)
+		c.judge(name, "pip", nil, nil, nil)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func floating(dir string) (wrong int, err error) {
 		}
 		files++
 		repo, name, _ := strings.Cut(a.File, "/")
-		got, err := requirements.Read(os.DirFS(path.Join(dir, repo)), name)
+		got, err := requirements.Read(os.DirFS(path.Join(dir, repo)), name, nil)
 		if missing := absent(dir, a); missing != "" {
 			skipped++
 			fmt.Printf("%s: the corpus lacks %s, which it includes\n", a.File, missing)

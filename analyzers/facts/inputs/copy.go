@@ -24,7 +24,8 @@ func copyOf(c *instructions.CopyCommand) transfer {
 	return transfer{SourcesAndDest: c.SourcesAndDest, from: c.From, parents: c.Parents, exclude: c.ExcludePatterns}
 }
 
-// copied reports whether the COPY or ADD puts a file at name, and from where.
+// copied reports whether the COPY or ADD puts a file at name, and from where. If
+// it would, had the build context the file, the Source has only that reason.
 func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth int) (Source, bool) {
 	expand := expander(inst)
 	dest, known := expand(c.DestPath)
@@ -57,6 +58,7 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 			stage = e.Stage
 		}
 	}
+	lacking := Source{}
 	for _, src := range c.SourcePaths {
 		src, known := expand(src)
 		if !known || strings.Contains(src, "://") {
@@ -71,6 +73,13 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 			}
 			continue
 		}
+		if base := path.Base(path.Clean("/" + src)); base == path.Base(name) && (rest == "" || rest == base) || base == "/" && rest != "" {
+			want := path.Join(src, rest)
+			if base != "/" {
+				want = src
+			}
+			lacking.Reason = fmt.Sprintf("line %d copies %q, which the build context does not hold, or .dockerignore leaves out", inst.Line, strings.TrimPrefix(want, "/"))
+		}
 		for _, candidate := range t.candidates(c, src, rest, dir) {
 			if t.excluded(c, candidate) {
 				continue
@@ -80,7 +89,7 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 			}
 		}
 	}
-	return Source{}, false
+	return lacking, false
 }
 
 // candidates are the paths of the build context that a source may put at rest,

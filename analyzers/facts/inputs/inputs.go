@@ -138,6 +138,8 @@ func (t *Tree) find(stage *analysis.Stage, before *analysis.Instruction, name st
 	if depth > maxStages {
 		return Source{Reason: "stages copy from one another without an end"}
 	}
+	lacking := fmt.Sprintf("no instruction brings %q", name)
+	named := false
 	for s := stage; s != nil; s, before = s.Parent, nil {
 		list := s.Instructions
 		if before != nil {
@@ -153,8 +155,12 @@ func (t *Tree) find(stage *analysis.Stage, before *analysis.Instruction, name st
 					return Source{By: inst, Reason: fmt.Sprintf("line %d may write it: %s", inst.Line, why)}
 				}
 			case *instructions.CopyCommand:
-				if src, ok := t.copied(copyOf(c), inst, name, depth); ok {
+				src, ok := t.copied(copyOf(c), inst, name, depth)
+				if ok {
 					return src
+				}
+				if src.Reason != "" && !named {
+					lacking, named = src.Reason, true
 				}
 			case *instructions.AddCommand:
 				if src, ok := t.copied(transfer{SourcesAndDest: c.SourcesAndDest, exclude: c.ExcludePatterns}, inst, name, depth); ok {
@@ -163,7 +169,7 @@ func (t *Tree) find(stage *analysis.Stage, before *analysis.Instruction, name st
 			}
 		}
 	}
-	return Source{Reason: fmt.Sprintf("no instruction brings %q", name)}
+	return Source{Reason: lacking}
 }
 
 // writers are commands whose operands they write.

@@ -91,10 +91,11 @@ type Undecided struct {
 
 // Read reads the file at name of fsys and what it includes. The error is that
 // the file itself cannot be read or decoded; what is wrong in it is part of
-// the File.
-func Read(fsys fs.FS, name string) (*File, error) {
+// the File. Locate, if it is not nil, finds what -r or -c of the file called from
+// names as target; "" is beside that file.
+func Read(fsys fs.FS, name string, locate func(from, target string) string) (*File, error) {
 	f := &File{Path: name}
-	r := &reader{file: f, fsys: fsys}
+	r := &reader{file: f, fsys: fsys, locate: locate}
 	if err := r.read(name, false); err != nil {
 		return nil, err
 	}
@@ -129,9 +130,10 @@ func (f *File) constrain() {
 
 // A reader reads one file and what it includes.
 type reader struct {
-	file  *File
-	fsys  fs.FS
-	stack []string // the files that are being read
+	file   *File
+	fsys   fs.FS
+	locate func(from, target string) string
+	stack  []string // the files that are being read
 }
 
 var errTooLarge = errors.New("the file is too large")
@@ -231,8 +233,14 @@ func (r *reader) include(target, from string, l line, constraint bool) error {
 		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q cannot be read here", target)})
 		return nil
 	}
-	name := path.Join(path.Dir(from), target)
-	if path.IsAbs(target) || !fs.ValidPath(name) {
+	name := ""
+	if r.locate != nil {
+		name = r.locate(from, target)
+	}
+	if name == "" && !path.IsAbs(target) {
+		name = path.Join(path.Dir(from), target)
+	}
+	if name == "" || !fs.ValidPath(name) {
 		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is outside the build context", target)})
 		return nil
 	}
@@ -245,6 +253,9 @@ func (r *reader) include(target, from string, l line, constraint bool) error {
 		return fmt.Errorf("more than %d files are included, or more than %d deep", MaxIncludes, maxDepth)
 	}
 	if err := r.read(name, constraint); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return &absentError{fmt.Sprintf("cannot read %q: %v", target, unwrapPath(err))}
+		}
 		return fmt.Errorf("cannot read %q: %w", target, unwrapPath(err))
 	}
 	return nil

@@ -86,7 +86,7 @@ func TestIncludes(t *testing.T) {
 		"loop.txt":   "loop.txt:2 b bare\nloop.txt:1 invalid",
 		"out.txt":    "out.txt:3 invalid\nout.txt:4 invalid\nout.txt:1 undecided\nout.txt:2 undecided",
 	} {
-		f, err := requirements.Read(fsys, name)
+		f, err := requirements.Read(fsys, name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

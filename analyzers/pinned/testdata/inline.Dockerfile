@@ -24,3 +24,5 @@ RUN <<EOT
 set -e
 pip install e
 EOT
+# want "\"dask>=2\", \"xarray!=3\" and \"zarr~=2.0\" of conda are not exact"
+RUN conda install -y "dask>=2" "xarray!=3" "zarr~=2.0" fsspec=2024.1.0=py_0
