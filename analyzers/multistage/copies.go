@@ -62,7 +62,14 @@ type held struct {
 // compilers are those that a stage is known to hold.
 func (c *check) compilers(s *analysis.Stage) (out []held) {
 	if b := bases.Lookup(s.Root); s.Root != "" && b.Compiler {
-		out = append(out, held{fmt.Sprintf("the compilers of %q", s.Root), []string{"/usr"}})
+		dirs := []string{"/usr"}
+		switch b.Family {
+		case "golang": // where the official images put them
+			dirs = append(dirs, "/usr/local/go")
+		case "rust":
+			dirs = append(dirs, "/usr/local/cargo", "/usr/local/rustup")
+		}
+		out = append(out, held{fmt.Sprintf("the compilers of %q", s.Root), dirs})
 	}
 	for _, p := range c.steps.Remaining(s.Chain()) {
 		switch {
