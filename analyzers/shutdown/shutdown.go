@@ -189,6 +189,18 @@ func lastCommand(list []*syntax.Stmt) (name, arg string) {
 	return name, arg
 }
 
+// function is the body of the function that a script declares by this name, nil
+// if there is none.
+func function(f *syntax.File, name string) (body *syntax.Stmt) {
+	syntax.Walk(f, func(n syntax.Node) bool {
+		if d, ok := n.(*syntax.FuncDecl); ok && d.Name.Value == name {
+			body = d.Body
+		}
+		return true
+	})
+	return body
+}
+
 // traps reports whether a script handles signals itself.
 func traps(f *syntax.File) bool {
 	found := false
@@ -258,6 +270,9 @@ func judgeScript(pass *analysis.Pass, p *process) {
 	}
 	last := f.Stmts[len(f.Stmts)-1]
 	cmd, arg := lastCommand(f.Stmts)
+	if body := function(f, cmd); body != nil {
+		cmd, arg = lastCommand([]*syntax.Stmt{body})
+	}
 	if cmd == "exec" || cmd == "" || reInit.MatchString(path.Base(cmd)) || reInit.MatchString(path.Base(arg)) || passes[cmd] {
 		return
 	}
@@ -270,7 +285,7 @@ func judgeScript(pass *analysis.Pass, p *process) {
 }
 
 // passes are last commands of scripts that only prepare: nothing runs on.
-var passes = map[string]bool{"exit": true, "return": true, "true": true, "source": true, ".": true, "wait": true, "set": true, "}": true, "fi": true, "esac": true}
+var passes = map[string]bool{"exit": true, "return": true, "true": true, "source": true, ".": true, "wait": true, "set": true}
 
 func lastWord(s string) string {
 	words := strings.Fields(s)
