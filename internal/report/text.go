@@ -55,7 +55,7 @@ func Text(w io.Writer, d *Document, opt Options) error {
 		if len(t.Findings) > 0 {
 			b.WriteString("\n")
 		}
-		summary(b, p, t)
+		summary(b, p, t, d.Rules)
 	}
 	total(b, p, d)
 	_, err := io.WriteString(w, b.String())
@@ -96,7 +96,7 @@ func (l Location) String() string {
 }
 
 // summary says what the target weighs and what was not judged.
-func summary(b *strings.Builder, p painter, t *Target) {
+func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 	if im := t.Image; im != nil {
 		var parts []string
 		if im.UnpackedBytes != nil {
@@ -149,7 +149,7 @@ func summary(b *strings.Builder, p painter, t *Target) {
 		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not decided:"), Printable(u))
 	}
 	for _, r := range reasons {
-		fmt.Fprintf(b, "%s %s (%s)\n", p.paint("2", "not run:"), strings.Join(short(byReason[r]), ", "), Printable(r))
+		fmt.Fprintf(b, "%s %s (%s)\n", p.paint("2", "not run:"), strings.Join(short(byReason[r], rules), ", "), Printable(r))
 	}
 	for _, err := range t.Errors {
 		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), Printable(err))
@@ -219,18 +219,27 @@ func bars(b *strings.Builder, p painter, t *Target) {
 	}
 }
 
-// short writes several rules of one check as one: "multistage-*".
-func short(rules []string) (out []string) {
-	count := map[string]int{}
+// short writes all rules of one check as one, "multistage-*", and some of them
+// without its name: "sizebudget-app, -layer".
+func short(names []string, rules []Rule) (out []string) {
+	check := func(r string) string { return r[:strings.IndexByte(r+"-", '-')] }
+	all, here := map[string]int{}, map[string]int{}
 	for _, r := range rules {
-		check, _, _ := strings.Cut(r, "-")
-		count[check]++
+		all[check(r.ID)]++
 	}
-	for _, r := range rules {
-		if check, _, _ := strings.Cut(r, "-"); count[check] > 2 {
-			r = check + "-*"
+	for _, r := range names {
+		here[check(r)]++
+	}
+	last := ""
+	for _, r := range names {
+		c := check(r)
+		switch {
+		case here[c] > 1 && here[c] == all[c]:
+			r = c + "-*"
+		case c == last:
+			r = strings.TrimPrefix(r, c)
 		}
-		if !slices.Contains(out, r) {
+		if last = c; !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}
