@@ -120,12 +120,12 @@ func TestBytes(t *testing.T) {
 			t.Errorf("%d: got %q, want %q", int64(n), got, want)
 		}
 	}
-	for text, want := range map[string]Bytes{"300 MB": 300e6, "1.5GB": 1.5e9, "64MiB": 64 << 20, "12": 12, "3 k": 3000} {
+	for text, want := range map[string]Bytes{"300 MB": 300e6, "1.5GB": 1.5e9, "64MiB": 64 << 20, "12 B": 12, "3 k": 3000} {
 		if got, err := ParseBytes(text); err != nil || got != want {
 			t.Errorf("%q: got %d, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "MB", "-1 MB", "1 parsec", "1e30 GB"} {
+	for _, text := range []string{"", "12", "MB", "-1 MB", "1 parsec", "1e30 GB"} {
 		if got, err := ParseBytes(text); err == nil {
 			t.Errorf("%q: got %d, want an error", text, got)
 		}

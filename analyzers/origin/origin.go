@@ -27,7 +27,13 @@ var mismatch = &analysis.Rule{
 }
 
 func run(pass *analysis.Pass) error {
-	if pass.Image == nil || pass.Dockerfile == nil || pass.Image.Differs == nil {
+	if pass.Image == nil || pass.Dockerfile == nil {
+		return nil
+	}
+	if pass.Image.Differs == nil {
+		if pass.Image.Aligned != "" {
+			pass.Undecided(mismatch, nil, pass.Image.Aligned)
+		}
 		return nil
 	}
 	d := pass.Image.Differs

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -51,6 +52,12 @@ With --image, the Dockerfile and the image built from it are checked together.`,
   tare check oci:./image
   tare check -f sarif=tare.sarif -f text .`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("image") && f.image == "" {
+				return usage("--image is empty: name the image, or leave the flag out")
+			}
+			if _, err := v1.ParsePlatform(f.platform); f.platform != "" && (err != nil || !strings.Contains(f.platform, "/")) {
+				return usage("--platform %q: want os/architecture[/variant]", f.platform)
+			}
 			return runCheck(cmd.Context(), std, analyzers, &f, args)
 		},
 	}
@@ -177,7 +184,13 @@ func selection(analyzers []*analysis.Analyzer, only, skip []string) (func(*analy
 	in := func(list []string, r *analysis.Rule) bool {
 		return slices.Contains(list, r.ID) || slices.Contains(list, of[r])
 	}
-	return func(r *analysis.Rule) bool { return (len(only) == 0 || in(only, r)) && !in(skip, r) }, nil
+	enabled := func(r *analysis.Rule) bool { return (len(only) == 0 || in(only, r)) && !in(skip, r) }
+	for r := range of {
+		if enabled(r) {
+			return enabled, nil
+		}
+	}
+	return nil, usage("--only and --skip leave no rule to run")
 }
 
 // An output is one format and where it goes; a file of "" is standard output.

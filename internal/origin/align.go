@@ -39,7 +39,7 @@ func Align(d *analysis.Dockerfile, im *analysis.Image, p *Provenance) {
 	}
 	places, first := align(expected, history)
 	if places == nil {
-		im.Aligned = "the image's history does not end with what the Dockerfile's instructions write"
+		im.Aligned = "the image's history does not end with what the Dockerfile's instructions write: it may not be built from it"
 		im.Differs = differ(chain, expected, history)
 		return
 	}

@@ -110,7 +110,7 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 
 // openDocker opens what docker save writes: FILE[:REFERENCE]. Layers are taken
 // as they are stored, plain or compressed.
-func openDocker(_ context.Context, ref string, _ Options) (*Image, error) {
+func openDocker(_ context.Context, ref string, opt Options) (*Image, error) {
 	file, want := cutPath(ref)
 	open, err := tarFiles(file)
 	if err != nil {
@@ -156,7 +156,7 @@ func openDocker(_ context.Context, ref string, _ Options) (*Image, error) {
 		return fail(err)
 	}
 	im := &Image{Kind: "docker-archive"}
-	if err := im.setConfig(raw); err != nil {
+	if err := im.setConfig(raw, opt.Platform); err != nil {
 		return nil, err
 	}
 	if len(im.Config.RootFS.DiffIDs) != len(m.Layers) {

@@ -66,7 +66,7 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	if err != nil {
 		return nil, &Error{Step: "read configuration", Err: err}
 	}
-	if err := im.setConfig(config); err != nil {
+	if err := im.setConfig(config, opt.Platform); err != nil {
 		return nil, err
 	}
 	if n := len(im.Config.RootFS.DiffIDs); n != len(m.Layers) {
@@ -127,13 +127,26 @@ func (s *store) provenance(index []byte, image v1.Descriptor) func(context.Conte
 	return nil
 }
 
-func (im *Image) setConfig(raw []byte) error {
+// setConfig reads the configuration. Want is the platform that the user asked
+// for, "" if none: an image that says it is for another is not judged in its
+// place.
+func (im *Image) setConfig(raw []byte, want string) error {
 	c, err := v1.ParseConfigFile(bytes.NewReader(raw))
 	if err != nil {
 		return &Error{Step: "read configuration", Err: err}
 	}
 	im.Config = c
 	im.Platform = strings.TrimSuffix(c.OS+"/"+c.Architecture+"/"+c.Variant, "/")
+	if want == "" || c.OS == "" || c.Architecture == "" {
+		return nil
+	}
+	p, err := v1.ParsePlatform(want)
+	if err != nil {
+		return fmt.Errorf("--platform %q: %w", want, err)
+	}
+	if !(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}).Satisfies(v1.Platform{OS: p.OS, Architecture: p.Architecture}) {
+		return &Error{Step: "read configuration", Err: fmt.Errorf("the image is for %s, not for %s", im.Platform, want)}
+	}
 	return nil
 }
 
