@@ -2,6 +2,7 @@ package shell
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -132,7 +133,7 @@ func scriptArg(words []Word) int {
 // their options that take a value.
 var wrappers = map[string]string{
 	"sudo": "-u -g -h -p -C -D -r -t -T -U --user --group", "env": "-u -C -S --unset --chdir", "exec": "-a", "command": "", "time": "-f -o",
-	"nohup": "", "nice": "-n", "ionice": "-c -n", "timeout": "-k -s --signal --kill-after", "gosu": "", "su-exec": "", "setpriv": "", "chronic": "",
+	"xargs": "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs", "nohup": "", "nice": "-n", "ionice": "-c -n", "timeout": "-k -s --signal --kill-after", "gosu": "", "su-exec": "", "setpriv": "", "chronic": "",
 	"retry": "-t --times -d", "eatmydata": "", "builtin": "", "stdbuf": "-i -o -e", "catchsegv": "", "fakeroot": "", "faketime": "", "unbuffer": "", "doas": "-u",
 }
 
@@ -170,9 +171,34 @@ func unwrap(words []Word) []Word {
 		if len(rest) == 0 {
 			break
 		}
+		if name == "xargs" {
+			return unwrap(fed(words[1:len(words)-len(rest)], rest))
+		}
 		words = rest
 	}
 	return words
+}
+
+// fed is the command that xargs runs: what it reads stands at its end, or
+// where the text of -I stands.
+func fed(options, command []Word) []Word {
+	command = slices.Clone(command)
+	for i, o := range options {
+		mark, ok := strings.CutPrefix(o.Text, "-I")
+		if ok && mark == "" && i+1 < len(options) {
+			mark = options[i+1].Text
+		}
+		if !ok || mark == "" {
+			continue
+		}
+		for j := range command {
+			command[j].Known = command[j].Known && !strings.Contains(command[j].Text, mark)
+		}
+		return command
+	}
+	last := command[len(command)-1]
+	last.Text, last.Known = "", false
+	return append(command, last)
 }
 
 func (w *walker) chdir(args []Word, at *place) {
