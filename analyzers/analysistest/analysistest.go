@@ -37,7 +37,8 @@ import (
 //     size=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
 //     the lines target=, build-arg=, named=, now=. Lines "want PLACE "rx"" of its comment want
-//     findings at image/N/PATH, image/N, or image.
+//     findings at image/N/PATH, image/N, or image. Related lines stand behind
+//     the message: " (Dockerfile:3: made here)".
 //   - A fence "```dockerfile bad" or "```txtar bad" in the section of a rule must
 //     give a finding of that rule; a good one none of a warning or worse.
 //   - Each rule is wanted by some testdata, documented, and reports each key
@@ -111,6 +112,11 @@ func check(t *testing.T, got []analysis.Finding, wants []want, seen map[*analysi
 	for _, f := range got {
 		seen[f.Rule] = true
 		text := fmt.Sprintf("%s: %s [%s]", f.Severity, f.Message, f.Rule.ID)
+		for _, r := range f.Related {
+			if r.Location.Line > 0 {
+				text += fmt.Sprintf(" (%v: %s)", r.Location, r.Message)
+			}
+		}
 		i := slices.IndexFunc(wants, func(w want) bool { return w.at == f.Location.String() && w.rx.MatchString(text) })
 		if i < 0 {
 			t.Errorf("%v: unexpected finding: %s", f.Location, text)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/causes"
+	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/analyzers/facts/packages"
 	"github.com/tareweight/tare/analyzers/python"
@@ -36,7 +37,7 @@ func fromLayers(pass *analysis.Pass) {
 		}
 	}
 	for _, g := range groups {
-		f := analysis.Finding{Location: place(pass, g), Bytes: g.Size}
+		f := analysis.Finding{Location: place(pass, g), Bytes: g.Size, Related: inputs.Fact.Of(pass).Made(g.Layer)}
 		switch {
 		case g.Cause == causes.Headers && all >= leastHeaders:
 			var names []string
@@ -98,8 +99,10 @@ func fromEnvironments(pass *analysis.Pass) {
 			}
 		}
 		if len(names) > 0 {
-			pass.Reportf(packaging, layer, env, "%s holds %s, which nothing needs at run time (%s): make the environment without them (uv venv, pip uninstall in the RUN that used them)",
+			f := analysis.Finding{Rule: packaging, Location: layer.Location(), Key: env, Related: inputs.Fact.Of(pass).Made(layer)}
+			f.Message = fmt.Sprintf("%s holds %s, which nothing needs at run time (%s): make the environment without them (uv venv, pip uninstall in the RUN that used them)",
 				"/"+env, analysis.And(names, 5), analysis.Bytes(bytes))
+			pass.Report(f)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/bases"
 	"github.com/tareweight/tare/analyzers/facts/causes"
+	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/analyzers/facts/packages"
 	"github.com/tareweight/tare/analyzers/python"
@@ -23,7 +24,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:  "toolchain",
 	Doc:   doc,
 	Rules: []*analysis.Rule{installed, shipped, headers, buried, packaging},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, packages.Fact, causes.Fact}},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, packages.Fact, causes.Fact, inputs.Fact}},
 	Run:   run,
 }
 
@@ -150,6 +151,7 @@ func fromImage(pass *analysis.Pass) {
 			f.Message += fmt.Sprintf(" (a note, as %s may compile at run time)", because)
 		}
 		f.Key = key(g, append(names, rest...))
+		f.Related = inputs.Fact.Of(pass).Made(g.Layer)
 		for i, t := range g.Tools {
 			if i == 10 {
 				break

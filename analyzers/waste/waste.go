@@ -9,6 +9,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/causes"
+	"github.com/tareweight/tare/analyzers/facts/inputs"
 )
 
 //go:embed README.md
@@ -19,7 +20,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:  "waste",
 	Doc:   doc,
 	Rules: []*analysis.Rule{cache, rewritten, deleted, duplicate, vcs, bytecode, tests},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{causes.Fact}},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{causes.Fact, inputs.Fact}},
 	Run:   run,
 }
 
@@ -72,7 +73,7 @@ func run(pass *analysis.Pass) error {
 		if !ok || g.Size.Unpacked < least || (c.rule == bytecode || c.rule == tests) && g.Size.Unpacked*share < application {
 			continue
 		}
-		f := analysis.Finding{Rule: c.rule, Location: g.Layer.Location(), Bytes: g.Size, Key: key(g)}
+		f := analysis.Finding{Rule: c.rule, Location: g.Layer.Location(), Bytes: g.Size, Key: key(g), Related: inputs.Fact.Of(pass).Made(g.Layer)}
 		if g.Size.Unpacked < small {
 			f.Severity = analysis.Note
 		}
