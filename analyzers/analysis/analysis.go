@@ -96,6 +96,7 @@ type Pass struct {
 	FilesDir   string      // its directory as the report names it; "" is the current one
 	Named      []string    // requirement and lock files of Files that the user named
 	Now        time.Time   // the day of the run, UTC: for ends of life alone
+	AddedOnly  bool        // what stands above the base is judged, and sizes are without it; findings about the base are left out by the driver
 	Config     any         // the analyzer's settings: of the type of Analyzer.Config. nil in a fact
 	Report     func(Finding)
 

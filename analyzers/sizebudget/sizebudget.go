@@ -122,11 +122,18 @@ func run(pass *analysis.Pass) error {
 // at FROM if the base alone is over.
 func judge(pass *analysis.Pass, rule *analysis.Rule, severity analysis.Severity, budget analysis.Bytes, of func(analysis.Size) int64) {
 	im := pass.Image
-	total := of(im.Size())
+	layers, whose := slices.Clone(im.Layers), "the image is"
+	if pass.AddedOnly && im.Base.How != "" {
+		layers = slices.DeleteFunc(layers, func(l *analysis.Layer) bool { return l.Base })
+		whose = "what the image adds to its base is"
+	}
+	var total int64
+	for _, l := range layers {
+		total += of(l.Size)
+	}
 	if total <= int64(budget) {
 		return
 	}
-	layers := slices.Clone(im.Layers)
 	slices.SortStableFunc(layers, func(a, b *analysis.Layer) int { return cmp.Compare(of(b.Size), of(a.Size)) })
 	var base int64
 	var at analysis.Node = analysis.Location{}
@@ -146,7 +153,7 @@ func judge(pass *analysis.Pass, rule *analysis.Rule, severity analysis.Severity,
 		what = "unpacked"
 	}
 	f := analysis.Finding{Rule: rule, Severity: severity, Location: at.Location(), Key: strings.TrimPrefix(rule.ID, "sizebudget-")}
-	f.Message = fmt.Sprintf("the image is %s %s, %s over its budget of %s", analysis.Bytes(total), what, analysis.Bytes(total-int64(budget)), budget)
+	f.Message = fmt.Sprintf("%s %s %s, %s over its budget of %s", whose, analysis.Bytes(total), what, analysis.Bytes(total-int64(budget)), budget)
 	var parts []string
 	for _, p := range heaviest(im, layers, of) {
 		parts = append(parts, fmt.Sprintf("%s %s", analysis.Bytes(p.size), p.name))

@@ -31,6 +31,7 @@ type checkFlags struct {
 	formats                   []string
 	output                    string
 	noConfig, quiet           bool
+	addedOnly                 bool
 	limits                    image.Limits
 	cacheDir                  string
 	noCache                   bool
@@ -76,6 +77,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringVar(&f.stdinName, "stdin-filename", "Dockerfile", `the name of what "-" reads`)
 	fl.StringVar(&f.cacheDir, "cache-dir", "", "where indexes of layers are kept (default: the user's cache directory)")
 	fl.BoolVar(&f.noCache, "no-cache", false, "keep and use no indexes of layers")
+	fl.BoolVar(&f.addedOnly, "added-only", false, "judge what stands above the base image alone")
 	f.limits = image.DefaultLimits
 	fl.IntVar(&f.limits.Layers, "max-layers", f.limits.Layers, "limit: layers of an image")
 	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of an image, over all layers")
@@ -123,7 +125,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	}
 	var results []*driver.Result
 	for _, t := range targets {
-		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits, Cache: kept, Now: now})
+		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits, Cache: kept, Now: now, AddedOnly: f.addedOnly})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

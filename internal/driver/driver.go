@@ -43,6 +43,7 @@ type Options struct {
 	Limits    image.Limits
 	Cache     *cache.Cache // of layers; nil: none
 	Now       time.Time    // the day of the run, UTC
+	AddedOnly bool         // judge what stands above the base image alone
 }
 
 // A Result is the outcome for one target: the input of every report.
@@ -60,7 +61,7 @@ type Result struct {
 // Check judges one target. The error is wrong usage: a stage that the
 // Dockerfile does not have. What cannot be judged is part of the result.
 func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
-	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now}}
+	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly}}
 	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
 	var usage *dockerfile.UnknownTargetError
 	if err := c.dockerfile(t); errors.As(err, &usage) {
@@ -267,6 +268,9 @@ func (c *checker) run(a *analysis.Analyzer) {
 // finish sets severities and sorts.
 func (c *checker) finish() {
 	provisional := c.res.Dockerfile != nil && c.res.Dockerfile.Provisional
+	if c.opt.AddedOnly {
+		c.addedOnly()
+	}
 	for i := range c.res.Findings {
 		f := &c.res.Findings[i]
 		f.Severity = cmp.Or(f.Severity, f.Rule.Severity)
@@ -279,6 +283,20 @@ func (c *checker) finish() {
 	})
 	slices.SortStableFunc(c.res.NotRun, func(a, b analysis.Undecided) int {
 		return cmp.Or(strings.Compare(a.Rule.ID, b.Rule.ID), compareLocations(a.Location, b.Location), strings.Compare(a.Reason, b.Reason))
+	})
+}
+
+// addedOnly drops what is found of the base: on its FROM, or on its layers.
+func (c *checker) addedOnly() {
+	if c.res.Image != nil && c.res.Image.Base.How == "" {
+		c.res.Remarks = append(c.res.Remarks, "where the base image ends is not known: its layers are judged with the others")
+	}
+	var from analysis.Location
+	if c.res.Dockerfile != nil {
+		from = c.res.Dockerfile.Chain()[0].Location()
+	}
+	c.res.Findings = slices.DeleteFunc(c.res.Findings, func(f analysis.Finding) bool {
+		return f.Location.Layer != nil && f.Location.Layer.Base || from.Line > 0 && f.Location == from
 	})
 }
 
