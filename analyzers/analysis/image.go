@@ -37,7 +37,7 @@ type Base struct {
 	Ref    string // as the Dockerfile names it; "" if unknown
 	Digest string // "" if unknown
 	Layers int    // the first so many layers are the base's
-	How    string // how it was found: "provenance", "alignment"; "" if it was not
+	How    string // how it was found: "provenance", "alignment", "annotations", "digest" or "tag" of FROM; "" if it was not
 }
 
 // Size is the sum over all layers, deleted files included: what a node

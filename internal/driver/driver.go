@@ -158,6 +158,9 @@ func (c *checker) image(ctx context.Context, t Target) {
 	if c.res.Dockerfile != nil {
 		origin.Align(c.res.Dockerfile, im, provenance)
 	}
+	if im.Base.How == "" && need&analysis.InputFiles != 0 {
+		c.base(ctx, src, im)
+	}
 	c.world.Open = func(f *analysis.File) (io.ReadCloser, error) { return image.Open(ctx, src, f) }
 }
 
@@ -195,6 +198,46 @@ func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *
 		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the Dockerfile is the one that the image's provenance holds (%s)", p.Path))
 	}
 	return p
+}
+
+// base looks for the image that im stands on where its history does not tell:
+// what its annotations name, then what FROM names, in the same registry.
+func (c *checker) base(ctx context.Context, src *source.Image, im *analysis.Image) {
+	if src.Neighbour == nil {
+		return
+	}
+	var root *analysis.Stage
+	var tries []analysis.Base
+	if src.BaseName != "" && src.BaseDigest != "" {
+		name, _, _ := strings.Cut(src.BaseName, "@")
+		tries = append(tries, analysis.Base{Ref: name, Digest: src.BaseDigest, How: "annotations"})
+	}
+	if c.res.Dockerfile != nil {
+		root = c.res.Dockerfile.Chain()[0]
+		name, digest, pinned := strings.Cut(root.Root, "@")
+		switch {
+		case pinned:
+			tries = append(tries, analysis.Base{Ref: name, Digest: digest, How: "digest"})
+		case name != "" && name != "scratch":
+			tries = append(tries, analysis.Base{Ref: name, How: "tag"})
+		}
+	}
+	for _, b := range tries {
+		ref := b.Ref
+		if b.Digest != "" {
+			ref = b.Ref + "@" + b.Digest
+		}
+		below, err := src.Neighbour(ctx, ref)
+		if err != nil {
+			continue // it is of elsewhere, or gone: the base stays unknown
+		}
+		if b.Digest == "" {
+			b.Digest = below.Digest
+		}
+		if origin.Stands(im, below.Config, b, root) {
+			return
+		}
+	}
 }
 
 // inventory lists the packages for the report, where they were read.

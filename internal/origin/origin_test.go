@@ -264,3 +264,23 @@ func TestRedact(t *testing.T) {
 		}
 	}
 }
+
+func TestStands(t *testing.T) {
+	hash := func(hex string) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: hex} }
+	for name, test := range map[string]struct {
+		base []v1.Hash
+		want bool
+	}{
+		"all of it":   {[]v1.Hash{hash("a"), hash("b")}, true},
+		"a moved tag": {[]v1.Hash{hash("a"), hash("x")}, false},
+		"no layers":   {nil, false},
+		"more layers": {[]v1.Hash{hash("a"), hash("b"), hash("c"), hash("d")}, false},
+	} {
+		im := &analysis.Image{Layers: []*analysis.Layer{{DiffID: "sha256:a"}, {DiffID: "sha256:b"}, {DiffID: "sha256:c"}}}
+		c := &v1.ConfigFile{RootFS: v1.RootFS{DiffIDs: test.base}}
+		got := Stands(im, c, analysis.Base{Ref: "r", How: "tag"}, nil)
+		if got != test.want || im.Layers[0].Base != test.want || im.Layers[2].Base || (im.Base.Layers == 2) != test.want {
+			t.Errorf("%s: %v, base %+v", name, got, im.Base)
+		}
+	}
+}

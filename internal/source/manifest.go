@@ -72,6 +72,7 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	if n := len(im.Config.RootFS.DiffIDs); n != len(m.Layers) {
 		return nil, &Error{Step: "read configuration", Err: fmt.Errorf("it names %d layers, the manifest %d", n, len(m.Layers))}
 	}
+	im.BaseName, im.BaseDigest = m.Annotations["org.opencontainers.image.base.name"], m.Annotations["org.opencontainers.image.base.digest"]
 	for i, l := range m.Layers {
 		im.Layers = append(im.Layers, Blob{
 			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size, MediaType: string(l.MediaType), Local: s.kind != "registry",

@@ -75,7 +75,23 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 		raw, _, err := reg.get(ctx, "manifests", d.Digest.String())
 		return raw, err
 	}}
-	return s.image(ctx, raw, d, opt)
+	im, err := s.image(ctx, raw, d, opt)
+	if err != nil {
+		return nil, err
+	}
+	im.Neighbour = func(ctx context.Context, ref string) (*Image, error) {
+		other, err := name.ParseReference(ref)
+		if err != nil {
+			return nil, err
+		}
+		if other.Context().Registry != repo.Registry {
+			return nil, fmt.Errorf("%q is of another registry", ref)
+		}
+		opt := opt
+		opt.Platform = im.Platform
+		return openRegistry(ctx, ref, opt)
+	}
+	return im, nil
 }
 
 // get reads a small document of the repository.

@@ -32,6 +32,15 @@ type Image struct {
 
 	// Provenance reads BuildKit's provenance of the image; nil if there is none.
 	Provenance func(context.Context) ([]byte, error)
+
+	// BaseName and BaseDigest are what the image's annotations say that it stands
+	// on (OCI image spec, "Pre-Defined Annotation Keys"); "" if they do not.
+	BaseName, BaseDigest string
+
+	// Neighbour opens another image of the same registry; nil if the source is
+	// none. It refuses other registries: the user named this one, and a file or an
+	// image must not make Tare speak to another.
+	Neighbour func(ctx context.Context, ref string) (*Image, error)
 }
 
 // A Blob is a layer as it is stored.
