@@ -37,8 +37,15 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 		c.reportUnlocked(s, "", fmt.Sprintf("%s resolves anew what %q only bounds: lock it (uv pip compile, uv export) and install from the lock", s.Manager, base))
 		return
 	}
-	c.judge(src.Path, fmt.Sprintf("%s of line %d", s.Manager, s.Line), c.constraints(s), s, c.locate(s.Command, w.Text, src.Path))
+	pins, readable := c.constraints(s)
+	if !readable {
+		c.pass.Undecided(requirement, s, unreadable)
+		return
+	}
+	c.judge(src.Path, fmt.Sprintf("%s of line %d", s.Manager, s.Line), pins, s, c.locate(s.Command, w.Text, src.Path))
 }
+
+const unreadable = "a file of constraints cannot be read, which may pin what is open"
 
 // judge reports the lines of a file that are not exact. Reader is what reads
 // it, for the message; pins are names that its -c files pin; locate finds what it

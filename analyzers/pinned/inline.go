@@ -26,6 +26,7 @@ func (c *check) names(s *installs.Step) {
 	var open, own []string
 	var unknown bool
 	var pins map[string]bool
+	readable := true
 	for _, w := range s.Names {
 		if !w.Known {
 			unknown = true
@@ -43,7 +44,7 @@ func (c *check) names(s *installs.Step) {
 			continue
 		}
 		if pins == nil {
-			pins = c.constraints(s)
+			pins, readable = c.constraints(s)
 		}
 		name := python.NormalizeName(r.Name)
 		switch {
@@ -61,6 +62,10 @@ func (c *check) names(s *installs.Step) {
 	}
 	if unknown {
 		c.pass.Undecided(inline, s, "a word of the command is not known")
+	}
+	if !readable && len(open) > 0 {
+		c.pass.Undecided(inline, s, unreadable)
+		return
 	}
 	if len(open) > 0 {
 		c.report(inline, s, open, "the next build may take another version; write "+example(open[0])+", or install from a file that pins it")
@@ -104,10 +109,14 @@ func example(text string) string {
 }
 
 // constraints are the names that the exact lines of a command's -c files pin.
-func (c *check) constraints(s *installs.Step) map[string]bool {
-	pins := map[string]bool{}
+// All reports whether every one of the files could be read.
+func (c *check) constraints(s *installs.Step) (pins map[string]bool, all bool) {
+	pins, all = map[string]bool{}, true
 	for _, w := range s.Pip.Constraints {
-		if f := c.read(s, w); f != nil {
+		f := c.read(s, w)
+		if f == nil {
+			all = false
+		} else {
 			for _, r := range f.Requirements {
 				if r.Exact && r.Name != "" {
 					pins[python.NormalizeName(r.Name)] = true
@@ -115,7 +124,7 @@ func (c *check) constraints(s *installs.Step) map[string]bool {
 			}
 		}
 	}
-	return pins
+	return pins, all
 }
 
 // locate finds what files include that lie in the container as command sees it:

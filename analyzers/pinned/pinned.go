@@ -107,7 +107,9 @@ func run(pass *analysis.Pass) error {
 					for _, s := range steps.Of(inst) {
 						if below == stage {
 							c.step(s)
-							c.unlocked(s, before)
+							if !s.Dead {
+								c.unlocked(s, before)
+							}
 						}
 						before = append(before, s)
 					}
@@ -152,7 +154,7 @@ type check struct {
 
 // step judges one command that installs.
 func (c *check) step(s *installs.Step) {
-	if s.Remove {
+	if s.Remove || s.Dead {
 		return
 	}
 	switch s.Kind {
