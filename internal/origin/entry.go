@@ -272,16 +272,26 @@ func (e *entry) listed(body string) bool {
 	return ok && json.Unmarshal([]byte("["+list), &words) == nil && collapse(strings.Join(words, " ")) == e.body
 }
 
-var reArgs = regexp.MustCompile(`^(?:RUN )?\|\d+ .*?(/\S*sh(?: -\S+)* -c|/\S+) `)
+var (
+	reArgs  = regexp.MustCompile(`^(?:RUN )?\|\d+ `)
+	reShell = regexp.MustCompile(` /\S*sh(?: -\S+| pipefail)*? -\w*c `)
+)
 
 // Redact returns a history entry without the values of build arguments and
 // without credentials in URLs: what may be shown.
 func Redact(createdBy string) string {
 	text := collapse(createdBy)
-	if loc := reArgs.FindStringSubmatchIndex(text); loc != nil {
-		text = "RUN " + text[loc[2]:]
+	if loc := reArgs.FindStringIndex(text); loc != nil {
+		// the values may hold anything: what stands behind the last shell is none
+		text = "RUN"
+		if all := reShell.FindAllStringIndex(createdBy, -1); len(all) > 0 {
+			text += " " + collapse(createdBy[all[len(all)-1][0]:])
+		}
 	}
-	return userinfo.ReplaceAllString(text, "${1}xxxxx@")
+	return RedactURLs(text)
 }
 
-var userinfo = regexp.MustCompile(`(://)[^/@\s]+@`)
+// RedactURLs hides the users and passwords of URLs in a text.
+func RedactURLs(text string) string { return userinfo.ReplaceAllString(text, "${1}xxxxx@") }
+
+var userinfo = regexp.MustCompile(`(://)[^/\s]+@`)

@@ -258,6 +258,10 @@ func TestRedact(t *testing.T) {
 		"|1 T=s /bin/bash -o pipefail -c make":                                  "RUN /bin/bash -o pipefail -c make",
 		"RUN /bin/sh -c pip install -i https://user:token@example.com/simple a": "RUN /bin/sh -c pip install -i https://xxxxx@example.com/simple a",
 		"COPY a b # buildkit": "COPY a b # buildkit",
+		"RUN |1 URL=https://user:token@host/simple /bin/sh -c make": "RUN /bin/sh -c make",
+		"|1 TOKEN=s/ecret /bin/sh -c make":                          "RUN /bin/sh -c make",
+		"RUN |1 TOKEN=s/ecret pip install x":                        "RUN",
+		"RUN pip install https://u:p@ss@host/x":                     "RUN pip install https://xxxxx@host/x",
 	} {
 		if got := Redact(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)

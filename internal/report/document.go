@@ -218,7 +218,7 @@ func target(res *driver.Result, lines func(string) []string) Target {
 	}
 	for _, f := range res.Findings {
 		out := Finding{
-			Rule: f.Rule.ID, Severity: f.Severity, Key: f.Key, Message: f.Message, Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
+			Rule: f.Rule.ID, Severity: f.Severity, Key: origin.RedactURLs(f.Key), Message: origin.RedactURLs(f.Message), Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
 			Fingerprint: fingerprint(f.Rule.ID, res.Target.Name, f.Location.Path, stage, f.Key),
 		}
 		if f.Location.Layer == nil && f.Location.Line > 0 {
@@ -226,13 +226,13 @@ func target(res *driver.Result, lines func(string) []string) Target {
 			if d := res.Dockerfile; d != nil && d.Path == f.Location.Path {
 				text = strings.Split(strings.ReplaceAll(string(d.Source), "\r\n", "\n"), "\n")
 			}
-			out.Snippet = snippet(text, f.Location.Line, f.Location.End)
+			out.Snippet = origin.RedactURLs(snippet(text, f.Location.Line, f.Location.End))
 		}
 		if f.Bytes != (analysis.Size{}) {
 			out.Bytes = &Bytes{f.Bytes.Unpacked, f.Bytes.Download}
 		}
 		for _, r := range f.Related {
-			out.Related = append(out.Related, Related{r.Message, location(r.Location)})
+			out.Related = append(out.Related, Related{origin.RedactURLs(r.Message), location(r.Location)})
 		}
 		for _, fix := range f.Fixes {
 			x := Fix{Message: fix.Message, Edits: []Edit{}}
@@ -244,7 +244,7 @@ func target(res *driver.Result, lines func(string) []string) Target {
 		t.Findings = append(t.Findings, out)
 	}
 	for _, n := range res.NotRun {
-		t.NotRun = append(t.NotRun, NotRun{n.Rule.ID, n.Reason, location(n.Location)})
+		t.NotRun = append(t.NotRun, NotRun{n.Rule.ID, origin.RedactURLs(n.Reason), location(n.Location)})
 	}
 	for _, err := range res.Errors {
 		t.Errors = append(t.Errors, origin.Redact(err.Error()))

@@ -105,7 +105,7 @@ func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 		if im.CompressedBytes != nil {
 			parts = append(parts, analysis.Bytes(*im.CompressedBytes).String()+" to download")
 		}
-		fmt.Fprintf(b, "%s %s\n", p.paint("1", Printable(im.Name)+" ("+im.Platform+"):"), strings.Join(parts, ", "))
+		fmt.Fprintf(b, "%s %s\n", p.paint("1", Printable(im.Name+" ("+im.Platform+"):")), strings.Join(parts, ", "))
 		switch {
 		case im.Unaligned != "":
 			fmt.Fprintf(b, "  findings stand on layers: %s\n", Printable(im.Unaligned))
