@@ -39,6 +39,7 @@ type Stage struct {
 	Uses         []Edge // what it needs, in order, its FROM first
 	Line, End    int    // of the FROM
 	Instructions []*Instruction
+	After        State // in force behind the last instruction
 }
 
 // Location is that of the stage's FROM.
@@ -159,9 +160,16 @@ type Vars struct {
 	next        *Vars
 }
 
+// maxValue is how many bytes of a variable's value are followed: one may be
+// made of others, and they again.
+const maxValue = 64 << 10
+
 // Set returns vars with one more variable, which shadows an older one of its
 // name.
 func (v *Vars) Set(x Vars) *Vars {
+	if len(x.Value) > maxValue {
+		x.Value, x.Known = "", false
+	}
 	x.next = v
 	return &x
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/bases"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
+	tareshell "github.com/tareweight/tare/analyzers/facts/shell"
 )
 
 //go:embed README.md
@@ -257,7 +258,7 @@ func judgeScript(pass *analysis.Pass, p *process) {
 		return
 	}
 	text, err := pass.ReadFile(src.Path)
-	if err != nil {
+	if err != nil || len(text) > tareshell.MaxScript {
 		return
 	}
 	line, _, _ := strings.Cut(text, "\n")

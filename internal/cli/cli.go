@@ -55,6 +55,7 @@ func Main(args []string, std Streams, analyzers ...*analysis.Analyzer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal kills
 	root := &cobra.Command{
 		Use:   "tare",
 		Short: "check that a Python container image is as lean and as pinned as it should be",

@@ -12,7 +12,8 @@ import (
 // or untracked and not ignored. Outside of a repository, or without git, every
 // directory is walked that is not hidden and holds no packages of others.
 func discover(dir string) (files []string) {
-	out, err := exec.Command("git", "-C", dir, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", ".").Output()
+	// what the repository's own configuration says must not run a program
+	out, err := exec.Command("git", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", ".").Output()
 	if err == nil {
 		for name := range strings.SplitSeq(string(out), "\x00") {
 			if name != "" && isDockerfile(filepath.Base(name)) {

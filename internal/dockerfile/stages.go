@@ -114,7 +114,7 @@ func (b *builder) stage(s *analysis.Stage, from *instructions.Stage) error {
 		inst.State = state
 		state = b.after(inst, state)
 	}
-	b.end[s] = state
+	b.end[s], s.After = state, state
 	if s.Name != "" {
 		b.byName[strings.ToLower(s.Name)] = s
 	}

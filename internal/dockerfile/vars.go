@@ -15,11 +15,17 @@ type expander struct{ lex *shell.Lex }
 
 func newExpander(escape rune) expander { return expander{shell.NewLex(escape)} }
 
+// maxExpansions is how many variables one word may hold.
+const maxExpansions = 1000
+
 // word expands w. A variable without a value makes the result unknown, unless
 // its form has an answer for that: ${X:-y}, ${X:+y}.
 func (e expander) word(w string, vars *analysis.Vars) (value string, known bool, err error) {
 	if !strings.ContainsAny(w, "$\\'\"`") {
 		return w, true, nil
+	}
+	if strings.Count(w, "$") > maxExpansions {
+		return "", false, nil
 	}
 	env := &getter{vars: vars}
 	value, unset, err := e.lex.ProcessWord(w, env)

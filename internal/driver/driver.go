@@ -72,6 +72,9 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 		c.missing[analysis.InputContext] = "needs the files of the build context"
 	}
 	for _, a := range opt.Analyzers {
+		if ctx.Err() != nil {
+			return c.res, ctx.Err()
+		}
 		c.run(a)
 	}
 	c.inventory()

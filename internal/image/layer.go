@@ -170,7 +170,10 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 		f.Offset = plain.offset()
 		index.Files = append(index.Files, f)
 		if h.Typeflag == tar.TypeReg && !f.Deleted && !f.Opaque {
-			index.Unpacked += f.Size
+			// a sparse file is longer than the bytes that the layer has of it
+			if index.Unpacked += f.Size; index.Unpacked > r.limits.Inflate {
+				return nil, &LimitError{"uncompressed bytes of a layer", r.limits.Inflate, "--max-layer-bytes"}
+			}
 			if err := r.contents(f, tr); err != nil {
 				return nil, fmt.Errorf("read %q: %w", f.Path, err)
 			}
@@ -230,7 +233,10 @@ func clean(p string) string {
 // its bytes.
 func (r *layerReader) contents(f *analysis.File, tr *tar.Reader) error {
 	var kept []byte
-	if limit, ok := r.want.limit(f.Path); ok && f.Size <= limit && r.keep.left.Add(-f.Size) >= 0 {
+	if limit, ok := r.want.limit(f.Path); ok && f.Size <= limit {
+		if r.keep.left.Add(-f.Size) < 0 {
+			return &LimitError{"bytes of files that are read whole", r.limits.Keep, "--max-keep"}
+		}
 		kept = make([]byte, 0, f.Size)
 	}
 	var h xxhash.Digest

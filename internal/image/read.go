@@ -31,7 +31,7 @@ type Limits struct {
 }
 
 // DefaultLimits are far above every real image.
-var DefaultLimits = Limits{Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 64 << 20}
+var DefaultLimits = Limits{Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 256 << 20}
 
 // A LimitError is an image that goes over a limit.
 type LimitError struct {

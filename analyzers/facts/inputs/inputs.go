@@ -30,10 +30,15 @@ var Fact = &analysis.Fact[*Tree]{
 type Tree struct {
 	files    fs.FS // the build context; nil if there is none
 	commands *tareshell.Commands
+	steps    int // stages looked through for the file that is being resolved
 }
 
 // maxStages is how many COPY --from are followed.
 const maxStages = 50
+
+// maxSteps is how many stages are looked through for one file: each may copy
+// from several, and they again.
+const maxSteps = 1000
 
 // A Source is where a file comes from.
 type Source struct {
@@ -44,6 +49,7 @@ type Source struct {
 
 // Resolve finds the file that command reads as name.
 func (t *Tree) Resolve(c *tareshell.Command, name string) Source {
+	t.steps = 0
 	if t.files == nil {
 		return Source{Reason: "there is no build context"}
 	}
@@ -135,7 +141,7 @@ func (t *Tree) context(name string, by *analysis.Instruction) Source {
 // find looks for name in stage, before the instruction, from the latest to the
 // first, and then in the stages below.
 func (t *Tree) find(stage *analysis.Stage, before *analysis.Instruction, name string, depth int) Source {
-	if depth > maxStages {
+	if t.steps++; depth > maxStages || t.steps > maxSteps {
 		return Source{Reason: "stages copy from one another without an end"}
 	}
 	lacking := fmt.Sprintf("no instruction brings %q", name)
@@ -256,11 +262,12 @@ func (g *getter) Keys() []string { return nil }
 
 // Final finds the file that a container of stage has at name.
 func (t *Tree) Final(stage *analysis.Stage, name string) Source {
+	t.steps = 0
 	if t.files == nil {
 		return Source{Reason: "there is no build context"}
 	}
 	if !path.IsAbs(name) {
-		last := stage.Instructions[len(stage.Instructions)-1].State
+		last := stage.After
 		if !last.WorkdirKnown {
 			return Source{Reason: "the working directory is not known"}
 		}

@@ -3,6 +3,7 @@ package installs
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/facts/shell"
@@ -124,6 +125,12 @@ func pip(words []shell.Word, c *shell.Command, env string) *Step {
 	return s
 }
 
+// afterOperand is what follows the word.
+func afterOperand(words []shell.Word, word string) []shell.Word {
+	i := slices.IndexFunc(words, func(w shell.Word) bool { return w.Text == word })
+	return words[i+1:]
+}
+
 // pip sets what pip install and uv pip install have in common.
 func (s *Step) pip(a args, c *shell.Command, env string) {
 	s.Pip = Pip{
@@ -139,6 +146,11 @@ func (s *Step) pip(a args, c *shell.Command, env string) {
 	if v, ok := c.Lookup(env + "CONSTRAINT"); ok && v != "" {
 		for w := range strings.FieldsSeq(v) {
 			s.Pip.Constraints = append(s.Pip.Constraints, shell.Word{Text: w, Known: true, Line: c.Line})
+		}
+	}
+	if v, ok := c.Lookup(env + "FIND_LINKS"); ok {
+		for w := range strings.FieldsSeq(v) {
+			s.Pip.FindLinks = append(s.Pip.FindLinks, shell.Word{Text: w, Known: true, Line: c.Line})
 		}
 	}
 	on := func(name string) bool {
@@ -225,7 +237,7 @@ func uv(words []shell.Word, c *shell.Command) *Step {
 			}
 			return s
 		case "run":
-			return uvx(words[2:])
+			return uvx(afterOperand(words, "run"))
 		}
 	case "sync", "add", "run":
 		if a.verb == "run" && !a.has("--with") {

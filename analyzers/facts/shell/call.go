@@ -71,7 +71,8 @@ func (w *walker) command(c *Command, at *place) truth {
 			return unknown
 		}
 	}
-	if f, ok := w.functions[name]; ok && w.depth < maxDepth {
+	if f, ok := w.functions[name]; ok && w.depth < maxDepth && w.calls < maxCalls {
+		w.calls++
 		return w.invoke(f, c.Words[1:], at)
 	}
 	*w.out = append(*w.out, c)
@@ -335,7 +336,7 @@ func (w *walker) test(x syntax.TestExpr, at *place) truth {
 				return unknown
 			}
 			l, r := w.word(a, at), w.word(b, at)
-			ok, err := path.Match(r.Text, l.Text)
+			ok, err := match(r.Text, l.Text)
 			return is(l.Known && r.Known && err == nil, ok == (x.Op != syntax.TsNoMatch))
 		}
 	}

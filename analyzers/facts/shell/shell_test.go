@@ -61,6 +61,7 @@ func TestCommands(t *testing.T) {
 		{"a function and what follows", "RUN f() { p; } && f && q", "2: p|2: q"},
 		{"arrays", "SHELL [\"bash\", \"-c\"]\nRUN x=(a b); x+=(c); p \"${x[@]}\"", "3: p a b c"},
 		{"wrappers", "RUN sudo -E -u app env A=1 nice -n 5 p; exec q; timeout 5 r; command -v s; gosu u t", "2: p|2: q|2: r|2: command -v s|2: t"},
+		{"case with a slash", "RUN case a/b in a/c) p;; *) q;; esac", "(2: p)|2: q"},
 		{"xargs", "RUN cat r | xargs -n 1 p a; xargs -I{} q {} b", "2: cat r|2: p a ...|2: q ... b"},
 		{"sh -c", "RUN sh -c 'a && b'; su app -c \"c\"; bash -lc 'd'", "2: a|2: b|2: c|2: d"},
 		{"sh <<E", "RUN <<E cat && bash <<X\nbody\nE\na\nX", "2: cat|2: bash|5: a"},

@@ -1,17 +1,25 @@
 package shell
 
 import (
-	"path"
+	"fmt"
 	"regexp"
 	"strings"
 
+	"mvdan.cc/sh/v3/pattern"
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
 // maxDepth is how deep scripts, functions and sh -c are followed.
-const maxDepth = 12
+const (
+	maxDepth = 12
+	maxCalls = 1000 // of the script's own functions, in one RUN
+)
+
+// MaxScript is how many bytes of a script are read, and of a word: the parser
+// takes memory for each parenthesis that is open.
+const MaxScript = 64 << 10
 
 // A script is a text with the lines its bytes come from.
 type script struct {
@@ -26,6 +34,7 @@ type walker struct {
 	functions map[string]function
 	lines     analysis.LineTable // of the script being walked
 	depth     int
+	calls     int
 	several   map[*analysis.Vars]bool // loop variables: the words of all rounds, to be split
 }
 
@@ -69,6 +78,9 @@ func (w *walker) script(sc script, interpreter string, at *place) string {
 	}
 	if w.depth >= maxDepth {
 		return "scripts nest too deep"
+	}
+	if len(sc.text) > MaxScript {
+		return fmt.Sprintf("the script has %d bytes, more than the limit of %d", len(sc.text), MaxScript)
 	}
 	variants := []syntax.LangVariant{syntax.LangPOSIX, syntax.LangBash}
 	if interpreter != "sh" && interpreter != "dash" && interpreter != "ash" && interpreter != "busybox" {
@@ -311,16 +323,30 @@ func (w *walker) forget(at, inner *place) {
 	at.dirKnown = at.dirKnown && inner.dirKnown && inner.dir == at.dir
 }
 
+// match reports whether a pattern of the shell is of the whole text, in which
+// a slash is like any other.
+func match(pat, text string) (bool, error) {
+	expr, err := pattern.Regexp(pat, pattern.EntireString)
+	if err != nil {
+		return false, err
+	}
+	rx, err := regexp.Compile(expr)
+	if err != nil {
+		return false, err
+	}
+	return rx.MatchString(text), nil
+}
+
 func (w *walker) choice(c *syntax.CaseClause, at *place) {
 	word := w.word(c.Word, at)
 	taken := no
 	for _, item := range c.Items {
 		cond := no
 		for _, p := range item.Patterns {
-			pattern := w.word(p, at)
-			if !word.Known || !pattern.Known {
+			want := w.word(p, at)
+			if !word.Known || !want.Known {
 				cond = unknown
-			} else if ok, err := path.Match(pattern.Text, word.Text); err != nil {
+			} else if ok, err := match(want.Text, word.Text); err != nil {
 				cond = unknown
 			} else if ok {
 				cond = yes

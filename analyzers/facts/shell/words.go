@@ -92,8 +92,11 @@ func (b *fields) end() {
 }
 
 func (b *fields) put(s string) {
+	if b.open = true; b.text.Len()+len(s) > MaxScript {
+		b.unknown = true
+		return
+	}
 	b.text.WriteString(s)
-	b.open = true
 }
 
 func (b *fields) parts(parts []syntax.WordPart) {
