@@ -10,7 +10,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	bkshell "github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
@@ -40,7 +39,7 @@ func expect(chain []*analysis.Stage) (out []*entry) {
 
 func expectOne(inst *analysis.Instruction) *entry {
 	e := &entry{inst: inst, verb: strings.ToUpper(inst.Command.Name()), known: true}
-	expand := newExpander(inst)
+	expand := inst.Expander()
 	switch c := inst.Command.(type) {
 	case *instructions.OnbuildCommand:
 		return nil
@@ -123,29 +122,6 @@ func copyBody(c instructions.SourcesAndDest, expand func(string) (string, bool))
 	add(c.DestPath)
 	return collapse(strings.Join(words, " ")), known
 }
-
-// newExpander expands words by the state in force at inst.
-func newExpander(inst *analysis.Instruction) func(string) (string, bool) {
-	lex := bkshell.NewLex(inst.Stage.Dockerfile.Escape)
-	return func(w string) (string, bool) {
-		g := &getter{state: inst.State, known: true}
-		v, _, err := lex.ProcessWord(w, g)
-		return v, err == nil && g.known
-	}
-}
-
-type getter struct {
-	state analysis.State
-	known bool
-}
-
-func (g *getter) Get(name string) (string, bool) {
-	v, known, _ := g.state.Lookup(name)
-	g.known = g.known && known
-	return v, known
-}
-
-func (g *getter) Keys() []string { return nil }
 
 // A created is an entry of an image's history, in parts.
 type created struct {

@@ -27,7 +27,7 @@ func copyOf(c *instructions.CopyCommand) transfer {
 // copied reports whether the COPY or ADD puts a file at name, and from where. If
 // it would, had the build context the file, the Source has only that reason.
 func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth int) (Source, bool) {
-	expand := expander(inst)
+	expand := inst.Expander()
 	dest, known := expand(c.DestPath)
 	if !known {
 		return Source{}, false

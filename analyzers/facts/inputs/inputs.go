@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	tareshell "github.com/tareweight/tare/analyzers/facts/shell"
@@ -87,7 +86,7 @@ func (t *Tree) mounted(c *tareshell.Command, name string) (Source, bool) {
 	if !ok {
 		return Source{}, false
 	}
-	expand := expander(c.Instruction)
+	expand := c.Instruction.Expander()
 	for _, m := range instructions.GetMounts(run) {
 		target, known := expand(m.Target)
 		if m.Type == instructions.MountTypeBind && !known {
@@ -236,29 +235,6 @@ func under(name, dir string) (rest string, ok bool) {
 	}
 	return strings.CutPrefix(name, dir+"/")
 }
-
-// expander expands words by the state in force at inst.
-func expander(inst *analysis.Instruction) func(string) (string, bool) {
-	lex := shell.NewLex(inst.Stage.Dockerfile.Escape)
-	return func(w string) (string, bool) {
-		g := &getter{state: inst.State, known: true}
-		v, _, err := lex.ProcessWord(w, g)
-		return v, err == nil && g.known
-	}
-}
-
-type getter struct {
-	state analysis.State
-	known bool
-}
-
-func (g *getter) Get(name string) (string, bool) {
-	v, known, _ := g.state.Lookup(name)
-	g.known = g.known && known
-	return v, known
-}
-
-func (g *getter) Keys() []string { return nil }
 
 // Final finds the file that a container of stage has at name.
 func (t *Tree) Final(stage *analysis.Stage, name string) Source {

@@ -37,7 +37,7 @@ func (t *Tree) Made(l *analysis.Layer) []analysis.Related {
 // maker is the only RUN of a stage's chain that names one of the paths, or a
 // file or directory of them; nil if there are none, or several.
 func (t *Tree) maker(stage *analysis.Stage, paths []string, copied *analysis.Instruction) *analysis.Instruction {
-	expand := expander(copied)
+	expand := copied.Expander()
 	var made []*analysis.Instruction
 	for _, s := range stage.Chain() {
 		for _, inst := range s.Instructions {
