@@ -115,6 +115,9 @@ func compute(pass *analysis.Pass) (*Commands, error) {
 func (w *walker) run(run *instructions.RunCommand) string {
 	st := w.inst.State
 	at := place{vars: st.Vars, dir: st.Workdir, dirKnown: st.WorkdirKnown}
+	if _, _, set := st.Lookup("HOME"); !set && (st.User == "" || st.User == "root" || st.User == "0") {
+		at.vars = at.vars.Set(analysis.Vars{Name: "HOME", Value: "/root", Known: true}) // as runc takes it from /etc/passwd
+	}
 	if !run.PrependShell {
 		var words []Word
 		for _, text := range run.CmdLine {
