@@ -70,7 +70,7 @@ func (c *check) purges(inst *analysis.Instruction) bool {
 	compiler := func(s *installs.Step) bool {
 		return !s.Remove && slices.ContainsFunc(s.Names, func(w shell.Word) bool { return installs.Compiler(installs.PackageName(s.Manager, w.Text)) })
 	}
-	return slices.ContainsFunc(steps, compiler) && slices.ContainsFunc(steps, func(s *installs.Step) bool { return s.Remove })
+	return slices.ContainsFunc(steps, compiler) && slices.ContainsFunc(steps, func(s *installs.Step) bool { return s.Remove && s.Manager != "rm" })
 }
 
 func short(c *shell.Command) string {

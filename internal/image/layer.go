@@ -212,8 +212,8 @@ func (r *layerReader) file(h *tar.Header) *analysis.File {
 	if base == opaque {
 		f.Path, f.Opaque = path.Clean(dir), true
 	} else if gone, ok := strings.CutPrefix(base, whiteout); ok {
-		if strings.HasPrefix(gone, whiteout) {
-			return nil // .wh..wh.: aufs's own files
+		if gone == "" || strings.HasPrefix(gone, whiteout) {
+			return nil // nothing, or .wh..wh.: aufs's own files
 		}
 		f.Path, f.Deleted = dir+gone, true
 	}

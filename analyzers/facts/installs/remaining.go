@@ -114,6 +114,11 @@ func (p *present) remove(s *Step) {
 			if n == pkg.Name || pkg.Step.Virtual != "" && n == pkg.Step.Virtual {
 				return true
 			}
+			if s.Manager == "apt" && strings.ContainsAny(n, "*?[^$") { // apt-get(8): a POSIX expression, anywhere in the name
+				if rx, err := regexp.Compile(n); err == nil && rx.MatchString(pkg.Name) {
+					return true
+				}
+			}
 			if strings.ContainsAny(n, "*?[") {
 				if ok, _ := path.Match(n, pkg.Name); ok {
 					return true
