@@ -179,6 +179,17 @@ func paragraphs(text string, wanted ...string) (out []entry) {
 	return out
 }
 
+// once is the first entry of each key: a database has no more, and each would
+// cost all of its files again.
+func once(entries []entry) []entry {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(entries, func(e entry) bool {
+		again := seen[e.key()]
+		seen[e.key()] = true
+		return again
+	})
+}
+
 // dpkg reads Debian's database (dpkg(1), "FILES").
 func (r *reader) dpkg() {
 	split := func(text string) []entry {
@@ -187,7 +198,7 @@ func (r *reader) dpkg() {
 		})
 	}
 	entries, layers := r.databases(split, "var/lib/dpkg/status")
-	for _, e := range entries {
+	for _, e := range once(entries) {
 		p := &Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]}
 		var paths []string
 		for _, name := range []string{p.Name, p.Name + ":" + p.Arch} {
@@ -222,6 +233,7 @@ func (r *reader) distroless() {
 		}
 		for _, e := range paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
 			r.add(&Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: f.Layer}, paths)
+			paths = nil // they are the file's, whose one entry this is
 		}
 	}
 }
@@ -259,7 +271,7 @@ func (r *reader) apk() {
 		return out
 	}
 	entries, layers := r.databases(split, "lib/apk/db/installed", "usr/lib/apk/db/installed")
-	for _, e := range entries {
+	for _, e := range once(entries) {
 		r.add(&Package{Type: APK, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]}, files[e.key()])
 	}
 }
