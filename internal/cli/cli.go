@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -47,15 +49,37 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
+// patience is how long a run may go on after a signal: what it reads and writes
+// ends at once, what it computes does not look.
+const patience = time.Second
+
+// interruptible returns a context that SIGINT and SIGTERM end, and the process
+// with it if that takes longer than patience. Files are written by rename:
+// none is left half written.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-signals:
+			cancel()
+			time.Sleep(patience)
+			os.Exit(Broken)
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); cancel() }
+}
+
 // Main runs the command line args and returns the exit status.
 func Main(args []string, std Streams, analyzers ...*analysis.Analyzer) int {
 	if err := analysis.Validate(analyzers); err != nil {
 		fmt.Fprintln(std.Err, "tare: internal error:", err)
 		return Usage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal kills
 	root := &cobra.Command{
 		Use:   "tare",
 		Short: "check that a Python container image is as lean and as pinned as it should be",
