@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tareweight/tare/analyzers"
+	"github.com/tareweight/tare/internal/cli"
 )
 
 // TestTestbed runs the scripts that need real images: TARE_TESTBED is where
@@ -28,4 +34,44 @@ func TestTestbed(t *testing.T) {
 			return os.CopyFS(filepath.Join(env.WorkDir, "apps"), os.DirFS(filepath.Join(testbed, "apps")))
 		},
 	})
+}
+
+// TestTestbedReadme compares the capture of app/full in README.md, which is how
+// its report ends. -update writes it.
+func TestTestbedReadme(t *testing.T) {
+	testbed := os.Getenv("TARE_TESTBED")
+	if testbed == "" || os.Getenv("REGISTRY_PORT") != "" {
+		t.Skip("TARE_TESTBED is not set, or its registry is on a port of its own")
+	}
+	readme, err := filepath.Abs("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```text app/full\n(.*?)```").FindSubmatchIndex(text)
+	if m == nil {
+		t.Fatal("README.md has no capture of app/full")
+	}
+	t.Chdir(testbed)
+	t.Setenv("NO_COLOR", "1")
+	var out, errs bytes.Buffer
+	cli.Main([]string{"check", "apps/app-full", "--image", "localhost:5000/app/full:latest", "--no-cache"}, cli.Streams{Out: &out, Err: &errs}, analyzers.All...)
+	i := strings.Index(out.String(), "\nlocalhost:5000/app/full:latest (")
+	if i < 0 {
+		t.Fatalf("no summary: %s%s", out.Bytes(), errs.Bytes())
+	}
+	got := out.String()[i+1:]
+	if want := string(text[m[2]:m[3]]); got != want {
+		if *update {
+			text = append(append(bytes.Clone(text[:m[2]]), got...), text[m[3]:]...)
+			if err := os.WriteFile(readme, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		t.Errorf("the capture of app/full in README.md is stale: make update\ngot:\n%s", got)
+	}
 }
