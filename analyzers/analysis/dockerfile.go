@@ -102,6 +102,10 @@ func (i *Instruction) Location() Location {
 	return Location{Path: i.Stage.Dockerfile.Path, Line: i.Line, End: i.End}
 }
 
+// Triggered reports whether i is of an ONBUILD of the stage below: it stands on
+// the line of that one, before the FROM of its own stage.
+func (i *Instruction) Triggered() bool { return i.Stage != nil && i.Line < i.Stage.Line }
+
 // A Heredoc is a document that stands below an instruction.
 type Heredoc struct {
 	Name    string // the delimiter, without quotes

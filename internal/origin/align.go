@@ -130,7 +130,7 @@ func align(expected []*entry, history []v1.History) (places []*entry, first int)
 					score = max(score, best[i+1][j+1]+int32(s))
 				}
 			}
-			if i < m && !expected[i].layer && best[i+1][j] > never {
+			if i < m && expected[i].may && best[i+1][j] > never {
 				score = max(score, best[i+1][j]+skipped)
 			}
 			if j < n && (history[j].EmptyLayer || history[j].CreatedBy == "") && best[i][j+1] > never {
@@ -155,7 +155,7 @@ func align(expected []*entry, history []v1.History) (places []*entry, first int)
 			best[i][j] == best[i+1][j+1]+int32(expected[i].match(actual[j])):
 			places[j] = expected[i]
 			i, j = i+1, j+1
-		case i < m && !expected[i].layer && best[i][j] == best[i+1][j]+skipped:
+		case i < m && expected[i].may && best[i][j] == best[i+1][j]+skipped:
 			i++
 		default:
 			j++

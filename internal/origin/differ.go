@@ -22,7 +22,7 @@ const (
 func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *analysis.Difference {
 	var want []*entry // instructions that make layers, and what they make
 	for _, e := range expected {
-		if e.layer {
+		if !e.may {
 			want = append(want, e)
 		}
 	}

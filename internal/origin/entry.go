@@ -23,6 +23,7 @@ type entry struct {
 	keys  []string // of ENV, LABEL, ARG
 	known bool     // body is what the builder writes; else the verb alone counts
 	layer bool     // it makes a layer, always
+	may   bool     // it may be missing: buildah runs no ONBUILD of a stage in the same file
 }
 
 // expect lists the entries of a chain of stages, the root first.
@@ -30,6 +31,7 @@ func expect(chain []*analysis.Stage) (out []*entry) {
 	for _, stage := range chain {
 		for _, inst := range stage.Instructions {
 			if e := expectOne(inst); e != nil {
+				e.may = !e.layer || inst.Triggered()
 				out = append(out, e)
 			}
 		}
@@ -133,7 +135,7 @@ type created struct {
 var (
 	blanks  = regexp.MustCompile(`\s+`)
 	flags   = regexp.MustCompile(`^(?:--[a-z-]+(?:=\S*)? )+`)
-	classic = regexp.MustCompile(`^(?:\S*/)?(?:sh|bash|ash) -c #\(nop\)\s+`)
+	classic = regexp.MustCompile(`^\S+(?: -\S+| pipefail)* #\(nop\)\s+`) // behind the SHELL in force
 )
 
 func collapse(s string) string { return strings.TrimSpace(blanks.ReplaceAllString(s, " ")) }

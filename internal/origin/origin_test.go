@@ -122,6 +122,51 @@ func TestAlign(t *testing.T) {
 	}
 }
 
+// TestOnbuild reads what three builders record of a trigger of a stage in the
+// file, and of a SHELL: buildah 1.28 runs no trigger, the classic builder writes
+// the shell before what is no command.
+func TestOnbuild(t *testing.T) {
+	const file = `FROM debian AS base
+ONBUILD RUN echo t
+RUN a
+FROM base
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN b
+COPY a.txt /app/last.txt
+`
+	for name, test := range map[string]struct{ history, want string }{
+		"BuildKit": {`
+ADD r / # buildkit
+RUN /bin/sh -c a # buildkit
+RUN /bin/sh -c echo t # buildkit
+- SHELL [/bin/bash -o pipefail -c]
+RUN /bin/bash -o pipefail -c b # buildkit
+COPY a.txt /app/last.txt # buildkit
+`, "base:1 3 2 6 7"},
+		"classic": {`
+ADD r / # buildkit
+- /bin/sh -c #(nop)  ONBUILD RUN echo t
+/bin/sh -c a
+/bin/sh -c echo t
+- /bin/bash -o pipefail -c #(nop)  SHELL [/bin/bash -o pipefail -c]
+/bin/bash -o pipefail -c b
+/bin/bash -o pipefail -c #(nop) COPY file:7a37 in /app/last.txt
+`, "base:1 3 2 6 7"},
+		"buildah": {`
+ADD r / # buildkit
+- /bin/sh -c #(nop) ONBUILD RUN echo t	FROM a
+/bin/sh -c a	FROM b
+- /bin/sh -c #(nop) SHELL ["/bin/bash", "-o", "pipefail", "-c"]	FROM c
+/bin/sh -c b	FROM d
+/bin/sh -c #(nop) COPY file:bbc2 in /app/last.txt	FROM e
+`, "base:1 3 6 7"},
+	} {
+		if got := lines(t, file, test.history); got != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
 // TestBuildah reads what buildah 1.28 records of this Dockerfile, with --layers
 // and without.
 func TestBuildah(t *testing.T) {

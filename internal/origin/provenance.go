@@ -120,11 +120,7 @@ func (s Step) covers(at analysis.Location) bool { return s.Line <= at.End && at.
 // triggered reports whether l is of an ONBUILD: what one of the parent stage
 // runs stands on its own line here, and on the FROM for BuildKit.
 func (s Step) triggered(l *analysis.Layer) bool {
-	if len(l.Instructions) == 0 {
-		return false
-	}
-	from := l.Instructions[0].Stage.Location()
-	return l.Instructions[0].Line < from.Line && s.covers(from)
+	return len(l.Instructions) > 0 && l.Instructions[0].Triggered() && s.covers(l.Instructions[0].Stage.Location())
 }
 
 // check compares what alignment found with what provenance claims, layer by
