@@ -36,7 +36,7 @@ var may = map[string][]string{
 	"internal/image":         {"internal/cache", "analyzers/analysis", "internal/inflate", "internal/source"},
 	"internal/imports":       {},
 	"internal/inflate":       {},
-	"internal/origin":        {"analyzers/analysis"},
+	"internal/origin":        {"analyzers/analysis", "analyzers/facts/bases"},
 	"internal/report":        {"analyzers/analysis", "internal/driver", "internal/origin"},
 	"internal/source":        {"analyzers/analysis", "internal/dockerfile"},
 }

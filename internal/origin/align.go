@@ -48,7 +48,7 @@ func Align(d *analysis.Dockerfile, im *analysis.Image, p *Provenance) {
 	}
 	root := chain[0]
 	im.Base.Ref, im.Base.How = root.Root, "alignment"
-	if im.Differs = base(root, im); im.Differs == nil && p != nil {
+	if im.Differs = based(chain, im); im.Differs == nil && p != nil {
 		p.check(d, im)
 	}
 }

@@ -2,17 +2,20 @@ package origin
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/bases"
 )
 
 // Costs of laying a history onto a Dockerfile that it was not built from.
 const (
 	changed = -30 // the same kind of entry, with another body
 	extra   = -40 // an entry of the image's that the Dockerfile does not write
+	after   = -10 // one behind the last instruction: another target goes on from here
 	lacking = -40 // an entry of the Dockerfile's that the image does not have
 )
 
@@ -22,7 +25,7 @@ const (
 func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *analysis.Difference {
 	var want []*entry // instructions that make layers, and what they make
 	for _, e := range expected {
-		if !e.may {
+		if e.layer {
 			want = append(want, e)
 		}
 	}
@@ -49,16 +52,22 @@ func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *a
 		}
 		return changed * 3
 	}
+	lack := func(i int) int {
+		if want[i].may {
+			return skipped
+		}
+		return lacking
+	}
 	for i := m; i >= 0; i-- {
 		for j := n; j >= 0; j-- {
 			switch {
 			case i == m && j == n:
 			case i == m:
-				best[i][j] = best[i][j+1] + extra
+				best[i][j] = best[i][j+1] + after
 			case j == n:
-				best[i][j] = best[i+1][j] + lacking
+				best[i][j] = best[i+1][j] + lack(i)
 			default:
-				best[i][j] = max(best[i+1][j+1]+pair(i, j), best[i+1][j]+lacking, best[i][j+1]+extra)
+				best[i][j] = max(best[i+1][j+1]+pair(i, j), best[i+1][j]+lack(i), best[i][j+1]+extra)
 			}
 		}
 	}
@@ -85,8 +94,10 @@ func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *a
 				note(want[i], "the image has %q in its place", short(got[j]))
 			}
 			i, j = i+1, j+1
-		case i < m && best[i][j] == best[i+1][j]+lacking:
-			note(want[i], "the image has nothing of it")
+		case i < m && best[i][j] == best[i+1][j]+lack(i):
+			if !want[i].may {
+				note(want[i], "the image has nothing of it")
+			}
 			i++
 		default:
 			if i < m {
@@ -113,29 +124,35 @@ func short(c created) string {
 	return text
 }
 
-// base finds out that an image stands on another base than the Dockerfile
-// names: by the version that official images write into their environment.
-func base(root *analysis.Stage, im *analysis.Image) *analysis.Difference {
-	if root.Root == "scratch" && im.Base.Layers > 0 {
+var rePython = regexp.MustCompile(`^v?(\d+(?:\.\d+)*)(?:-|$)`)
+
+// based finds out that an image stands on another base than the Dockerfile
+// names: by the version that official images of Python write into their
+// environment, and other official images do not.
+func based(chain []*analysis.Stage, im *analysis.Image) *analysis.Difference {
+	root := chain[0]
+	if bases.Scratch(root.Root) && im.Base.Layers > 0 {
 		return &analysis.Difference{Location: root.Location(), What: fmt.Sprintf("the image has %d layers below its first instruction", im.Base.Layers)}
 	}
-	version := versionOf(root.Root)
-	if version == "" {
+	version := "" // "" is none
+	switch b := bases.Lookup(root.Root); {
+	case !b.Official:
+		return nil
+	case b.Family == "python":
+		m := rePython.FindStringSubmatch(b.Tag)
+		if m == nil {
+			return nil
+		}
+		version = m[1]
+	case b.Family != "debian" && b.Family != "ubuntu" && b.Family != "alpine" && b.Family != "buildpack-deps":
 		return nil
 	}
-	for _, s := range []*analysis.Stage{root} {
-		for _, inst := range s.Instructions { // the Dockerfile may set it itself
-			if c, ok := inst.Command.(*instructions.EnvCommand); ok {
-				for _, kv := range c.Env {
-					if kv.Key == "PYTHON_VERSION" {
-						return nil
-					}
-				}
-			}
-		}
+	if chain[len(chain)-1].After.Vars.Find("PYTHON_VERSION") != nil {
+		return nil // the Dockerfile sets it itself
 	}
 	for _, env := range im.Config.Config.Env {
-		if got, ok := cut(env, "PYTHON_VERSION="); ok && !hasVersion(got, version) {
+		got, ok := strings.CutPrefix(env, "PYTHON_VERSION=")
+		if ok && got != version && (version == "" || !strings.HasPrefix(got, version+".")) {
 			return &analysis.Difference{Location: root.Location(), What: fmt.Sprintf("the image stands on Python %s", got)}
 		}
 	}

@@ -167,6 +167,57 @@ ADD r / # buildkit
 	}
 }
 
+// TestDiffers changes a Dockerfile of which BuildKit made an image, as was seen
+// with real ones, and wants the first instruction that differs.
+func TestDiffers(t *testing.T) {
+	const file = `FROM python:3.11-slim AS base
+ONBUILD RUN echo t
+RUN a
+FROM base
+# a comment
+RUN b
+COPY a.txt /app/
+RUN c
+`
+	config := &v1.ConfigFile{Config: v1.Config{Env: []string{"PYTHON_VERSION=3.11.7"}}}
+	for _, by := range []string{"ADD r / # buildkit", "RUN /bin/sh -c a # buildkit", "RUN /bin/sh -c echo t # buildkit", "RUN /bin/sh -c b # buildkit", "COPY a.txt /app/ # buildkit", "RUN /bin/sh -c c # buildkit"} {
+		config.History = append(config.History, v1.History{CreatedBy: by})
+	}
+	for name, test := range map[string]struct {
+		old, new, target string
+		line             int // 0: none
+	}{
+		"a comment":       {"# a comment", "# another", "", 0},
+		"a patch release": {"3.11-slim", "3.11.7-slim", "", 0},
+		"a private base":  {"python:3.11-slim", "example.com/team/base:1", "", 0},
+		"another RUN":     {"RUN c", "RUN d", "", 8},
+		"a COPY less":     {"COPY a.txt /app/\n", "", "", 7},
+		"a COPY more":     {"RUN c", "COPY b.txt /\nRUN c", "", 8},
+		"another trigger": {"echo t", "echo u", "", 2},
+		"another version": {"3.11-slim", "3.12-slim", "", 1},
+		"a base without":  {"python:3.11-slim", "debian:bookworm-slim", "", 1},
+		"an older stage":  {"", "", "base", 1},
+		"a missing stage": {"RUN c", "RUN c\nFROM base\nRUN e\nRUN b\nRUN f", "", 10},
+	} {
+		d, err := dockerfile.Parse("Dockerfile", []byte(strings.Replace(file, test.old, test.new, 1)), dockerfile.Options{Target: test.target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		im := &analysis.Image{Config: config}
+		for i := range config.History {
+			im.Layers = append(im.Layers, &analysis.Layer{Index: i})
+		}
+		Align(d, im, nil)
+		line := 0
+		if im.Differs != nil {
+			line = im.Differs.Location.Line
+		}
+		if line != test.line {
+			t.Errorf("%s: line %d, want %d: %+v", name, line, test.line, im.Differs)
+		}
+	}
+}
+
 // TestBuildah reads what buildah 1.28 records of this Dockerfile, with --layers
 // and without.
 func TestBuildah(t *testing.T) {
