@@ -1,0 +1,64 @@
+package driver
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// finish sets severities and sorts.
+func (c *checker) finish() {
+	provisional := c.res.Dockerfile != nil && c.res.Dockerfile.Provisional
+	if c.opt.AddedOnly {
+		c.addedOnly()
+	}
+	for i := range c.res.Findings {
+		f := &c.res.Findings[i]
+		f.Severity = cmp.Or(f.Severity, f.Rule.Severity)
+		if provisional && f.Rule.Runtime {
+			f.Severity = analysis.Note
+		}
+	}
+	slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int {
+		return cmp.Or(compareLocations(a.Location, b.Location), strings.Compare(a.Rule.ID, b.Rule.ID), strings.Compare(a.Message, b.Message))
+	})
+	slices.SortStableFunc(c.res.NotRun, func(a, b analysis.Undecided) int {
+		return cmp.Or(strings.Compare(a.Rule.ID, b.Rule.ID), compareLocations(a.Location, b.Location), strings.Compare(a.Reason, b.Reason))
+	})
+}
+
+// addedOnly drops what is found of the base: on its FROM, or on its layers.
+func (c *checker) addedOnly() {
+	if c.res.Image != nil && c.res.Image.Base.How == "" {
+		c.res.Remarks = append(c.res.Remarks, "where the base image ends is not known: its layers are judged with the others")
+	}
+	var from analysis.Location
+	if c.res.Dockerfile != nil {
+		from = c.res.Dockerfile.Chain()[0].Location()
+	}
+	c.res.Findings = slices.DeleteFunc(c.res.Findings, func(f analysis.Finding) bool {
+		return f.Location.Layer != nil && f.Location.Layer.Base || from.Line > 0 && f.Location == from
+	})
+}
+
+// compareLocations orders lines of files first, then layers, then the image.
+func compareLocations(a, b analysis.Location) int {
+	class := func(l analysis.Location) int {
+		switch {
+		case l.Layer != nil:
+			return 1
+		case l.Path == "":
+			return 2
+		}
+		return 0
+	}
+	index := func(l analysis.Location) int {
+		if l.Layer == nil {
+			return 0
+		}
+		return l.Layer.Index
+	}
+	return cmp.Or(cmp.Compare(class(a), class(b)), cmp.Compare(index(a), index(b)), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+}

@@ -1,0 +1,147 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/internal/dockerfile"
+	"github.com/tareweight/tare/internal/image"
+	"github.com/tareweight/tare/internal/origin"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// image opens and indexes the image as far as the enabled rules need it.
+func (c *checker) image(ctx context.Context, t Target) {
+	absent := func(why string, in ...analysis.Input) {
+		for _, x := range in {
+			c.missing[x] = why
+		}
+	}
+	if t.OpenImage == nil {
+		absent("needs an image", analysis.InputManifest, analysis.InputFiles)
+		return
+	}
+	var need analysis.Input
+	var wants []analysis.Want
+	for _, a := range c.opt.Analyzers {
+		for _, r := range a.Rules {
+			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil || t.Dockerfile == nil) {
+				need |= r.Needs | r.Uses
+			}
+		}
+		if slices.ContainsFunc(a.Rules, c.enabled) {
+			for n := range a.Needs.All() {
+				wants = append(wants, n.Contents...)
+			}
+		}
+	}
+	wants = append(wants, packages.Fact.Needs.Contents...) // the report lists what is installed
+	if need&(analysis.InputManifest|analysis.InputFiles) == 0 {
+		absent("the image was not opened: no enabled rule needs it", analysis.InputManifest, analysis.InputFiles)
+		return
+	}
+	src, err := t.OpenImage(ctx)
+	if err != nil {
+		c.fail(err)
+		absent("the image cannot be opened", analysis.InputManifest, analysis.InputFiles)
+		return
+	}
+	provenance := c.provenance(ctx, t, src)
+	im := image.New(src)
+	c.res.Remarks = append(c.res.Remarks, src.Remarks...)
+	if need&analysis.InputFiles == 0 {
+		absent("the image's layers were not read: no enabled rule needs them", analysis.InputFiles)
+	} else if err := image.Index(ctx, im, src, image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}); err != nil {
+		c.fail(err)
+		absent("the image's layers cannot be read", analysis.InputFiles)
+	}
+	c.res.Image, c.world.Image = im, im
+	if c.res.Dockerfile != nil {
+		origin.Align(c.res.Dockerfile, im, provenance)
+	}
+	if im.Base.How == "" && need&analysis.InputFiles != 0 {
+		c.base(ctx, src, im)
+	}
+	c.world.Open = func(f *analysis.File) (io.ReadCloser, error) { return image.Open(ctx, src, f) }
+}
+
+// provenance reads what the builder recorded, where an enabled rule reads a
+// Dockerfile. Without one at hand, the one that was recorded is judged.
+func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *origin.Provenance {
+	wanted := slices.ContainsFunc(c.opt.Analyzers, func(a *analysis.Analyzer) bool {
+		return slices.ContainsFunc(a.Rules, func(r *analysis.Rule) bool { return c.enabled(r) && r.Needs&analysis.InputDockerfile != 0 })
+	})
+	if src.Provenance == nil || !wanted {
+		return nil
+	}
+	raw, err := src.Provenance(ctx)
+	if err == nil && raw == nil {
+		return nil
+	}
+	var p *origin.Provenance
+	if err == nil {
+		p, err = origin.ParseProvenance(raw)
+	}
+	if err != nil {
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the image's provenance is not used: %v", err))
+		return nil
+	}
+	if t.Dockerfile == nil && p.Dockerfile != nil {
+		build := t.Build
+		build.BuildArgs, build.Target, build.Platform = p.Args, p.Target, src.Platform
+		d, err := dockerfile.Parse(p.Path, p.Dockerfile, build)
+		if err != nil {
+			c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the Dockerfile of the image's provenance is not used: %v", err))
+			return p
+		}
+		c.res.Dockerfile, c.world.Dockerfile = d, d
+		delete(c.missing, analysis.InputDockerfile)
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the Dockerfile is the one that the image's provenance holds (%s)", p.Path))
+	}
+	return p
+}
+
+// base looks for the image that im stands on where its history does not tell:
+// what its annotations name, then what FROM names, in the same registry.
+func (c *checker) base(ctx context.Context, src *source.Image, im *analysis.Image) {
+	if src.Neighbour == nil {
+		return
+	}
+	var root *analysis.Stage
+	var tries []analysis.Base
+	if src.BaseName != "" && src.BaseDigest != "" {
+		name, _, _ := strings.Cut(src.BaseName, "@")
+		tries = append(tries, analysis.Base{Ref: name, Digest: src.BaseDigest, How: "annotations"})
+	}
+	if c.res.Dockerfile != nil {
+		root = c.res.Dockerfile.Chain()[0]
+		name, digest, pinned := strings.Cut(root.Root, "@")
+		switch {
+		case pinned:
+			tries = append(tries, analysis.Base{Ref: name, Digest: digest, How: "digest"})
+		case name != "" && name != "scratch":
+			tries = append(tries, analysis.Base{Ref: name, How: "tag"})
+		}
+	}
+	for _, b := range tries {
+		ref := b.Ref
+		if b.Digest != "" {
+			ref = b.Ref + "@" + b.Digest
+		}
+		below, err := src.Neighbour(ctx, ref)
+		if err != nil {
+			continue // it is of elsewhere, or gone: the base stays unknown
+		}
+		if b.Digest == "" {
+			b.Digest = below.Digest
+		}
+		if origin.Stands(im, below.Config, b, root) {
+			return
+		}
+	}
+}
