@@ -187,6 +187,15 @@ type Size struct {
 // Add returns the sum of s and t.
 func (s Size) Add(t Size) Size { return Size{s.Unpacked + t.Unpacked, s.Download + t.Download} }
 
+// String is s for a message: exact unpacked, about to download.
+func (s Size) String() string {
+	text := Bytes(s.Unpacked).String()
+	if s.Download > 0 {
+		text += fmt.Sprintf(" unpacked, about %s to download", Bytes(s.Download).About())
+	}
+	return text
+}
+
 // Related is a second place that explains a finding.
 type Related struct {
 	Location Location

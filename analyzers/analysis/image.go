@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"fmt"
 	"io/fs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -88,6 +89,15 @@ const (
 	KindArchive      // ar: a static library
 	KindPacked       // already compressed: gzip, zip, xz, bzip2, zstd, png, jpeg
 )
+
+// Key names the layer in a finding's key: by the first instruction that made it,
+// which outlives a rebuild, or, where it is not known, by its number.
+func (l *Layer) Key() string {
+	if len(l.Instructions) > 0 {
+		return l.Instructions[0].Text
+	}
+	return fmt.Sprintf("layer %d", l.Index)
+}
 
 // A File is one entry of a layer.
 type File struct {

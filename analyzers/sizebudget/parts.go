@@ -1,7 +1,6 @@
 package sizebudget
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -24,18 +23,11 @@ func layers(pass *analysis.Pass, budget analysis.Bytes) {
 		if l.Base || size <= int64(budget) {
 			continue
 		}
-		pass.Reportf(layer, l, name(l), "the layer is %s %s, %s over its budget of %s", analysis.Bytes(size), what, analysis.Bytes(size-int64(budget)), budget)
+		pass.Reportf(layer, l, l.Key(), "the layer is %s %s, %s over its budget of %s", analysis.Bytes(size), what, analysis.Bytes(size-int64(budget)), budget)
 	}
 }
 
 const unset = "no budget is set"
-
-func name(l *analysis.Layer) string {
-	if len(l.Instructions) > 0 {
-		return l.Instructions[0].Text
-	}
-	return fmt.Sprintf("layer %d", l.Index)
-}
 
 // added holds what stands above the base to a budget.
 func added(pass *analysis.Pass, budget analysis.Bytes) {

@@ -46,25 +46,18 @@ func fromLayers(pass *analysis.Pass) {
 			}
 			slices.Sort(names)
 			f.Rule, f.Key = headers, strings.Join(names, " ")
-			f.Message = fmt.Sprintf("ships %s to build with: %s; install them in a build stage, and here the libraries alone", quote(names), weight(g.Size))
+			f.Message = fmt.Sprintf("ships %s to build with: %s; install them in a build stage, and here the libraries alone", quote(names), g.Size)
 		case g.Cause == causes.LooseHeaders && loose >= leastLoose && count >= mostLoose:
-			f.Rule, f.Key = headers, "loose "+instruction(g)
-			f.Message = fmt.Sprintf("ships %d headers and static libraries that no package owns: %s; copy the libraries alone", len(g.Files), weight(g.Size))
+			f.Rule, f.Key = headers, "loose "+g.Layer.Key()
+			f.Message = fmt.Sprintf("ships %d headers and static libraries that no package owns: %s; copy the libraries alone", len(g.Files), g.Size)
 		case g.Cause == causes.Buried:
-			f.Rule, f.Key = buried, instruction(g)
-			f.Message = fmt.Sprintf("ships a compiler that a later layer deletes: %s are downloaded all the same; remove it in the RUN that installs it, or build in another stage", weight(g.Size))
+			f.Rule, f.Key = buried, g.Layer.Key()
+			f.Message = fmt.Sprintf("ships a compiler that a later layer deletes: %s are downloaded all the same; remove it in the RUN that installs it, or build in another stage", g.Size)
 		default:
 			continue
 		}
 		pass.Report(f)
 	}
-}
-
-func instruction(g *causes.Group) string {
-	if len(g.Layer.Instructions) > 0 {
-		return g.Layer.Instructions[0].Text
-	}
-	return fmt.Sprintf("layer %d", g.Layer.Index)
 }
 
 // fromEnvironments notes pip and its like in environments above the base.

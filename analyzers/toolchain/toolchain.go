@@ -133,7 +133,7 @@ func fromImage(pass *analysis.Pass) {
 			continue
 		}
 		f := analysis.Finding{Rule: shipped, Severity: severity, Location: place(pass, g), Bytes: g.Size}
-		size := weight(g.Size)
+		size := g.Size
 		names, rest := tools(g)
 		switch {
 		case g.Cause == causes.Parts:
@@ -160,15 +160,6 @@ func fromImage(pass *analysis.Pass) {
 		}
 		pass.Report(f)
 	}
-}
-
-// weight writes a size: exact unpacked, about to download.
-func weight(s analysis.Size) string {
-	text := analysis.Bytes(s.Unpacked).String()
-	if s.Download > 0 {
-		text += fmt.Sprintf(" unpacked, about %s to download", analysis.Bytes(s.Download).About())
-	}
-	return text
 }
 
 // key is what a group is about, whichever layer holds it.

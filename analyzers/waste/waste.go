@@ -73,11 +73,15 @@ func run(pass *analysis.Pass) error {
 		if !ok || g.Size.Unpacked < least || (c.rule == bytecode || c.rule == tests) && g.Size.Unpacked*share < application {
 			continue
 		}
-		f := analysis.Finding{Rule: c.rule, Location: g.Layer.Location(), Bytes: g.Size, Key: key(g), Related: inputs.Fact.Of(pass).Made(g.Layer)}
+		f := analysis.Finding{Rule: c.rule, Location: g.Layer.Location(), Bytes: g.Size, Key: g.Layer.Key(), Related: inputs.Fact.Of(pass).Made(g.Layer)}
 		if g.Size.Unpacked < small {
 			f.Severity = analysis.Note
 		}
-		f.Message = fmt.Sprintf("%s: %s in %s; %s", c.what, size(g.Size), files(len(g.Files)), c.fix)
+		size := g.Size.String()
+		if g.Size.Download > 0 {
+			size += ","
+		}
+		f.Message = fmt.Sprintf("%s: %s in %s; %s", c.what, size, files(len(g.Files)), c.fix)
 		for i, file := range heaviest(g.Files) {
 			if i == 5 {
 				break
@@ -89,28 +93,11 @@ func run(pass *analysis.Pass) error {
 	return nil
 }
 
-func size(s analysis.Size) string {
-	text := analysis.Bytes(s.Unpacked).String()
-	if s.Download > 0 {
-		text += fmt.Sprintf(" unpacked, about %s to download,", analysis.Bytes(s.Download).About())
-	}
-	return text
-}
-
 func files(n int) string {
 	if n == 1 {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
-}
-
-// key is the instruction that made the group's layer, or, where it is not
-// known, its number.
-func key(g *causes.Group) string {
-	if len(g.Layer.Instructions) > 0 {
-		return g.Layer.Instructions[0].Text
-	}
-	return fmt.Sprintf("layer %d", g.Layer.Index)
 }
 
 func heaviest(files []*analysis.File) []*analysis.File {
