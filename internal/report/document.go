@@ -249,7 +249,9 @@ func target(res *driver.Result, lines func(string) []string) Target {
 	for _, err := range res.Errors {
 		t.Errors = append(t.Errors, origin.Redact(err.Error()))
 	}
-	t.Remarks = append(t.Remarks, res.Remarks...)
+	for _, r := range res.Remarks {
+		t.Remarks = append(t.Remarks, origin.RedactURLs(r))
+	}
 	return t
 }
 
