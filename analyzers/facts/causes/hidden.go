@@ -21,6 +21,7 @@ func (c *Causes) hidden(im *analysis.Image) {
 	}
 	// the newest copy of each path below a layer, by path: what a later entry replaces
 	older := map[string]*analysis.File{}
+	copied := map[*analysis.File]*analysis.File{} // to the next copy with the same bytes
 	for _, l := range im.Layers {
 		for _, f := range l.Files {
 			if !f.Mode.IsRegular() || f.Deleted || f.Opaque || f.Hard {
@@ -28,10 +29,16 @@ func (c *Causes) hidden(im *analysis.Image) {
 			}
 			if old := older[f.Path]; old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 && !l.Base {
 				c.add(Rewritten, l, f)
-				c.kept[old] = true // its bytes are seen, through the copy
+				copied[old] = f
 			}
 			older[f.Path] = f
 		}
+	}
+	for f, last := range copied {
+		for copied[last] != nil {
+			last = copied[last]
+		}
+		c.kept[f] = visible[last] // its bytes are seen, through the copy
 	}
 	for _, l := range im.Layers {
 		if l.Base {
