@@ -21,7 +21,6 @@ import (
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
-	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/report"
 	"github.com/tareweight/tare/internal/source"
 )
@@ -83,7 +82,7 @@ type want struct {
 
 func (c *tcase) run(t *testing.T) []analysis.Finding {
 	t.Helper()
-	res, err := driver.Check(context.Background(), c.target, driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: image.DefaultLimits, Now: c.now})
+	res, err := driver.Check(context.Background(), c.target, driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: source.DefaultLimits, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}

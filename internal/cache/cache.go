@@ -1,9 +1,10 @@
-// Package cache keeps the indexes of layers, which never change: a layer is
-// read once, ever. It is plain files, so that many processes share it and any
-// of them may be removed at any time:
+// Package cache keeps what never changes: the indexes of layers, so that a layer
+// is read once, ever, and the documents that describe images. It is plain files,
+// so that many processes share it and any of them may be removed at any time:
 //
-//	blobs/<digest>  the diffID that was computed when the blob was read
-//	index/<diffID>  the layer's index, with the wants it was made for
+//	blobs/<digest>      the diffID that was computed when the blob was read
+//	index/<diffID>      the layer's index, with the wants it was made for
+//	documents/<digest>  a manifest, an index or a configuration, as it was served
 //
 // A file is written beside its place and renamed. One that is damaged is
 // dropped, and its layer read again.
@@ -11,6 +12,7 @@ package cache
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +21,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -31,6 +34,7 @@ const DefaultLimit = 2 << 30
 type Cache struct {
 	dir   string
 	limit int64
+	wrote atomic.Bool
 }
 
 // An Index is what is kept of one layer.
@@ -83,11 +87,16 @@ func (c *Cache) Get(digest string, wants []analysis.Want) *Index {
 	if !covers(index.Wants, wants) {
 		return nil
 	}
+	touch(name)
+	return index
+}
+
+// touch marks a file as used: least recently used goes first.
+func touch(name string) {
 	if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > time.Hour {
-		now := time.Now() // least recently used goes first
+		now := time.Now()
 		_ = os.Chtimes(name, now, now)
 	}
-	return index
 }
 
 // covers reports whether an index made for have serves want.
@@ -112,7 +121,34 @@ func (c *Cache) Put(digest string, index *Index) {
 	}
 }
 
+// Document returns the document of that digest, if it is kept.
+func (c *Cache) Document(digest string) []byte {
+	if c == nil || !reDigest.MatchString(digest) {
+		return nil
+	}
+	name := c.path("documents", digest)
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	if fmt.Sprintf("sha256:%x", sha256.Sum256(raw)) != digest {
+		os.Remove(name) // damaged: asked for again
+		return nil
+	}
+	touch(name)
+	return raw
+}
+
+// PutDocument keeps raw, whose digest the caller has checked. Like Put it
+// returns no error.
+func (c *Cache) PutDocument(digest string, raw []byte) {
+	if c != nil && reDigest.MatchString(digest) {
+		_ = c.write(c.path("documents", digest), raw)
+	}
+}
+
 func (c *Cache) write(name string, data []byte) error {
+	c.wrote.Store(true)
 	dir := filepath.Dir(name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -151,10 +187,10 @@ func (c *Cache) list() (files []kept, total int64) {
 }
 
 // Trim removes what was least recently used until the cache is within its
-// limit, and what writers left behind that died. Call it once, at the end of a
-// run that wrote.
+// limit, and what writers left behind that died. It does nothing in a run that
+// wrote nothing: call it once, at the end.
 func (c *Cache) Trim() {
-	if c == nil {
+	if c == nil || !c.wrote.Load() {
 		return
 	}
 	files, total := c.list()

@@ -18,8 +18,8 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/driver"
-	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/report"
+	"github.com/tareweight/tare/internal/source"
 )
 
 // checkFlags are the flags of check.
@@ -32,7 +32,7 @@ type checkFlags struct {
 	output                    string
 	noConfig, quiet           bool
 	addedOnly                 bool
-	limits                    image.Limits
+	limits                    source.Limits
 	cacheDir                  string
 	noCache                   bool
 }
@@ -75,10 +75,11 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")
 	fl.BoolVar(&f.noConfig, "no-config", false, "read no configuration")
 	fl.StringVar(&f.stdinName, "stdin-filename", "Dockerfile", `the name of what "-" reads`)
-	fl.StringVar(&f.cacheDir, "cache-dir", "", "where indexes of layers are kept (default: the user's cache directory)")
-	fl.BoolVar(&f.noCache, "no-cache", false, "keep and use no indexes of layers")
+	fl.StringVar(&f.cacheDir, "cache-dir", "", "where manifests and indexes of layers are kept (default: the user's cache directory)")
+	fl.BoolVar(&f.noCache, "no-cache", false, "keep nothing, and use nothing that was kept")
 	fl.BoolVar(&f.addedOnly, "added-only", false, "judge what stands above the base image alone")
-	f.limits = image.DefaultLimits
+	f.limits = source.DefaultLimits
+	fl.Int64Var(&f.limits.Manifest, "max-manifest", f.limits.Manifest, "limit: bytes of a manifest, an index or a configuration")
 	fl.IntVar(&f.limits.Layers, "max-layers", f.limits.Layers, "limit: layers of an image")
 	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of an image, over all layers")
 	fl.IntVar(&f.limits.Path, "max-path", f.limits.Path, "limit: bytes of a path in a layer")
@@ -113,17 +114,18 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if err != nil {
 		return err
 	}
-	targets, err := findTargets(ctx, std, analyzers, f, args)
-	if err != nil {
-		return err
-	}
-	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
 	var kept *cache.Cache
 	if !f.noCache {
 		if kept, err = cache.Open(f.cacheDir, cache.DefaultLimit); err != nil && !f.quiet {
 			fmt.Fprintln(std.Err, "tare: note:", report.Printable(err.Error()))
 		}
+		defer kept.Trim()
 	}
+	targets, err := findTargets(std, analyzers, kept, f, args)
+	if err != nil {
+		return err
+	}
+	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
 	var results []*driver.Result
 	for _, t := range targets {
 		res, err := driver.Check(ctx, t.Target, driver.Options{Analyzers: analyzers, Enabled: enabled, Config: t.config, Limits: f.limits, Cache: kept, Now: now, AddedOnly: f.addedOnly})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/locks"
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
@@ -31,14 +32,15 @@ type target struct {
 type finder struct {
 	std       Streams
 	analyzers []*analysis.Analyzer
+	cache     *cache.Cache
 	flags     *checkFlags
 	build     dockerfile.Options
 	targets   []target
 }
 
 // findTargets says what args, or the current directory, ask to check.
-func findTargets(_ context.Context, std Streams, analyzers []*analysis.Analyzer, f *checkFlags, args []string) ([]target, error) {
-	fd := &finder{std: std, analyzers: analyzers, flags: f, build: dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}}}
+func findTargets(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags, args []string) ([]target, error) {
+	fd := &finder{std: std, analyzers: analyzers, cache: kept, flags: f, build: dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}}}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")
 		if !ok {
@@ -256,7 +258,7 @@ func (fd *finder) image(ref string) error {
 
 func (fd *finder) open(ref string) func(context.Context) (*source.Image, error) {
 	return func(ctx context.Context) (*source.Image, error) {
-		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform})
+		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits})
 	}
 }
 

@@ -23,7 +23,6 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/bases"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
-	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -82,7 +81,7 @@ func judge(dir, name string) (*driver.Result, error) {
 		return nil, err
 	}
 	t := driver.Target{Name: name, Path: name, Dockerfile: src, Context: files, ContextDir: where, Build: dockerfile.Options{Platform: "linux/amd64", BuildPlatform: "linux/amd64"}}
-	return driver.Check(context.Background(), t, driver.Options{Analyzers: analyzers.All, Limits: image.DefaultLimits, Now: time.Now()})
+	return driver.Check(context.Background(), t, driver.Options{Analyzers: analyzers.All, Limits: source.DefaultLimits, Now: time.Now()})
 }
 
 // dockerfiles compares what Tare says of every Dockerfile with the labels, and

@@ -13,7 +13,6 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/packages"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/dockerfile"
-	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -35,7 +34,7 @@ type Options struct {
 	Analyzers []*analysis.Analyzer
 	Enabled   func(*analysis.Rule) bool // nil enables all
 	Config    map[string]any            // settings by analyzer; an analyzer without has its defaults
-	Limits    image.Limits
+	Limits    source.Limits
 	Cache     *cache.Cache // of layers; nil: none
 	Now       time.Time    // the day of the run, UTC
 	AddedOnly bool         // judge what stands above the base image alone
@@ -63,6 +62,9 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 		return nil, err
 	}
 	c.image(ctx, t)
+	if c.opened != nil {
+		defer c.opened.Close()
+	}
 	if t.Context == nil {
 		c.missing[analysis.InputContext] = "needs the files of the build context"
 	}
@@ -83,6 +85,7 @@ type checker struct {
 	res     *Result
 	world   analysis.Target
 	missing map[analysis.Input]string // inputs that are not there, and why
+	opened  *source.Image             // closed at the end; nil if there is none
 }
 
 func (c *checker) enabled(r *analysis.Rule) bool { return c.opt.Enabled == nil || c.opt.Enabled(r) }

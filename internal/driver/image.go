@@ -51,6 +51,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 		absent("the image cannot be opened", analysis.InputManifest, analysis.InputFiles)
 		return
 	}
+	c.opened = src
 	provenance := c.provenance(ctx, t, src)
 	im := image.New(src)
 	c.res.Remarks = append(c.res.Remarks, src.Remarks...)

@@ -78,7 +78,7 @@ func TestHostile(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, err := index(test.src, image.Options{Wants: []analysis.Want{{Glob: "**/*.dist-info/METADATA", Max: 1 << 20}}})
 			runtime.ReadMemStats(&after)
-			var le *image.LimitError
+			var le *source.LimitError
 			if !errors.As(err, &le) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
@@ -247,6 +247,7 @@ func TestCacheLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	c.Trim()
 	if _, layers, total := c.Size(); total > 1500 || layers == 0 {
 		t.Errorf("%d layers, %d bytes", layers, total)
 	}

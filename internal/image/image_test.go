@@ -34,8 +34,8 @@ func one(stored, plain []byte) *source.Image {
 }
 
 func index(src *source.Image, opt image.Options) (*analysis.Image, error) {
-	if opt.Limits == (image.Limits{}) {
-		opt.Limits = image.DefaultLimits
+	if opt.Limits == (source.Limits{}) {
+		opt.Limits = source.DefaultLimits
 	}
 	im := image.New(src)
 	return im, image.Index(context.Background(), im, src, opt)
@@ -160,16 +160,16 @@ func TestBroken(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	plain := layer(t, files)
-	for flag, change := range map[string]func(*image.Limits){
-		"--max-entries":     func(l *image.Limits) { l.Entries = 3 },
-		"--max-path":        func(l *image.Limits) { l.Path = 5 },
-		"--max-layer-bytes": func(l *image.Limits) { l.Inflate = 1000 },
-		"--max-layers":      func(l *image.Limits) { l.Layers = 0 },
+	for flag, change := range map[string]func(*source.Limits){
+		"--max-entries":     func(l *source.Limits) { l.Entries = 3 },
+		"--max-path":        func(l *source.Limits) { l.Path = 5 },
+		"--max-layer-bytes": func(l *source.Limits) { l.Inflate = 1000 },
+		"--max-layers":      func(l *source.Limits) { l.Layers = 0 },
 	} {
-		limits := image.DefaultLimits
+		limits := source.DefaultLimits
 		change(&limits)
 		_, err := index(one(gzipped(t, plain), plain), image.Options{Limits: limits})
-		var le *image.LimitError
+		var le *source.LimitError
 		if !errors.As(err, &le) || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s: %v", flag, err)
 		}
@@ -205,7 +205,7 @@ func FuzzLayer(f *testing.F) {
 	f.Add(buf.Bytes())
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		src := one(stored, stored)
-		limits := image.DefaultLimits
+		limits := source.DefaultLimits
 		limits.Inflate = 1 << 20
 		im, err := index(src, image.Options{Limits: limits, Wants: []analysis.Want{{Glob: "*", Max: 100}}})
 		if err != nil {

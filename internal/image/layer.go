@@ -30,12 +30,11 @@ type budget struct {
 // A layerReader reads one layer once.
 type layerReader struct {
 	blob   source.Blob
-	limits Limits
+	limits source.Limits
 	wants  []analysis.Want
 	want   *matcher
 	keep   *budget
 	cache  *cache.Cache
-	wrote  bool // an index into the cache
 	ctx    context.Context
 	buf    [64 << 10]byte
 	arena  []analysis.File
@@ -64,13 +63,12 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 			return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
 		}
 		if r.keep.entries.Add(-int64(len(x.Files))) < 0 {
-			return nil, &LimitError{"entries of the image", int64(r.limits.Entries), "--max-entries"}
+			return nil, &source.LimitError{What: "entries of the image", Limit: int64(r.limits.Entries), Flag: "--max-entries"}
 		}
 		return x, nil
 	}
 	x, err := r.read()
 	if err == nil {
-		r.wrote = r.cache != nil
 		r.cache.Put(digest, x)
 	}
 	return x, err
@@ -158,10 +156,10 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 			return nil, fmt.Errorf("read tar entry %d: %w", len(index.Files)+1, err)
 		}
 		if r.keep.entries.Add(-1) < 0 {
-			return nil, &LimitError{"entries of the image", int64(r.limits.Entries), "--max-entries"}
+			return nil, &source.LimitError{What: "entries of the image", Limit: int64(r.limits.Entries), Flag: "--max-entries"}
 		}
 		if n := len(h.Name) + len(h.Linkname); n > r.limits.Path {
-			return nil, &LimitError{fmt.Sprintf("a path of %d bytes", n), int64(r.limits.Path), "--max-path"}
+			return nil, &source.LimitError{What: fmt.Sprintf("a path of %d bytes", n), Limit: int64(r.limits.Path), Flag: "--max-path"}
 		}
 		f := r.file(h)
 		if f == nil {
@@ -172,7 +170,7 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 		if h.Typeflag == tar.TypeReg && !f.Deleted && !f.Opaque {
 			// a sparse file is longer than the bytes that the layer has of it
 			if index.Unpacked += f.Size; index.Unpacked > r.limits.Inflate {
-				return nil, &LimitError{"uncompressed bytes of a layer", r.limits.Inflate, "--max-layer-bytes"}
+				return nil, &source.LimitError{What: "uncompressed bytes of a layer", Limit: r.limits.Inflate, Flag: "--max-layer-bytes"}
 			}
 			if err := r.contents(f, tr); err != nil {
 				return nil, fmt.Errorf("read %q: %w", f.Path, err)
@@ -235,7 +233,7 @@ func (r *layerReader) contents(f *analysis.File, tr *tar.Reader) error {
 	var kept []byte
 	if limit, ok := r.want.limit(f.Path); ok && f.Size <= limit {
 		if r.keep.left.Add(-f.Size) < 0 {
-			return &LimitError{"bytes of files that are read whole", r.limits.Keep, "--max-keep"}
+			return &source.LimitError{What: "bytes of files that are read whole", Limit: r.limits.Keep, Flag: "--max-keep"}
 		}
 		kept = make([]byte, 0, f.Size)
 	}
@@ -296,7 +294,7 @@ func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadClos
 		rc.Close()
 		return nil, err
 	}
-	plain.limits, plain.stored, plain.ctx = DefaultLimits, &countReader{n: 1 << 62}, ctx
+	plain.limits, plain.stored, plain.ctx = source.DefaultLimits, &countReader{n: 1 << 62}, ctx
 	tr := tar.NewReader(plain)
 	for {
 		h, err := tr.Next()

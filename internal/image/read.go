@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -20,34 +19,10 @@ import (
 	"github.com/tareweight/tare/internal/source"
 )
 
-// Limits of what an image may make this process hold or do.
-type Limits struct {
-	Layers  int   // of an image
-	Entries int   // of an image, over all layers
-	Path    int   // bytes of an entry's path
-	Inflate int64 // bytes of a layer, uncompressed
-	Ratio   int64 // uncompressed bytes for each compressed one, above 1 GiB
-	Keep    int64 // bytes of contents kept of an image
-}
-
-// DefaultLimits are far above every real image.
-var DefaultLimits = Limits{Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 256 << 20}
-
-// A LimitError is an image that goes over a limit.
-type LimitError struct {
-	What  string // what is over
-	Limit int64
-	Flag  string // that raises it
-}
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s: more than the limit of %d (%s)", e.What, e.Limit, e.Flag)
-}
-
 // Options say what is kept of the layers.
 type Options struct {
 	Wants  []analysis.Want
-	Limits Limits
+	Limits source.Limits
 	Cache  *cache.Cache // nil: none
 }
 
@@ -83,7 +58,7 @@ func histories(c *v1.ConfigFile) (created []string) {
 // as before then.
 func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) error {
 	if n := len(src.Layers); n > opt.Limits.Layers {
-		return &LimitError{fmt.Sprintf("%d layers", n), int64(opt.Limits.Layers), "--max-layers"}
+		return &source.LimitError{What: fmt.Sprintf("%d layers", n), Limit: int64(opt.Limits.Layers), Flag: "--max-layers"}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -99,7 +74,6 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 	close(work)
 	results := make([]*cache.Index, len(order))
 	want := newMatcher(opt.Wants)
-	var written atomic.Bool
 	var keep budget
 	keep.left.Store(opt.Limits.Keep)
 	keep.entries.Store(int64(opt.Limits.Entries))
@@ -115,16 +89,10 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 				if results[i], err = r.index(ctx); err != nil {
 					cancel(fmt.Errorf("read layer %d (%s) of %q: %w", i, name(src.Layers[i]), src.Name, err))
 				}
-				if r.wrote {
-					written.Store(true)
-				}
 			}
 		})
 	}
 	wg.Wait()
-	if written.Load() {
-		opt.Cache.Trim()
-	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}

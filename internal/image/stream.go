@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tareweight/tare/internal/inflate"
+	"github.com/tareweight/tare/internal/source"
 )
 
 // A countReader hashes and counts what is read through it, and refuses more
@@ -46,7 +47,7 @@ type stream struct {
 	offset func() int64           // bytes of the stored layer read so far
 	close  func()
 	stored *countReader
-	limits Limits
+	limits source.Limits
 	ctx    context.Context
 	hash   hash.Hash
 	buf    []byte
@@ -111,10 +112,10 @@ func (s *stream) fill() error {
 		s.buf = b
 		s.n += int64(len(b))
 		if s.n > s.limits.Inflate {
-			return &LimitError{"uncompressed bytes of a layer", s.limits.Inflate, "--max-layer-bytes"}
+			return &source.LimitError{What: "uncompressed bytes of a layer", Limit: s.limits.Inflate, Flag: "--max-layer-bytes"}
 		}
 		if s.n > 1<<30 && s.n/s.limits.Ratio > s.stored.n {
-			return &LimitError{fmt.Sprintf("compression ratio of a layer: %d bytes became %d", s.stored.n, s.n), s.limits.Ratio, "--max-ratio"}
+			return &source.LimitError{What: fmt.Sprintf("compression ratio of a layer: %d bytes became %d", s.stored.n, s.n), Limit: s.limits.Ratio, Flag: "--max-ratio"}
 		}
 	}
 	return nil

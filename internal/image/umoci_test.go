@@ -40,7 +40,7 @@ func TestUmoci(t *testing.T) {
 				t.Fatal(err)
 			}
 			im := image.New(src)
-			if err := image.Index(context.Background(), im, src, image.Options{Limits: image.DefaultLimits}); err != nil {
+			if err := image.Index(context.Background(), im, src, image.Options{Limits: source.DefaultLimits}); err != nil {
 				t.Fatal(err)
 			}
 			want, got := unpacked(t, dir+"/bundle/rootfs"), viewed(im)

@@ -25,12 +25,12 @@ var may = map[string][]string{
 	"analyzers/analysis":     {},
 	"analyzers/python":       {},
 	"analyzers/facts":        {"analyzers/analysis", "analyzers/facts", "analyzers/python"},
-	"analyzers/analysistest": {"analyzers/analysis", "internal/driver", "internal/report", "internal/config", "internal/dockerfile", "internal/image", "internal/source"},
+	"analyzers/analysistest": {"analyzers/analysis", "internal/driver", "internal/report", "internal/config", "internal/dockerfile", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
-	"internal/cli":           {"internal/cache", "analyzers/analysis", "analyzers/facts/locks", "internal/config", "internal/dockerfile", "internal/driver", "internal/image", "internal/report", "internal/source"},
+	"internal/cli":           {"internal/cache", "analyzers/analysis", "analyzers/facts/locks", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
 	"internal/cache":         {"analyzers/analysis"},
 	"internal/config":        {"analyzers/analysis"},
-	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/dockerfile", "internal/driver", "internal/image", "internal/source"},
+	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/dockerfile", "internal/driver", "internal/source"},
 	"internal/dockerfile":    {"analyzers/analysis"},
 	"internal/driver":        {"internal/cache", "analyzers/analysis", "analyzers/facts/packages", "internal/dockerfile", "internal/image", "internal/origin", "internal/source"},
 	"internal/image":         {"internal/cache", "analyzers/analysis", "internal/inflate", "internal/source"},
@@ -38,7 +38,7 @@ var may = map[string][]string{
 	"internal/inflate":       {},
 	"internal/origin":        {"analyzers/analysis", "analyzers/facts/bases"},
 	"internal/report":        {"analyzers/analysis", "internal/driver", "internal/origin"},
-	"internal/source":        {"analyzers/analysis", "internal/dockerfile"},
+	"internal/source":        {"internal/cache", "analyzers/analysis", "internal/dockerfile"},
 }
 
 // barred are packages of the standard library that checks and facts must not

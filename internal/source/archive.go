@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// files is a directory or an archive that holds an image.
-type files func(name string, from int64) (io.ReadCloser, error)
+// files opens a file of the directory or archive that holds an image.
+type files func(name string) (io.ReadCloser, error)
 
 // openLayout opens an OCI layout: DIRECTORY[:TAG] or DIRECTORY@DIGEST.
 func openLayout(ctx context.Context, ref string, opt Options) (*Image, error) {
@@ -27,15 +27,26 @@ func openLayout(ctx context.Context, ref string, opt Options) (*Image, error) {
 	if err != nil {
 		return nil, &Error{Step: "open OCI layout", Err: unwrap(err, dir)}
 	}
-	im, err := layout(ctx, "oci", tag, opt, func(name string, from int64) (io.ReadCloser, error) {
+	return closing(root)(layout(ctx, "oci", tag, opt, func(name string) (io.ReadCloser, error) {
 		f, err := root.Open(filepath.FromSlash(name))
 		if err != nil {
 			return nil, unwrap(err, name)
 		}
-		_, err = f.Seek(from, io.SeekStart)
-		return f, err
-	})
-	return im, err
+		return f, nil
+	}))
+}
+
+// closing makes an image own what it is read from; without one that is closed
+// now.
+func closing(c io.Closer) func(*Image, error) (*Image, error) {
+	return func(im *Image, err error) (*Image, error) {
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		im.closer = c
+		return im, nil
+	}
 }
 
 func unwrap(err error, name string) error {
@@ -49,20 +60,20 @@ func unwrap(err error, name string) error {
 // openArchive opens an OCI layout in a tar file: FILE[:TAG].
 func openArchive(ctx context.Context, ref string, opt Options) (*Image, error) {
 	file, tag := cutPath(ref)
-	open, err := tarFiles(file)
+	f, open, err := tarFiles(file, opt.Limits)
 	if err != nil {
 		return nil, &Error{Step: "open OCI archive", Err: err}
 	}
-	return layout(ctx, "oci-archive", tag, opt, open)
+	return closing(f)(layout(ctx, "oci-archive", tag, opt, open))
 }
 
 // layout reads an OCI layout (OCI image-spec, image-layout.md).
 func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Image, error) {
-	rc, err := open("index.json", 0)
+	rc, err := open("index.json")
 	if err != nil {
 		return nil, &Error{Step: "read OCI layout", Err: err}
 	}
-	raw, err := readAll(rc)
+	raw, err := opt.Limits.readAll(rc)
 	if err != nil {
 		return nil, &Error{Step: "read OCI layout", Err: err}
 	}
@@ -70,16 +81,11 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 	if err != nil {
 		return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("index.json: %w", err)}
 	}
-	blob := func(_ context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) {
-		return open(path.Join("blobs", d.Digest.Algorithm, d.Digest.Hex), from)
+	blob := func(_ context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+		return open(path.Join("blobs", d.Digest.Algorithm, d.Digest.Hex))
 	}
-	s := &store{kind: kind, blob: blob, manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-		rc, err := blob(ctx, d, 0)
-		if err != nil {
-			return nil, &Error{Step: "read manifest", Err: err}
-		}
-		return readAll(rc)
-	}}
+	s := &store{kind: kind, limits: opt.Limits, blob: blob}
+	s.manifest = s.small
 	var names []string
 	var found []v1.Descriptor
 	for _, d := range ix.Manifests {
@@ -99,11 +105,8 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 		return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds no image %q: it has %s", tag, strings.Join(names, ", "))}
 	}
 	d := found[0]
-	if raw, err = s.manifest(ctx, d); err != nil {
+	if raw, err = s.document(ctx, "read manifest", d, s.manifest); err != nil {
 		return nil, err
-	}
-	if err := verify(raw, d); err != nil {
-		return nil, &Error{Step: "read manifest", Err: err}
 	}
 	return s.image(ctx, raw, d, opt)
 }
@@ -112,16 +115,21 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 // as they are stored, plain or compressed.
 func openDocker(_ context.Context, ref string, opt Options) (*Image, error) {
 	file, want := cutPath(ref)
-	open, err := tarFiles(file)
+	f, open, err := tarFiles(file, opt.Limits)
 	if err != nil {
 		return nil, &Error{Step: "open archive", Err: err}
 	}
+	return closing(f)(saved(want, opt, open))
+}
+
+// saved reads the manifest.json of an archive (moby, image/spec/v1.2.md).
+func saved(want string, opt Options, open files) (*Image, error) {
 	fail := func(err error) (*Image, error) { return nil, &Error{Step: "read archive", Err: err} }
-	rc, err := open("manifest.json", 0)
+	rc, err := open("manifest.json")
 	if err != nil {
 		return fail(err)
 	}
-	raw, err := readAll(rc)
+	raw, err := opt.Limits.readAll(rc)
 	if err != nil {
 		return fail(err)
 	}
@@ -149,10 +157,10 @@ func openDocker(_ context.Context, ref string, opt Options) (*Image, error) {
 		return fail(fmt.Errorf("it holds %d images: add :REFERENCE, one of %s", len(manifests), strings.Join(tags, ", ")))
 	}
 	m := manifests[n]
-	if rc, err = open(m.Config, 0); err != nil {
+	if rc, err = open(m.Config); err != nil {
 		return fail(err)
 	}
-	if raw, err = readAll(rc); err != nil {
+	if raw, err = opt.Limits.readAll(rc); err != nil {
 		return fail(err)
 	}
 	im := &Image{Kind: "docker-archive"}
@@ -165,17 +173,25 @@ func openDocker(_ context.Context, ref string, opt Options) (*Image, error) {
 	for i, l := range m.Layers {
 		im.Layers = append(im.Layers, Blob{
 			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: -1, Plain: true, Local: true,
-			Open: func(context.Context) (io.ReadCloser, error) { return open(l, 0) },
+			Open: func(context.Context) (io.ReadCloser, error) { return open(l) },
 		})
 	}
 	return im, nil
 }
 
-// tarFiles indexes a tar file: what it holds is read in place.
-func tarFiles(file string) (files, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, unwrap(err, file)
+// tarFiles indexes a tar file: what it holds is read in place, until f is
+// closed.
+func tarFiles(file string, limits Limits) (f *os.File, open files, err error) {
+	if f, err = os.Open(file); err != nil {
+		return nil, nil, unwrap(err, file)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%q is no file", file)
 	}
 	type span struct{ at, size int64 }
 	spans, links := map[string]span{}, map[string]string{}
@@ -186,11 +202,14 @@ func tarFiles(file string) (files, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%q is no tar file, or a broken one: %w", file, err)
+			return nil, nil, fmt.Errorf("%q is no tar file, or a broken one: %w", file, err)
+		}
+		if len(spans)+len(links) >= limits.Entries {
+			return nil, nil, &LimitError{"files of the archive", int64(limits.Entries), "--max-entries"}
 		}
 		at, err := f.Seek(0, io.SeekCurrent)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		name := path.Clean(h.Name)
 		if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink { // docker save links layers that repeat
@@ -199,7 +218,7 @@ func tarFiles(file string) (files, error) {
 		}
 		spans[name] = span{at, h.Size}
 	}
-	return func(name string, from int64) (io.ReadCloser, error) {
+	return f, func(name string) (io.ReadCloser, error) {
 		name = path.Clean(name)
 		if to, ok := links[name]; ok {
 			name = to
@@ -208,6 +227,6 @@ func tarFiles(file string) (files, error) {
 		if !ok {
 			return nil, fmt.Errorf("%q holds no %q", file, name)
 		}
-		return io.NopCloser(io.NewSectionReader(f, s.at+from, s.size-from)), nil
+		return io.NopCloser(io.NewSectionReader(f, s.at, s.size)), nil
 	}, nil
 }

@@ -14,13 +14,46 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/tareweight/tare/internal/cache"
 )
 
 // A store holds manifests and blobs by digest.
 type store struct {
 	kind     string
-	manifest func(ctx context.Context, d v1.Descriptor) ([]byte, error)                    // not yet checked
-	blob     func(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) // from byte from on
+	limits   Limits
+	cache    *cache.Cache                                               // of its documents; nil: none
+	manifest func(ctx context.Context, d v1.Descriptor) ([]byte, error) // not yet checked
+	blob     func(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error)
+}
+
+// document reads what d describes with read, unless it is kept, and checks its
+// digest. Step is what an error is called.
+func (s *store) document(ctx context.Context, step string, d v1.Descriptor, read func(context.Context, v1.Descriptor) ([]byte, error)) ([]byte, error) {
+	if raw := s.cache.Document(d.Digest.String()); raw != nil {
+		return raw, nil
+	}
+	if d.Size > s.limits.Manifest {
+		return nil, &Error{Step: step, Err: s.limits.manifest(d.Size)}
+	}
+	raw, err := read(ctx, d)
+	if err == nil {
+		err = verify(raw, d)
+	}
+	if err != nil {
+		return nil, &Error{Step: step, Err: err}
+	}
+	s.cache.PutDocument(d.Digest.String(), raw)
+	return raw, nil
+}
+
+// small reads a blob that is a document.
+func (s *store) small(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	rc, err := s.blob(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return s.limits.readAll(rc)
 }
 
 // image reads the image that a manifest or an index describes, in raw.
@@ -33,11 +66,8 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 		}
 		im.Provenance = s.provenance(raw, child)
 		im.Remarks = append(im.Remarks, remark...)
-		if raw, err = s.manifest(ctx, child); err != nil {
+		if raw, err = s.document(ctx, "read manifest", child, s.manifest); err != nil {
 			return nil, err
-		}
-		if err := verify(raw, child); err != nil {
-			return nil, &Error{Step: "read manifest", Err: err}
 		}
 		d = child
 	}
@@ -52,19 +82,9 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	if !configTypes[m.Config.MediaType] {
 		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("its configuration is %q: it is an artifact, no image", m.Config.MediaType)}
 	}
-	if m.Config.Size > MaxManifest {
-		return nil, &Error{Step: "read configuration", Err: fmt.Errorf("%d bytes, more than the limit of %d", m.Config.Size, MaxManifest)}
-	}
-	rc, err := s.blob(ctx, m.Config, 0)
+	config, err := s.document(ctx, "read configuration", m.Config, s.small)
 	if err != nil {
-		return nil, &Error{Step: "read configuration", Err: err}
-	}
-	config, err := readAll(rc)
-	if err == nil {
-		err = verify(config, m.Config)
-	}
-	if err != nil {
-		return nil, &Error{Step: "read configuration", Err: err}
+		return nil, err
 	}
 	if err := im.setConfig(config, opt.Platform); err != nil {
 		return nil, err
@@ -76,7 +96,7 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	for i, l := range m.Layers {
 		im.Layers = append(im.Layers, Blob{
 			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size, MediaType: string(l.MediaType), Local: s.kind != "registry",
-			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l, 0) },
+			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l) },
 		})
 	}
 	return im, nil
@@ -94,12 +114,9 @@ func (s *store) provenance(index []byte, image v1.Descriptor) func(context.Conte
 			continue
 		}
 		return func(ctx context.Context) ([]byte, error) {
-			raw, err := s.manifest(ctx, d)
-			if err == nil {
-				err = verify(raw, d)
-			}
+			raw, err := s.document(ctx, "read attestations", d, s.manifest)
 			if err != nil {
-				return nil, &Error{Step: "read attestations", Err: err}
+				return nil, err
 			}
 			m, err := v1.ParseManifest(bytes.NewReader(raw))
 			if err != nil {
@@ -109,18 +126,7 @@ func (s *store) provenance(index []byte, image v1.Descriptor) func(context.Conte
 				if !strings.HasPrefix(l.Annotations["in-toto.io/predicate-type"], "https://slsa.dev/provenance/") {
 					continue
 				}
-				rc, err := s.blob(ctx, l, 0)
-				if err != nil {
-					return nil, &Error{Step: "read provenance", Err: err}
-				}
-				raw, err := readAll(rc)
-				if err == nil {
-					err = verify(raw, l)
-				}
-				if err != nil {
-					return nil, &Error{Step: "read provenance", Err: err}
-				}
-				return raw, nil
+				return s.document(ctx, "read provenance", l, s.small)
 			}
 			return nil, nil
 		}
@@ -209,19 +215,6 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 		return v1.Descriptor{}, nil, &Error{Step: "read index", Err: errors.New("it lists no image")}
 	}
 	return v1.Descriptor{}, nil, &Error{Step: "read index", Err: fmt.Errorf("no image for platform %q: it has %s", want, strings.Join(names, ", "))}
-}
-
-// readAll reads a small document, and closes it.
-func readAll(rc io.ReadCloser) ([]byte, error) {
-	defer rc.Close()
-	b, err := io.ReadAll(io.LimitReader(rc, MaxManifest+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > MaxManifest {
-		return nil, fmt.Errorf("it is larger than the limit of %d bytes", MaxManifest)
-	}
-	return b, nil
 }
 
 // verify checks that raw is what d describes.

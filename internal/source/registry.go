@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -15,6 +16,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/tareweight/tare/internal/cache"
 )
 
 // accept is the media types of manifests that are understood.
@@ -27,8 +30,17 @@ var accept = strings.Join([]string{
 type registry struct {
 	repo   name.Repository
 	client *http.Client
+	cache  *cache.Cache
+	limits Limits
 	wait   func(context.Context, time.Duration) error
 }
+
+// connections are shared by all images of a run.
+var connections = sync.OnceValue(func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout, t.DisableCompression = 60*time.Second, true
+	return t
+})
 
 // openRegistry opens REGISTRY/REPOSITORY[:TAG][@DIGEST]. Credentials are those
 // of docker login; localhost is spoken to in plain HTTP.
@@ -44,34 +56,23 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	}
 	base := opt.Transport
 	if base == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.ResponseHeaderTimeout, t.DisableCompression = 60*time.Second, true
-		base = t
+		base = connections()
 	}
 	wait := opt.wait
 	if wait == nil {
 		wait = sleep
 	}
-	base = &retrying{base, wait}
+	base = transport.NewUserAgent(&retrying{base, wait}, "tare")
 	t, err := transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
 	}
-	reg := &registry{repo: repo, client: &http.Client{Transport: t}, wait: wait}
-	raw, mt, err := reg.get(ctx, "manifests", r.Identifier())
+	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait}
+	raw, d, err := reg.root(ctx, r.Identifier())
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
 	}
-	d := v1.Descriptor{MediaType: mt, Digest: digest(raw)}
-	if strings.HasPrefix(r.Identifier(), "sha256:") {
-		if d.Digest, err = v1.NewHash(r.Identifier()); err != nil {
-			return nil, err
-		}
-		if err := verify(raw, d); err != nil {
-			return nil, &Error{Step: "read manifest", Err: err}
-		}
-	}
-	s := &store{kind: "registry", blob: reg.blob, manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	s := &store{kind: "registry", limits: opt.Limits, cache: opt.Cache, blob: reg.blob, manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 		raw, _, err := reg.get(ctx, "manifests", d.Digest.String())
 		return raw, err
 	}}
@@ -94,21 +95,65 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	return im, nil
 }
 
+// root reads the manifest or index that a tag or a digest names. Where one may
+// be kept, a HEAD asks first which it is: registries count, and limit, the GETs
+// of manifests as pulls, and lifecycle rules keep what was pulled, but not HEADs
+// (docs.docker.com/docker-hub/usage/pulls). What HEAD does not answer, GET does.
+func (r *registry) root(ctx context.Context, id string) ([]byte, v1.Descriptor, error) {
+	if r.cache != nil {
+		if d := r.head(ctx, id); !strings.HasPrefix(id, "sha256:") || d.Digest.String() == id {
+			if raw := r.cache.Document(d.Digest.String()); raw != nil {
+				return raw, d, nil
+			}
+		}
+	}
+	raw, mt, err := r.get(ctx, "manifests", id)
+	if err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	d := v1.Descriptor{MediaType: mt, Digest: digest(raw)}
+	if strings.HasPrefix(id, "sha256:") {
+		want, err := v1.NewHash(id)
+		if err == nil {
+			err = verify(raw, v1.Descriptor{Digest: want})
+		}
+		if err != nil {
+			return nil, v1.Descriptor{}, err
+		}
+	}
+	r.cache.PutDocument(d.Digest.String(), raw)
+	return raw, d, nil
+}
+
+// head asks what a manifest's digest and media type are; the zero Descriptor is
+// a registry that does not say.
+func (r *registry) head(ctx context.Context, id string) (d v1.Descriptor) {
+	res, err := r.do(ctx, http.MethodHead, "manifests", id, 0, 0)
+	if err != nil {
+		return d
+	}
+	res.Body.Close()
+	if h, err := v1.NewHash(res.Header.Get("Docker-Content-Digest")); err == nil {
+		d.Digest, d.MediaType = h, types.MediaType(res.Header.Get("Content-Type"))
+	}
+	return d
+}
+
 // get reads a small document of the repository.
 func (r *registry) get(ctx context.Context, kind, id string) ([]byte, types.MediaType, error) {
-	res, err := r.do(ctx, kind, id, 0, 0)
+	res, err := r.do(ctx, http.MethodGet, kind, id, 0, 0)
 	if err != nil {
 		return nil, "", err
 	}
-	raw, err := readAll(res.Body)
+	raw, err := r.limits.readAll(res.Body)
 	return raw, types.MediaType(res.Header.Get("Content-Type")), err
 }
 
 // blob reads a blob from its first byte to its last, over as many connections
 // as it takes.
-func (r *registry) blob(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) {
-	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, n: from, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
-		return r.do(ctx, "blobs", d.Digest.String(), from, d.Size)
+func (r *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
+		return r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from, d.Size)
 	}}
 	if err := body.open(); err != nil {
 		return nil, err
@@ -118,9 +163,9 @@ func (r *registry) blob(ctx context.Context, d v1.Descriptor, from int64) (io.Re
 
 // do asks for a manifest or a blob; from > 0 asks for its bytes from there to
 // size.
-func (r *registry) do(ctx context.Context, kind, id string, from, size int64) (*http.Response, error) {
+func (r *registry) do(ctx context.Context, method, kind, id string, from, size int64) (*http.Response, error) {
 	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: fmt.Sprintf("/v2/%s/%s/%s", r.repo.RepositoryStr(), kind, id)}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}

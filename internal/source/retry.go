@@ -111,6 +111,9 @@ type resuming struct {
 func (r *resuming) Read(p []byte) (int, error) {
 	for {
 		if r.body == nil {
+			if r.n > 0 && r.n == r.size { // it broke off behind the last byte
+				return 0, io.EOF
+			}
 			if err := r.open(); err != nil {
 				if r.failed++; r.failed >= attempts || r.ctx.Err() != nil {
 					return 0, err

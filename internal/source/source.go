@@ -14,11 +14,9 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-)
 
-// MaxManifest is how many bytes of a manifest, an index or a configuration are
-// read. Registries refuse manifests over 4 MiB.
-const MaxManifest = 4 << 20
+	"github.com/tareweight/tare/internal/cache"
+)
 
 // An Image is an image at its source.
 type Image struct {
@@ -41,6 +39,16 @@ type Image struct {
 	// none. It refuses other registries: the user named this one, and a file or an
 	// image must not make Tare speak to another.
 	Neighbour func(ctx context.Context, ref string) (*Image, error)
+
+	closer io.Closer // of what it is read from; nil if nothing stays open
+}
+
+// Close ends reading the image; what Blob.Open returned is no longer valid.
+func (im *Image) Close() error {
+	if im.closer == nil {
+		return nil
+	}
+	return im.closer.Close()
 }
 
 // A Blob is a layer as it is stored.
@@ -58,6 +66,8 @@ type Blob struct {
 type Options struct {
 	Platform  string            // os/arch[/variant]; "" takes this machine's
 	Transport http.RoundTripper // nil is the default
+	Cache     *cache.Cache      // of what a registry serves by digest; nil: none
+	Limits    Limits            // the zero value takes the defaults
 
 	wait func(context.Context, time.Duration) error // of tests: nil sleeps
 }
@@ -102,6 +112,9 @@ func IsReference(arg string) bool {
 // Open opens the image that ref names: with a transport, as skopeo spells it,
 // or bare, in a registry.
 func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
+	if opt.Limits == (Limits{}) {
+		opt.Limits = DefaultLimits
+	}
 	for _, t := range transports {
 		if rest, ok := strings.CutPrefix(ref, t.prefix); ok {
 			return named(ref)(t.open(ctx, rest, opt))

@@ -180,7 +180,7 @@ func TestErrors(t *testing.T) {
 			fmt.Fprint(w, "hello")
 		case strings.Contains(r.URL.Path, "/large/manifests/"):
 			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-			w.Write(make([]byte, source.MaxManifest+1))
+			w.Write(make([]byte, source.DefaultLimits.Manifest+1))
 		case strings.Contains(r.URL.Path, "/lie/manifests/"):
 			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 			fmt.Fprint(w, `{}`)
@@ -199,7 +199,7 @@ func TestErrors(t *testing.T) {
 		host + "/missing:1":                 "no such image (404)",
 		host + "/artifact:1":                "an artifact, no image",
 		host + "/text:1":                    "no image manifest",
-		host + "/large:1":                   "larger than the limit",
+		host + "/large:1":                   "the document's bytes: more than the limit of 4194304 (--max-manifest)",
 		host + "/lie" + zeros:               "wrong digest",
 		"127.0.0.1:1/app:1":                 "reach the registry",
 		"oci:" + dir + "/none":              "no such file",

@@ -1,0 +1,55 @@
+package source
+
+import (
+	"fmt"
+	"io"
+)
+
+// Limits of what an image may make this process hold or do. Each is a flag.
+type Limits struct {
+	Manifest int64 // bytes of a manifest, an index, a configuration or a record of a build
+	Layers   int   // of an image
+	Entries  int   // of an image, over all layers; of an archive that holds images
+	Path     int   // bytes of an entry's path
+	Inflate  int64 // bytes of a layer, uncompressed
+	Ratio    int64 // uncompressed bytes for each compressed one, above 1 GiB
+	Keep     int64 // bytes of contents kept of an image
+}
+
+// DefaultLimits are far above every real image. Registries refuse manifests
+// over 4 MiB.
+var DefaultLimits = Limits{Manifest: 4 << 20, Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 256 << 20}
+
+// A LimitError is an image that goes over a limit.
+type LimitError struct {
+	What  string // what is over
+	Limit int64
+	Flag  string // that raises it
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s: more than the limit of %d (%s)", e.What, e.Limit, e.Flag)
+}
+
+// manifest is the error of a document that is larger than the limit, whose
+// size is said to be size; 0 if unknown.
+func (l Limits) manifest(size int64) error {
+	what := "the document's bytes"
+	if size > 0 {
+		what = fmt.Sprintf("a document of %d bytes", size)
+	}
+	return &LimitError{what, l.Manifest, "--max-manifest"}
+}
+
+// readAll reads a small document, and closes it.
+func (l Limits) readAll(rc io.ReadCloser) ([]byte, error) {
+	defer rc.Close()
+	b, err := io.ReadAll(io.LimitReader(rc, l.Manifest+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > l.Manifest {
+		return nil, l.manifest(0)
+	}
+	return b, nil
+}
