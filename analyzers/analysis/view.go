@@ -126,7 +126,7 @@ func (v *view) add(f *File) {
 // parent returns the directory that holds p. Where create is set, what is
 // missing is made, and what is no directory gives way to one.
 func (v *view) parent(p string, create bool) *node {
-	dir := path.Dir(p)
+	dir := p[:max(0, strings.LastIndexByte(p, '/'))] // p is clean
 	if v.lastDir != nil && dir == v.last {
 		return v.lastDir
 	}
@@ -206,6 +206,18 @@ func (im *Image) Files() iter.Seq2[string, *File] {
 	}
 }
 
+// Inodes returns the regular files that a container sees, as Files does, with
+// the entry that holds the bytes of each: several hard links have one.
+func (im *Image) Inodes() iter.Seq2[string, *File] {
+	return func(yield func(string, *File) bool) {
+		for _, e := range im.list {
+			if f := e.regular(); f != nil && !yield(e.path, f) {
+				return
+			}
+		}
+	}
+}
+
 // Lookup returns the file at p, which may be rooted, as a process of the image
 // finds it: every symbolic link is followed. It returns nil for what is not
 // there.
@@ -250,7 +262,16 @@ func (im *Image) Regular(p string) *File {
 		v := view{root: im.root}
 		n = v.walk(strings.TrimPrefix(path.Clean("/"+p), "/"))
 	}
-	if n == nil || n.inode == nil || !n.inode.Mode.IsRegular() || n.inode.Hard {
+	if n == nil {
+		return nil
+	}
+	return n.regular()
+}
+
+// regular returns the entry that holds the node's bytes; nil unless it is a
+// regular file.
+func (n *node) regular() *File {
+	if n.inode == nil || !n.inode.Mode.IsRegular() || n.inode.Hard {
 		return nil
 	}
 	return n.inode

@@ -14,8 +14,8 @@ import (
 // anything else was shipped for nothing.
 func (c *Causes) hidden(im *analysis.Image) {
 	visible := map[*analysis.File]bool{}
-	for p := range im.Files() {
-		if f := im.Regular(p); f != nil {
+	for _, f := range im.Inodes() {
+		if !f.Layer.Base {
 			visible[f] = true
 		}
 	}
@@ -114,13 +114,25 @@ func (c *Causes) add(cause Cause, l *analysis.Layer, f *analysis.File) {
 // shares finds what a container sees and need not: headers, caches, copies,
 // version control, bytecode and tests, in layers above the base.
 func (c *Causes) shares(im *analysis.Image, set *packages.Set) {
-	first := map[content]*analysis.File{}
-	for p := range im.Files() {
-		f := im.Regular(p)
-		if f == nil || f.Size == 0 || c.of[f] != "" {
+	for _, p := range set.List {
+		if !p.Type.System() || !development(p.Name) || p.Layer == nil || p.Layer.Base {
 			continue
 		}
-		owner := set.Owner(f)
+		own := slices.DeleteFunc(slices.Clone(p.Files), func(f *analysis.File) bool {
+			return f.Size == 0 || f.Layer.Base || c.of[f] != "" || set.Owner(f) != p
+		})
+		if len(own) > 0 {
+			g := c.group(Headers, p.Layer)
+			g.Packages = append(g.Packages, p)
+			c.claim(g, own)
+		}
+	}
+	first := map[content]*analysis.File{}
+	dir, here := "", directory{}
+	for p, f := range im.Inodes() {
+		if f.Size == 0 || c.of[f] != "" {
+			continue
+		}
 		if f.Size >= smallestCopy {
 			key := content{f.Size, f.Hash}
 			if old := first[key]; old == nil {
@@ -133,22 +145,19 @@ func (c *Causes) shares(im *analysis.Image, set *packages.Set) {
 		if f.Layer.Base {
 			continue
 		}
+		if d := p[:strings.LastIndexByte(p, '/')+1]; d != dir {
+			dir, here = d, look("/"+d)
+		}
 		switch {
-		case owner != nil && owner.Type.System() && development(owner.Name) && owner.Layer != nil && !owner.Layer.Base:
-			g := c.group(Headers, owner.Layer)
-			c.claim(g, []*analysis.File{f})
-			if !slices.Contains(g.Packages, owner) {
-				g.Packages = append(g.Packages, owner)
-			}
-		case owner == nil && header(p):
+		case here.headers && header(p) && set.Owner(f) == nil:
 			c.add(LooseHeaders, f.Layer, f)
-		case cache(p):
+		case here.cache, here.pkgs && (strings.HasSuffix(p, ".conda") || strings.HasSuffix(p, ".tar.bz2")):
 			c.add(Cache, f.Layer, f)
-		case strings.Contains("/"+p, "/.git/") || strings.Contains("/"+p, "/.hg/") || strings.Contains("/"+p, "/.svn/"):
+		case here.vcs:
 			c.add(VCS, f.Layer, f)
 		case strings.HasSuffix(p, ".pyc"):
 			c.add(Bytecode, f.Layer, f)
-		case tests(p):
+		case here.tests:
 			c.add(Tests, f.Layer, f)
 		}
 	}
@@ -169,38 +178,41 @@ func development(name string) bool {
 	return strings.HasSuffix(name, "-dev") || strings.HasSuffix(name, "-devel") || name == "linux-libc-dev" || strings.HasSuffix(name, "-headers")
 }
 
-// header reports whether p is a header or a static library where an installer
-// without packages puts them. The interpreter's own are not meant.
+// A directory is what the files in it may be, by where it lies.
+type directory struct {
+	headers bool // an installer without packages puts headers there
+	cache   bool // of an installer, for the next time
+	pkgs    bool // of conda, where archives are kept
+	vcs     bool
+	tests   bool // of a library
+}
+
+// look reads a directory's path, which begins and ends with a slash.
+func look(dir string) directory {
+	begins := func(prefix string) bool { return strings.HasPrefix(dir, prefix) }
+	holds := func(part string) bool { return strings.Contains(dir, part) }
+	return directory{
+		// the interpreter's own headers are not meant
+		headers: slices.ContainsFunc(headerDirs, begins) && !holds("/include/python") && !holds("/config-"),
+		cache:   slices.ContainsFunc(systemCaches, begins) || slices.ContainsFunc(userCaches, holds),
+		pkgs:    holds("/pkgs/"),
+		vcs:     slices.ContainsFunc(vcsDirs, holds),
+		tests:   holds("site-packages/") && (holds("/tests/") || holds("/test/")),
+	}
+}
+
+var (
+	headerDirs   = []string{"/usr/include/", "/usr/local/include/", "/opt/"}
+	systemCaches = []string{"/var/lib/apt/lists/", "/var/cache/apt/", "/var/cache/apk/", "/var/cache/dnf/", "/var/cache/yum/", "/var/cache/zypp/"}
+	userCaches   = []string{"/.cache/pip/", "/.cache/uv/", "/.cache/pypoetry/", "/.cache/pipenv/", "/.cache/pdm/", "/.cache/conda/", "/.cache/pip-tools/"}
+	vcsDirs      = []string{"/.git/", "/.hg/", "/.svn/"}
+)
+
+// header reports whether p is a header or a static library.
 func header(p string) bool {
-	if !strings.HasPrefix(p, "usr/include/") && !strings.HasPrefix(p, "usr/local/include/") && !strings.HasPrefix(p, "opt/") {
-		return false
-	}
-	if strings.Contains(p, "/include/python") || strings.Contains(p, "/config-") {
-		return false
-	}
 	switch path.Ext(p) {
 	case ".h", ".hpp", ".hh", ".hxx", ".a":
 		return true
 	}
 	return false
-}
-
-// cache reports whether p is what an installer keeps for the next time.
-func cache(p string) bool {
-	for _, dir := range []string{"var/lib/apt/lists/", "var/cache/apt/", "var/cache/apk/", "var/cache/dnf/", "var/cache/yum/", "var/cache/zypp/"} {
-		if strings.HasPrefix(p, dir) {
-			return true
-		}
-	}
-	for _, dir := range []string{"/.cache/pip/", "/.cache/uv/", "/.cache/pypoetry/", "/.cache/pipenv/", "/.cache/pdm/", "/.cache/conda/", "/.cache/pip-tools/"} {
-		if strings.Contains("/"+p, dir) {
-			return true
-		}
-	}
-	return strings.Contains("/"+p, "/pkgs/") && (strings.HasSuffix(p, ".conda") || strings.HasSuffix(p, ".tar.bz2"))
-}
-
-// tests reports whether p lies in a directory of tests of a library.
-func tests(p string) bool {
-	return strings.Contains(p, "site-packages/") && (strings.Contains(p, "/tests/") || strings.Contains(p, "/test/"))
 }

@@ -59,9 +59,8 @@ func tool(p string, f *analysis.File) (name string, system bool) {
 func (t *toolchain) find() {
 	owners := map[*packages.Package]bool{}
 	seen := map[*analysis.File]bool{}
-	for p, f := range t.image.Files() {
-		inode := t.image.Regular(p)
-		if inode == nil || seen[inode] {
+	for p, inode := range t.image.Inodes() {
+		if seen[inode] {
 			continue
 		}
 		name, system := tool(p, inode)
@@ -74,7 +73,7 @@ func (t *toolchain) find() {
 		}
 		seen[inode] = true
 		if owner == nil {
-			g := t.group(Compiler, f.Layer)
+			g := t.group(Compiler, inode.Layer)
 			g.Tools = append(g.Tools, Tool{name, p, inode})
 			t.claim(g, t.tree(p, name, inode))
 			continue

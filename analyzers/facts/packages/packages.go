@@ -85,7 +85,7 @@ func compute(pass *analysis.Pass) (*Set, error) {
 	if !pass.HasFiles() {
 		return s, nil
 	}
-	r := &reader{image: im, set: s}
+	r := &reader{image: im, set: s, listed: map[*analysis.File]*Package{}}
 	r.dpkg()
 	r.distroless()
 	r.apk()
@@ -98,19 +98,19 @@ func compute(pass *analysis.Pass) (*Set, error) {
 
 // A reader fills the set of one image.
 type reader struct {
-	image *analysis.Image
-	set   *Set
+	image  *analysis.Image
+	set    *Set
+	listed map[*analysis.File]*Package // the last package that listed a file
 }
 
 // add adds p, which owns the paths.
 func (r *reader) add(p *Package, paths []string) {
-	seen := map[*analysis.File]bool{}
 	for _, name := range paths {
 		f := r.image.Regular(name)
-		if f == nil || seen[f] {
+		if f == nil || r.listed[f] == p {
 			continue
 		}
-		seen[f] = true
+		r.listed[f] = p
 		p.Files = append(p.Files, f)
 		if old := r.set.owner[f]; old == nil || p.Type.System() && !old.Type.System() {
 			r.set.owner[f] = p
