@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -41,6 +42,8 @@ func (c *checker) image(ctx context.Context, t Target) {
 		}
 	}
 	wants = append(wants, packages.Fact.Needs.Contents...) // the report lists what is installed
+	slices.SortFunc(wants, func(a, b analysis.Want) int { return cmp.Or(cmp.Compare(a.Glob, b.Glob), cmp.Compare(a.Max, b.Max)) })
+	wants = slices.Compact(wants)
 	if need&(analysis.InputManifest|analysis.InputFiles) == 0 {
 		absent("the image was not opened: no enabled rule needs it", analysis.InputManifest, analysis.InputFiles)
 		return
