@@ -58,6 +58,7 @@ func tool(p string, f *analysis.File) (name string, system bool) {
 
 func (t *toolchain) find() {
 	owners := map[*packages.Package]bool{}
+	roots := map[string]*Group{}
 	seen := map[*analysis.File]bool{}
 	for p, inode := range t.image.Inodes() {
 		if seen[inode] {
@@ -75,7 +76,10 @@ func (t *toolchain) find() {
 		if owner == nil {
 			g := t.group(Compiler, inode.Layer)
 			g.Tools = append(g.Tools, Tool{name, p, inode})
-			t.claim(g, t.tree(p, name, inode))
+			t.claim(g, []*analysis.File{inode})
+			if dir := root(p, name); dir != "" && roots[dir] == nil {
+				roots[dir] = g
+			}
 			continue
 		}
 		g := t.group(Compiler, owner.Layer)
@@ -86,6 +90,7 @@ func (t *toolchain) find() {
 			t.claim(g, owner.Files)
 		}
 	}
+	t.below(roots)
 	for _, p := range t.set.List { // parts belong to the finding of their place, or are one of their own
 		if !p.Type.System() || !reParts.MatchString(p.Name) || owners[p] {
 			continue
@@ -111,32 +116,44 @@ func (c *Causes) beside(l *analysis.Layer) *Group {
 	return c.groups[key]
 }
 
-// tree is what an installer without packages unpacked around a compiler.
-func (t *toolchain) tree(p, name string, f *analysis.File) []*analysis.File {
-	root := ""
+// root is the directory that an installer without packages unpacked a compiler
+// into; "" if nothing else belongs to it.
+func root(p, name string) string {
+	dir := path.Dir(p)
 	switch {
-	case name == "go" && strings.HasSuffix(p, "/go/bin/go"):
-		root = strings.TrimSuffix(p, "bin/go")
-	case (name == "rustc" || name == "cargo") && strings.Contains(p, "/toolchains/"):
-		root = p[:strings.Index(p, "/toolchains/")+1]
-	case name == "javac" && strings.HasSuffix(p, "/bin/javac"):
-		root = strings.TrimSuffix(p, "bin/javac")
-	case name == "zig":
-		root = path.Dir(p) + "/"
-		if strings.HasSuffix(root, "bin/") {
-			root = ""
+	case name == "go" && strings.HasSuffix(dir, "/go/bin"), name == "javac" && strings.HasSuffix(dir, "/bin"):
+		return path.Dir(dir)
+	case name == "rustc" || name == "cargo":
+		if i := strings.Index(p, "/toolchains/"); i > 0 {
+			return p[:i]
 		}
+	case name == "zig" && path.Base(dir) != "bin" && dir != ".":
+		return dir
 	}
-	if root == "" {
-		return []*analysis.File{f}
+	return ""
+}
+
+// below gives each group what lies below its roots and no package owns. Of
+// roots within each other the outer one has it.
+func (t *toolchain) below(roots map[string]*Group) {
+	if len(roots) == 0 {
+		return
 	}
-	var out []*analysis.File
-	for q := range t.image.Files() {
-		if strings.HasPrefix(q, root) {
-			if f := t.image.Regular(q); f != nil && t.set.Owner(f) == nil {
-				out = append(out, f)
+	known := map[string]*Group{".": nil}
+	var group func(dir string) *Group
+	group = func(dir string) *Group {
+		g, ok := known[dir]
+		if !ok {
+			if g = group(path.Dir(dir)); g == nil {
+				g = roots[dir]
 			}
+			known[dir] = g
+		}
+		return g
+	}
+	for p, f := range t.image.Inodes() {
+		if g := group(path.Dir(p)); g != nil && t.set.Owner(f) == nil {
+			t.claim(g, []*analysis.File{f})
 		}
 	}
-	return out
 }
