@@ -1,15 +1,25 @@
 package analysis
 
 import (
+	"errors"
 	"iter"
 	"path"
 	"slices"
 	"strings"
 )
 
-// maxLinks is how many symbolic links are followed to resolve one path: the
-// kernel's own limit.
-const maxLinks = 40
+// What is followed to resolve one path: as many symbolic links as the kernel
+// follows, and not more bytes of their targets than a path may have.
+const (
+	maxLinks  = 40
+	maxTarget = 4096
+)
+
+// What a merged view may grow to that layers of few bytes describe.
+var (
+	ErrDirectories = errors.New("too many directories that no entry names")
+	ErrPaths       = errors.New("too many bytes of paths, after links among their directories are followed")
+)
 
 // A node is one path of the merged view.
 type node struct {
@@ -23,12 +33,14 @@ func (n *node) dir() bool { return n.children != nil }
 // Merge makes the merged view of the layers' files: layers are applied in
 // order, as a container runtime does it (OCI image-spec, layer.md "Applying
 // Changesets"). A deletion touches older layers alone; directories among an
-// entry's parents that are symbolic links are followed (usr-merge).
-func (im *Image) Merge() {
-	im.Indexed = true
+// entry's parents that are symbolic links are followed (usr-merge). The image
+// is Indexed then. Where it would hold more directories that no entry names than
+// directories, or more bytes of paths that no entry has than bytes, it is not,
+// and the error is ErrDirectories or ErrPaths.
+func (im *Image) Merge(directories int, bytes int64) error {
 	im.root = &node{children: map[string]*node{}}
 	for _, l := range im.Layers {
-		v := view{root: im.root}
+		v := view{root: im.root, left: directories}
 		for _, f := range l.Files {
 			switch {
 			case f.Deleted:
@@ -47,17 +59,26 @@ func (im *Image) Merge() {
 				v.add(f)
 			}
 		}
+		if directories = v.left; directories < 0 {
+			im.root = nil
+			return ErrDirectories
+		}
 	}
 	n := 0
 	for _, l := range im.Layers {
 		n += len(l.Files)
 	}
 	im.list = make([]entry, 0, n)
-	im.flatten(im.root, "")
+	if im.flatten(im.root, "", &bytes); bytes < 0 {
+		im.root, im.list = nil, nil
+		return ErrPaths
+	}
+	im.Indexed = true
 	im.at = make(map[string]*node, len(im.list))
 	for _, e := range im.list {
 		im.at[e.path] = e.node
 	}
+	return nil
 }
 
 // An entry is one path that a container sees.
@@ -67,8 +88,8 @@ type entry struct {
 }
 
 // flatten lists what is below n, names in order, a directory before what it
-// holds.
-func (im *Image) flatten(n *node, prefix string) {
+// holds, until left bytes of paths are made.
+func (im *Image) flatten(n *node, prefix string, left *int64) {
 	first := len(im.list)
 	for name, child := range n.children {
 		im.list = append(im.list, entry{name, child})
@@ -81,10 +102,13 @@ func (im *Image) flatten(n *node, prefix string) {
 			e.path = e.file.Path // shared
 		} else {
 			e.path = prefix + e.path
+			if *left -= int64(len(e.path)); *left < 0 {
+				return
+			}
 		}
 		im.list = append(im.list, e)
 		if e.dir() {
-			im.flatten(e.node, e.path+"/")
+			im.flatten(e.node, e.path+"/", left)
 		}
 	}
 }
@@ -93,6 +117,7 @@ func (im *Image) flatten(n *node, prefix string) {
 // directory, which is remembered.
 type view struct {
 	root    *node
+	left    int // directories that may still be made; less than 0: one more was needed
 	last    string
 	lastDir *node
 }
@@ -130,7 +155,11 @@ func (v *view) parent(p string, create bool) *node {
 	if v.lastDir != nil && dir == v.last {
 		return v.lastDir
 	}
-	n := resolve(v.root, dir, create)
+	var left *int
+	if create {
+		left = &v.left
+	}
+	n := resolve(v.root, dir, left)
 	if n == nil || !n.dir() {
 		return nil
 	}
@@ -140,7 +169,7 @@ func (v *view) parent(p string, create bool) *node {
 
 // walk returns the node at p, its last part not followed if it is a link.
 func (v *view) walk(p string) *node {
-	dir := resolve(v.root, path.Dir(p), false)
+	dir := resolve(v.root, path.Dir(p), nil)
 	if p == "." || dir == nil || !dir.dir() {
 		return dir
 	}
@@ -149,10 +178,11 @@ func (v *view) walk(p string) *node {
 
 // resolve follows p from root, through every symbolic link, as a process does
 // whose root directory is the image's. It returns nil for what is not there,
-// and for a loop.
-func resolve(root *node, p string, create bool) *node {
+// and for a loop. Where left is not nil, what is missing is made, as long as
+// that is more than 0.
+func resolve(root *node, p string, left *int) *node {
 	var stack []*node // the directories above n
-	n, links := root, 0
+	n, links, target := root, 0, 0
 	rest := p
 	for rest != "" {
 		part, tail, _ := strings.Cut(rest, "/")
@@ -171,7 +201,8 @@ func resolve(root *node, p string, create bool) *node {
 		}
 		child := n.children[part]
 		if child != nil && child.file != nil && child.file.Link != "" && !child.file.Hard {
-			if links++; links > maxLinks {
+			links, target = links+1, target+len(child.file.Link)
+			if links > maxLinks || target > maxTarget {
 				return nil
 			}
 			if strings.HasPrefix(child.file.Link, "/") {
@@ -180,7 +211,10 @@ func resolve(root *node, p string, create bool) *node {
 			rest = child.file.Link + "/" + rest
 			continue
 		}
-		if create && (child == nil || !child.dir()) {
+		if left != nil && (child == nil || !child.dir()) {
+			if *left--; *left < 0 {
+				return nil
+			}
 			child = &node{children: map[string]*node{}}
 			n.children[part] = child
 		}
@@ -225,7 +259,7 @@ func (im *Image) Lookup(p string) *File {
 	if im.root == nil {
 		return nil
 	}
-	if n := resolve(im.root, p, false); n != nil {
+	if n := resolve(im.root, p, nil); n != nil {
 		return n.file
 	}
 	return nil
@@ -237,7 +271,7 @@ func (im *Image) Inode(p string) *File {
 	if im.root == nil {
 		return nil
 	}
-	if n := resolve(im.root, p, false); n != nil {
+	if n := resolve(im.root, p, nil); n != nil {
 		return n.inode
 	}
 	return nil

@@ -31,7 +31,9 @@ func image(layers ...string) *Image {
 		}
 		im.Layers = append(im.Layers, l)
 	}
-	im.Merge()
+	if err := im.Merge(1e6, 1e8); err != nil {
+		panic(err)
+	}
 	return im
 }
 
@@ -132,5 +134,31 @@ func TestBytes(t *testing.T) {
 	}
 	if got := Bytes(63_700_000).About(); got != "64 MB" {
 		t.Errorf("About: %q", got)
+	}
+}
+
+// TestBudgets: what a view may hold that no entry names is bounded, and a path
+// is not followed through links of more bytes than a path may have.
+func TestBudgets(t *testing.T) {
+	layers := func() []*Layer { return image("a/b/c/f d/ l>d l/g").Layers }
+	for _, test := range []struct {
+		directories int
+		bytes       int64
+		want        error
+	}{
+		{3, 100, nil}, {2, 100, ErrDirectories}, {3, int64(len("a" + "a/b" + "a/b/c" + "d/g")), nil}, {3, int64(len("a"+"a/b"+"a/b/c"+"d/g")) - 1, ErrPaths},
+	} {
+		im := &Image{Layers: layers()}
+		if err := im.Merge(test.directories, test.bytes); err != test.want || im.Indexed != (err == nil) {
+			t.Errorf("%d directories, %d bytes: %v, want %v; indexed %v", test.directories, test.bytes, err, test.want, im.Indexed)
+		}
+		if test.want != nil && (im.Regular("a/b/c/f") != nil || im.Lookup("a/b/c/f") != nil) {
+			t.Errorf("%v, and a view all the same", test.want)
+		}
+	}
+	long := strings.Repeat("d/", 1500)
+	im := image("l>" + long + " l/f m>l/" + long + " m/g n>" + long + "../.. n/h")
+	if im.Lookup(long+"f") == nil || im.Lookup("m/g") != nil || im.Lookup(long[4:]+"h") == nil {
+		t.Error("links of 3000 bytes are followed one at a time, and not two")
 	}
 }

@@ -84,7 +84,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of an image, over all layers")
 	fl.IntVar(&f.limits.Path, "max-path", f.limits.Path, "limit: bytes of a path in a layer")
 	fl.Int64Var(&f.limits.Inflate, "max-layer-bytes", f.limits.Inflate, "limit: uncompressed bytes of a layer")
-	fl.Int64Var(&f.limits.Keep, "max-keep", f.limits.Keep, "limit: bytes of databases and metadata that are read whole")
+	fl.Int64Var(&f.limits.Keep, "max-keep", f.limits.Keep, "limit: bytes of paths, databases and metadata that are kept of an image")
 	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio, "limit: compression ratio of a layer over 1 GiB")
 	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")

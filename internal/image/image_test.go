@@ -165,10 +165,11 @@ func TestLimits(t *testing.T) {
 		"--max-path":        func(l *source.Limits) { l.Path = 5 },
 		"--max-layer-bytes": func(l *source.Limits) { l.Inflate = 1000 },
 		"--max-layers":      func(l *source.Limits) { l.Layers = 0 },
+		"--max-keep":        func(l *source.Limits) { l.Keep = 200 }, // the paths are 136 bytes
 	} {
 		limits := source.DefaultLimits
 		change(&limits)
-		_, err := index(one(gzipped(t, plain), plain), image.Options{Limits: limits})
+		_, err := index(one(gzipped(t, plain), plain), image.Options{Limits: limits, Wants: []analysis.Want{{Glob: "usr/bin/*", Max: 10_000}}})
 		var le *source.LimitError
 		if !errors.As(err, &le) || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s: %v", flag, err)

@@ -23,7 +23,7 @@ import (
 
 // A budget is what the layers of an image may still keep, together.
 type budget struct {
-	left    atomic.Int64 // bytes of contents
+	left    atomic.Int64 // bytes of paths and contents
 	entries atomic.Int64
 }
 
@@ -62,8 +62,10 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 		if x.DiffID != r.blob.DiffID {
 			return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
 		}
-		if r.keep.entries.Add(-int64(len(x.Files))) < 0 {
-			return nil, &source.LimitError{What: "entries of the image", Limit: int64(r.limits.Entries), Flag: "--max-entries"}
+		for _, f := range x.Files {
+			if err := r.spend(len(f.Path) + len(f.Link) + len(f.Contents)); err != nil {
+				return nil, err
+			}
 		}
 		return x, nil
 	}
@@ -72,6 +74,23 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 		r.cache.Put(digest, x)
 	}
 	return x, err
+}
+
+// spend takes one more entry and the bytes that are kept of it from what the
+// image may hold.
+func (r *layerReader) spend(bytes int) error {
+	if r.keep.entries.Add(-1) < 0 {
+		return &source.LimitError{What: "entries of the image", Limit: int64(r.limits.Entries), Flag: "--max-entries"}
+	}
+	return r.hold(int64(bytes))
+}
+
+// hold takes bytes that are kept from what the image may hold.
+func (r *layerReader) hold(bytes int64) error {
+	if r.keep.left.Add(-bytes) < 0 {
+		return &source.LimitError{What: "bytes of paths, databases and metadata", Limit: r.limits.Keep, Flag: "--max-keep"}
+	}
+	return nil
 }
 
 // stored hashes the bytes of a local blob.
@@ -155,11 +174,15 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 			}
 			return nil, fmt.Errorf("read tar entry %d: %w", len(index.Files)+1, err)
 		}
-		if r.keep.entries.Add(-1) < 0 {
-			return nil, &source.LimitError{What: "entries of the image", Limit: int64(r.limits.Entries), Flag: "--max-entries"}
+		if h.Typeflag == tar.TypeGNUSparse {
+			h.Typeflag = tar.TypeReg // its holes are read as the zeros they are
 		}
-		if n := len(h.Name) + len(h.Linkname); n > r.limits.Path {
+		n := len(h.Name) + len(h.Linkname)
+		if n > r.limits.Path {
 			return nil, &source.LimitError{What: fmt.Sprintf("a path of %d bytes", n), Limit: int64(r.limits.Path), Flag: "--max-path"}
+		}
+		if err := r.spend(n); err != nil {
+			return nil, err
 		}
 		f := r.file(h)
 		if f == nil {
@@ -232,8 +255,8 @@ func clean(p string) string {
 func (r *layerReader) contents(f *analysis.File, tr *tar.Reader) error {
 	var kept []byte
 	if limit, ok := r.want.limit(f.Path); ok && f.Size <= limit {
-		if r.keep.left.Add(-f.Size) < 0 {
-			return &source.LimitError{What: "bytes of files that are read whole", Limit: r.limits.Keep, Flag: "--max-keep"}
+		if err := r.hold(f.Size); err != nil {
+			return err
 		}
 		kept = make([]byte, 0, f.Size)
 	}
@@ -303,7 +326,7 @@ func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadClos
 			rc.Close()
 			return nil, fmt.Errorf("read %q once more: %w", f.Path, err)
 		}
-		if h.Typeflag == tar.TypeReg && clean(h.Name) == f.Path && h.Size == f.Size {
+		if (h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse) && clean(h.Name) == f.Path && h.Size == f.Size {
 			return &opened{Reader: tr, plain: plain, rc: rc}, nil
 		}
 	}

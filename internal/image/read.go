@@ -96,14 +96,21 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	n := 0
 	for i, r := range results {
+		n += len(r.Files)
 		l := im.Layers[i]
 		l.Files, l.Size.Unpacked = r.Files, r.Unpacked
 		for _, f := range l.Files {
 			f.Layer = l
 		}
 	}
-	im.Merge()
+	switch err := im.Merge(opt.Limits.Entries-n, opt.Limits.Keep); err {
+	case analysis.ErrDirectories:
+		return &source.LimitError{What: "entries of the image and directories above them", Limit: int64(opt.Limits.Entries), Flag: "--max-entries"}
+	case analysis.ErrPaths:
+		return &source.LimitError{What: err.Error(), Limit: opt.Limits.Keep, Flag: "--max-keep"}
+	}
 	return nil
 }
 

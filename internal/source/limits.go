@@ -13,12 +13,12 @@ type Limits struct {
 	Path     int   // bytes of an entry's path
 	Inflate  int64 // bytes of a layer, uncompressed
 	Ratio    int64 // uncompressed bytes for each compressed one, above 1 GiB
-	Keep     int64 // bytes of contents kept of an image
+	Keep     int64 // bytes of paths, databases and metadata kept of an image
 }
 
 // DefaultLimits are far above every real image. Registries refuse manifests
 // over 4 MiB.
-var DefaultLimits = Limits{Manifest: 4 << 20, Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 256 << 20}
+var DefaultLimits = Limits{Manifest: 4 << 20, Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 128 << 20}
 
 // A LimitError is an image that goes over a limit.
 type LimitError struct {
