@@ -48,7 +48,8 @@ func (im *Image) Merge(directories int, bytes int64) error {
 					delete(dir.children, path.Base(f.Path))
 				}
 			case f.Opaque:
-				if n := v.walk(f.Path); n != nil && n.dir() {
+				// the mark is an entry of the directory, so that links to it are followed
+				if n := resolve(v.root, f.Path, nil); n != nil && n.dir() {
 					clear(n.children)
 				}
 			}
@@ -200,15 +201,16 @@ func resolve(root *node, p string, left *int) *node {
 			return nil
 		}
 		child := n.children[part]
-		if child != nil && child.file != nil && child.file.Link != "" && !child.file.Hard {
-			links, target = links+1, target+len(child.file.Link)
+		if child != nil && child.inode != nil && child.inode.Link != "" && !child.inode.Hard {
+			link := child.inode.Link // its own, or what a hard link is one more name of
+			links, target = links+1, target+len(link)
 			if links > maxLinks || target > maxTarget {
 				return nil
 			}
-			if strings.HasPrefix(child.file.Link, "/") {
+			if strings.HasPrefix(link, "/") {
 				n, stack = root, nil
 			}
-			rest = child.file.Link + "/" + rest
+			rest = link + "/" + rest
 			continue
 		}
 		if left != nil && (child == nil || !child.dir()) {
