@@ -4,9 +4,15 @@ import (
 	"bytes"
 	"compress/flate"
 	stdgzip "compress/gzip"
+	"crypto/sha256"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"io/fs"
 	"math/rand"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -185,12 +191,154 @@ func wrap(raw, data []byte) []byte {
 	return append(out, z[len(z)-8:]...)
 }
 
-// Truncated and corrupt input: same verdict as the standard library, and no
-// panic.
+// TestTruncated cuts a stream of each kind of block at every byte.
+func TestTruncated(t *testing.T) {
+	rng := rand.New(rand.NewSource(5))
+	data := genData(rng, 3000)
+	var fixed bitw
+	fixed.bits(1, 1)
+	fixed.bits(1, 2)
+	for _, c := range data[:500] {
+		fixed.lit(int(c))
+	}
+	fixed.match(258, 300)
+	fixed.lit(256)
+	want := append(bytes.Clone(data[:500]), data[200:458]...)
+	var b bytes.Buffer
+	w := stdgzip.NewWriter(&b)
+	for part := range slices.Chunk(data, 700) {
+		w.Write(part)
+		w.Flush()
+	}
+	w.Close()
+	several := b.Bytes()
+	r := NewReader(nil)
+	for name, z := range map[string][]byte{
+		"stored": gz(t, data, 0), "fixed": wrap(fixed.done(), want), "dynamic": gz(t, data, 6), "huffman": gz(t, data, -2),
+		"several blocks": several, "two members": append(gz(t, data[:100], 6), gz(t, data[:200], 1)...), "empty": gz(t, nil, 6),
+	} {
+		if !check(t, r, z) {
+			t.Errorf("%s: the whole stream is refused", name)
+		}
+		whole, err := io.ReadAll(NewReader(bytes.NewReader(z)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range z {
+			check(t, r, z[:n])
+			r.Reset(bytes.NewReader(z[:n]))
+			if got, _ := io.ReadAll(r); !bytes.HasPrefix(whole, got) {
+				t.Fatalf("%s: cut at %d, the output is other than the whole stream's", name, n)
+			}
+		}
+	}
+}
+
+// TestHeader: every optional field of a header (RFC 1952, 2.3.1), its checksum
+// right and wrong, and cut at every byte.
+func TestHeader(t *testing.T) {
+	body := gz(t, []byte("hello"), 6)[10:]
+	r := NewReader(nil)
+	for flags := range byte(32) {
+		h := []byte{0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 255}
+		if flags&4 != 0 {
+			h = append(h, 3, 0, 'x', 0, 'y')
+		}
+		if flags&8 != 0 {
+			h = append(h, "name\x00"...)
+		}
+		if flags&16 != 0 {
+			h = append(h, "comment\x00"...)
+		}
+		if flags&2 != 0 {
+			sum := crc32.ChecksumIEEE(h)
+			if wrong := append(bytes.Clone(h), byte(sum)^1, byte(sum>>8)); check(t, r, append(wrong, body...)) {
+				t.Errorf("flags %b: a wrong checksum of the header is taken", flags)
+			}
+			h = append(h, byte(sum), byte(sum>>8))
+		}
+		z := append(h, body...)
+		if !check(t, r, z) {
+			t.Errorf("flags %b: refused", flags)
+		}
+		for n := range z {
+			if check(t, r, z[:n]) {
+				t.Errorf("flags %b: cut at %d, and taken", flags, n)
+			}
+		}
+	}
+}
+
+// TestBlocked: what was decoded is handed out before the source is asked for
+// more.
+func TestBlocked(t *testing.T) {
+	data := genData(rand.New(rand.NewSource(6)), 100_000)
+	for _, level := range []int{0, 6} {
+		var b bytes.Buffer
+		w, err := stdgzip.NewWriterLevel(&b, level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(data)
+		w.Flush()
+		src, dst := io.Pipe()
+		go dst.Write(b.Bytes()) // and nothing behind it
+		r := NewReader(src)
+		got := make([]byte, len(data)*9/10)
+		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, data[:len(got)]) {
+			t.Errorf("level %d: %v", level, err)
+		}
+		src.Close()
+	}
+}
+
+// TestBlobs decodes every compressed layer that the testbed's registry stores.
+func TestBlobs(t *testing.T) {
+	dir := os.Getenv("TARE_TESTBED")
+	if dir == "" {
+		t.Skip("TARE_TESTBED is not set: .ci/run brings the testbed up")
+	}
+	blobs, total := 0, int64(0)
+	err := filepath.WalkDir(filepath.Join(dir, "registry"), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "data" {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		std, err := stdgzip.NewReader(f)
+		if err != nil {
+			return nil // no layer, or zstd
+		}
+		want, got := sha256.New(), sha256.New()
+		n, err := io.Copy(want, std)
+		if err != nil {
+			return nil
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		r := Get(f)
+		defer Put(r)
+		if m, err := r.WriteTo(got); err != nil || m != n || !bytes.Equal(want.Sum(nil), got.Sum(nil)) {
+			t.Errorf("%s: %d bytes, want %d: %v", name, m, n, err)
+		}
+		blobs, total = blobs+1, total+n
+		return nil
+	})
+	if t.Logf("%d blobs, %d MB", blobs, total>>20); err != nil || blobs < 10 {
+		t.Errorf("%d blobs: %v", blobs, err)
+	}
+}
+
+// Truncated and corrupt input: same verdict as the standard library, the same
+// output before it, and no panic.
 func TestBad(t *testing.T) {
 	rng := rand.New(rand.NewSource(3))
 	r := NewReader(nil)
-	agree, bad := 0, 0
+	bad := 0
 	for i := range 8000 {
 		data := genData(rng, 1+rng.Intn(1<<uint(rng.Intn(17))))
 		z := gz(t, data, []int{-2, -1, 0, 1, 6}[rng.Intn(5)])
@@ -206,12 +354,17 @@ func TestBad(t *testing.T) {
 				z[min(10+rng.Intn(100), len(z)-1)] = byte(rng.Intn(256))
 			}
 		}
-		check(t, r, z, &agree, &bad)
+		if !check(t, r, z) {
+			bad++
+		}
 	}
-	t.Log(agree, "agree,", bad, "rejected")
+	t.Log(bad, "rejected")
 }
 
-func check(t *testing.T, r *Reader, z []byte, agree, bad *int) {
+// check compares r with the standard library on z, and reports whether it is a
+// whole stream.
+func check(t *testing.T, r *Reader, z []byte) bool {
+	t.Helper()
 	var want []byte
 	zr, wantErr := stdgzip.NewReader(bytes.NewReader(z))
 	if wantErr == nil {
@@ -222,13 +375,16 @@ func check(t *testing.T, r *Reader, z []byte, agree, bad *int) {
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("std %v, own %v (%d vs %d bytes)\n%x", wantErr, err, len(want), len(got), z[:min(len(z), 200)])
 	}
-	if err == nil && !bytes.Equal(got, want) {
-		t.Fatal("different output")
+	// Before the end of input the standard library asks for as many bits as the
+	// end-of-block code has, at most 15, and may leave that many symbols out.
+	more := 0
+	if wantErr == io.ErrUnexpectedEOF {
+		more = 15 * 258
 	}
-	*agree++
-	if err != nil {
-		*bad++
+	if !bytes.HasPrefix(got, want) || len(got) > len(want)+more {
+		t.Fatalf("std %v after %d bytes, own %v after %d\n%x", wantErr, len(want), err, len(got), z[:min(len(z), 200)])
 	}
+	return err == nil
 }
 
 func FuzzAgainstStd(f *testing.F) {
@@ -239,10 +395,9 @@ func FuzzAgainstStd(f *testing.F) {
 	r := NewReader(nil)
 	f.Fuzz(func(t *testing.T, z []byte) {
 		defer time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("hang on %x", z)) }).Stop()
-		var a, b int
 		// patch nothing: most mutants die in Huffman headers or CRC; also try
 		// the raw bytes as a bare deflate stream behind a good header
-		check(t, r, z, &a, &b)
+		check(t, r, z)
 		raw, werr := io.ReadAll(flate.NewReader(bytes.NewReader(z)))
 		zz := wrap(z, raw)
 		r.Reset(bytes.NewReader(zz))

@@ -11,9 +11,11 @@
 // plenty of input and output space remain, and hands over to a plain one
 // (slow) at the ends.
 //
-// A Reader takes what the standard library's compress/gzip takes, with one
-// difference: it reads ahead of the end of the stream, as there is nothing
-// behind a layer.
+// A Reader takes what the standard library's compress/gzip takes and refuses what
+// that refuses, after the same output. It differs in how it reads: ahead of the
+// end of the stream, as there is nothing behind a layer, and at least 40 bytes at a
+// time, so that of a source that blocks the last few symbols may be held back; what
+// else was decoded is handed out before the source is asked for more.
 package inflate
 
 import (
@@ -160,6 +162,9 @@ func (r *Reader) fill() error {
 	r.rp = r.op
 	from := r.op
 	for r.err == nil && r.op < outLimit {
+		if r.op > r.rp && r.end-r.ip < inSlack && r.srcErr == nil {
+			break // hand out what there is: the source may block
+		}
 		switch r.state {
 		case stHeader:
 			r.op, r.rp = 0, 0
