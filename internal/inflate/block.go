@@ -48,6 +48,10 @@ func (r *Reader) block() {
 		r.stored, r.state = int(n), stStored
 		return
 	case 1:
+		if r.fixed { // small members have no other
+			r.state = stHuff
+			return
+		}
 		for i := range r.lens {
 			switch {
 			case i < 144:
@@ -124,10 +128,11 @@ func (r *Reader) block() {
 		r.err = ErrCorrupt
 		return
 	}
+	r.fixed = false
 	if !build(r.dist[:], r.lens[nlit:nlit+ndist], distBase[:], distBits) ||
 		!build(r.lit[:], r.lens[:nlit], litBase[:], litBits) {
 		r.err = ErrCorrupt
 		return
 	}
-	r.state = stHuff
+	r.fixed, r.state = h>>1 == 1, stHuff
 }

@@ -55,6 +55,7 @@ type Reader struct {
 	read    int64  // bytes taken from src
 	state   int
 	last    bool // the block being read is the member's last
+	fixed   bool // the tables are those of fixed codes
 	members int
 	stored  int // bytes left of a stored block
 	crc     uint32
@@ -249,8 +250,7 @@ func (r *Reader) header() {
 // byte takes one byte of a header.
 func (r *Reader) byte() uint32 {
 	v := r.take(8)
-	if r.err == nil {
-		r.hcrc = crc32.Update(r.hcrc, crc32.IEEETable, []byte{byte(v)})
-	}
+	c := ^r.hcrc // a byte at a time, and without a slice that is allocated
+	r.hcrc = ^(crc32.IEEETable[byte(c)^byte(v)] ^ c>>8)
 	return v
 }
