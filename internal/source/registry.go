@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type registry struct {
 	cache  *cache.Cache
 	limits Limits
 	wait   func(context.Context, time.Duration) error
+	idle   time.Duration
 }
 
 // connections are shared by all images of a run.
@@ -67,13 +69,13 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	if err != nil {
 		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
 	}
-	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait}
+	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait, idle: cmp.Or(opt.idle, idleLimit)}
 	raw, d, err := reg.root(ctx, r.Identifier())
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
 	}
 	s := &store{kind: "registry", limits: opt.Limits, cache: opt.Cache, blob: reg.blob, manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-		raw, _, err := reg.get(ctx, "manifests", d.Digest.String())
+		raw, _, err := reg.get(ctx, d.Digest.String())
 		return raw, err
 	}}
 	im, err := s.image(ctx, raw, d, opt)
@@ -107,7 +109,7 @@ func (r *registry) root(ctx context.Context, id string) ([]byte, v1.Descriptor, 
 			}
 		}
 	}
-	raw, mt, err := r.get(ctx, "manifests", id)
+	raw, mt, err := r.get(ctx, id)
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}
@@ -139,20 +141,31 @@ func (r *registry) head(ctx context.Context, id string) (d v1.Descriptor) {
 	return d
 }
 
-// get reads a small document of the repository.
-func (r *registry) get(ctx context.Context, kind, id string) ([]byte, types.MediaType, error) {
-	res, err := r.do(ctx, http.MethodGet, kind, id, 0, 0)
-	if err != nil {
-		return nil, "", err
+// get reads a manifest, again if it breaks off.
+func (r *registry) get(ctx context.Context, id string) ([]byte, types.MediaType, error) {
+	for n := 1; ; n++ {
+		res, err := r.do(ctx, http.MethodGet, "manifests", id, 0, 0)
+		if err != nil {
+			return nil, "", err
+		}
+		raw, err := r.limits.readAll(res.Body)
+		if d := res.Header.Get("Docker-Content-Digest"); err == nil && strings.HasPrefix(d, "sha256:") && d != digest(raw).String() {
+			err = fmt.Errorf("the registry says that its digest is %s, the bytes have %s", d, digest(raw))
+		}
+		var le *LimitError
+		if err == nil || errors.As(err, &le) || n == attempts || ctx.Err() != nil {
+			return raw, types.MediaType(res.Header.Get("Content-Type")), err
+		}
+		if err := r.wait(ctx, firstWait<<n); err != nil {
+			return nil, "", err
+		}
 	}
-	raw, err := r.limits.readAll(res.Body)
-	return raw, types.MediaType(res.Header.Get("Content-Type")), err
 }
 
 // blob reads a blob from its first byte to its last, over as many connections
 // as it takes.
 func (r *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
+	body := &resuming{ctx: ctx, wait: r.wait, idle: r.idle, size: d.Size, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
 		return r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from, d.Size)
 	}}
 	if err := body.open(); err != nil {

@@ -100,7 +100,8 @@ type resuming struct {
 	ctx   context.Context
 	fetch func(ctx context.Context, from int64) (*http.Response, error)
 	wait  func(context.Context, time.Duration) error
-	size  int64 // of the whole; -1 if unknown
+	idle  time.Duration // how long a body may give nothing
+	size  int64         // of the whole; -1 if unknown
 
 	body   io.ReadCloser
 	cancel context.CancelFunc
@@ -124,7 +125,7 @@ func (r *resuming) Read(p []byte) (int, error) {
 				continue
 			}
 		}
-		idle := time.AfterFunc(idleLimit, r.cancel)
+		idle := time.AfterFunc(r.idle, r.cancel)
 		n, err := r.body.Read(p)
 		idle.Stop()
 		r.n += int64(n)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -36,6 +37,73 @@ func (c *cut) Write(p []byte) (int, error) {
 	}
 	c.left -= len(p)
 	return c.ResponseWriter.Write(p)
+}
+
+// slow is a response that comes in small pieces.
+type slow struct {
+	http.ResponseWriter
+	n int
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	done := 0
+	for piece := range slices.Chunk(p, 20_000) {
+		if s.n++; s.n%4 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		n, err := s.ResponseWriter.Write(piece)
+		if done += n; err != nil {
+			return done, err
+		}
+		s.ResponseWriter.(http.Flusher).Flush()
+	}
+	return done, nil
+}
+
+// stalling is a response that gives nothing more after some bytes, until the
+// other side hangs up.
+type stalling struct {
+	http.ResponseWriter
+	left int
+	gone context.Context
+}
+
+func (s *stalling) Write(p []byte) (int, error) {
+	if len(p) > s.left {
+		s.ResponseWriter.Write(p[:s.left])
+		s.ResponseWriter.(http.Flusher).Flush()
+		<-s.gone.Done()
+		panic(http.ErrAbortHandler)
+	}
+	s.left -= len(p)
+	return s.ResponseWriter.Write(p)
+}
+
+// lying is a response whose Content-Length is wrong, two times of three; of one
+// that is too small no more than that is sent.
+type lying struct {
+	http.ResponseWriter
+	n    int64
+	more int
+	left int // bytes of the body, and one more; 0 if not known
+}
+
+func (l *lying) Write(p []byte) (int, error) {
+	if l.left == 0 {
+		l.left = 1 << 30
+	}
+	n := min(len(p), l.left-1)
+	l.left -= n
+	_, err := l.ResponseWriter.Write(p[:n])
+	return len(p), err
+}
+
+func (l *lying) WriteHeader(status int) {
+	if size, err := strconv.Atoi(l.Header().Get("Content-Length")); err == nil && l.n%3 != 0 {
+		l.Header().Set("Content-Length", strconv.Itoa(size+l.more))
+		l.left = size + l.more + 1
+	}
+	l.ResponseWriter.WriteHeader(status)
 }
 
 // quiet is a server that does not log what it does on purpose.
@@ -84,6 +152,25 @@ func TestFailingRegistry(t *testing.T) {
 			}
 			return false
 		},
+		"slow bodies": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+			next.ServeHTTP(&slow{w, 0}, r)
+			return true
+		},
+		"bodies that stall": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+			if strings.Contains(r.URL.Path, "/blobs/") && n%3 != 0 {
+				next.ServeHTTP(&stalling{w, 100_000, r.Context()}, r)
+				return true
+			}
+			return false
+		},
+		"a Content-Length that is too small": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+			next.ServeHTTP(&lying{w, n, -40, 0}, r)
+			return true
+		},
+		"a Content-Length that is too large": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+			next.ServeHTTP(&lying{w, n, 40, 0}, r)
+			return true
+		},
 		"resets before an answer": func(n int64, _ http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 			if n%2 == 0 {
 				panic(http.ErrAbortHandler)
@@ -111,7 +198,7 @@ func TestFailingRegistry(t *testing.T) {
 			}
 			misbehaving.Store(true)
 			var asked time.Duration
-			got, err := Open(context.Background(), host+"/app:1", Options{wait: func(_ context.Context, d time.Duration) error {
+			got, err := Open(context.Background(), host+"/app:1", Options{idle: 50 * time.Millisecond, wait: func(_ context.Context, d time.Duration) error {
 				asked = max(asked, d)
 				return nil
 			}})

@@ -70,6 +70,7 @@ type Options struct {
 	Limits    Limits            // the zero value takes the defaults
 
 	wait func(context.Context, time.Duration) error // of tests: nil sleeps
+	idle time.Duration                              // of tests: 0 is idleLimit
 }
 
 // An Error is an image that cannot be opened: its source, not the command

@@ -181,6 +181,17 @@ func TestErrors(t *testing.T) {
 		case strings.Contains(r.URL.Path, "/large/manifests/"):
 			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 			w.Write(make([]byte, source.DefaultLimits.Manifest+1))
+		case strings.Contains(r.URL.Path, "/config100/manifests/"), strings.Contains(r.URL.Path, "/configlie/manifests/"):
+			size := 100 << 20
+			if strings.Contains(r.URL.Path, "lie") {
+				size = 2
+			}
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			fmt.Fprintf(w, `{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%064d","size":%d},"layers":[]}`, 0, size)
+		case strings.Contains(r.URL.Path, "/configlie/blobs/"):
+			for range 100 {
+				w.Write(make([]byte, 1<<20))
+			}
 		case strings.Contains(r.URL.Path, "/lie/manifests/"):
 			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 			fmt.Fprint(w, `{}`)
@@ -200,6 +211,9 @@ func TestErrors(t *testing.T) {
 		host + "/artifact:1":                "an artifact, no image",
 		host + "/text:1":                    "no image manifest",
 		host + "/large:1":                   "the document's bytes: more than the limit of 4194304 (--max-manifest)",
+		host + "/config100:1":               "read configuration of",
+		host + "/config100:2":               "a document of 104857600 bytes: more than the limit of 4194304 (--max-manifest)",
+		host + "/configlie:1":               "the document's bytes: more than the limit of 4194304 (--max-manifest)",
 		host + "/lie" + zeros:               "wrong digest",
 		"127.0.0.1:1/app:1":                 "reach the registry",
 		"oci:" + dir + "/none":              "no such file",
