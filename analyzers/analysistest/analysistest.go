@@ -36,7 +36,8 @@ import (
 //     size=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
 //     the lines target=, build-arg=, named=, now=. Lines "want PLACE "rx"" of its comment want
-//     findings at image/N/PATH, image/N, or image. Related lines stand behind
+//     findings at image/N/PATH, image/N, or image; lines "undecided RULE "rx"" want
+//     that a rule is not decided, with a reason that matches. Related lines stand behind
 //     the message: " (Dockerfile:3: made here)".
 //   - A fence "```dockerfile bad" or "```txtar bad" in the section of a rule must
 //     give a finding of that rule; a good one none of a warning or worse.
@@ -73,6 +74,7 @@ type tcase struct {
 	config   map[string]any
 	now      time.Time
 	wants    []want
+	open     []want // rules that are not decided, and why
 }
 
 type want struct {
@@ -102,6 +104,11 @@ func (c *tcase) run(t *testing.T) []analysis.Finding {
 	}
 	for _, n := range res.NotRun {
 		t.Logf("not decided: %v: %s: %s", n.Location, n.Rule.ID, n.Reason)
+	}
+	for _, w := range c.open {
+		if !slices.ContainsFunc(res.NotRun, func(n analysis.Undecided) bool { return n.Rule.ID == w.at && w.rx.MatchString(n.Reason) }) {
+			t.Errorf("rule %s is decided, or for another reason than %q is not", w.at, w.rx)
+		}
 	}
 	return res.Findings
 }
@@ -175,6 +182,12 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 			place, rx, _ := strings.Cut(rest, " ")
 			for _, rx := range regexps(t, rx) {
 				c.wants = append(c.wants, want{placeOf(place), rx})
+			}
+		}
+		if rest, ok := strings.CutPrefix(line, "undecided "); ok {
+			rule, rx, _ := strings.Cut(rest, " ")
+			for _, rx := range regexps(t, rx) {
+				c.open = append(c.open, want{rule, rx})
 			}
 		}
 	}

@@ -94,7 +94,11 @@ func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 		pass.Undecided(pkg, nil, unset)
 		return
 	}
-	for _, p := range packages.Fact.Of(pass).List {
+	set := packages.Fact.Of(pass)
+	if set.Unread != "" {
+		pass.Undecided(pkg, nil, set.Unread)
+	}
+	for _, p := range set.List {
 		budget, ok := budgets[p.Name]
 		if !ok {
 			if budget, ok = budgets["*"]; !ok {

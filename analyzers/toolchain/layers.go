@@ -27,6 +27,9 @@ func fromLayers(pass *analysis.Pass) {
 	var all, loose int64
 	count := 0
 	groups := causes.Fact.Of(pass).Groups
+	if why := packages.Fact.Of(pass).Unread; why != "" {
+		pass.Undecided(headers, nil, why)
+	}
 	for _, g := range groups {
 		switch g.Cause {
 		case causes.Headers:

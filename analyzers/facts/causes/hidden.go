@@ -149,7 +149,7 @@ func (c *Causes) shares(im *analysis.Image, set *packages.Set) {
 			dir, here = d, look("/"+d)
 		}
 		switch {
-		case here.headers && header(p) && set.Owner(f) == nil:
+		case here.headers && header(p) && set.Owner(f) == nil && set.Unread == "":
 			c.add(LooseHeaders, f.Layer, f)
 		case here.cache, here.pkgs && (strings.HasSuffix(p, ".conda") || strings.HasSuffix(p, ".tar.bz2")):
 			c.add(Cache, f.Layer, f)

@@ -4,6 +4,7 @@
 package packages
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -63,6 +64,14 @@ func (p *Package) Bytes() (n int64) {
 	return n
 }
 
+// Limits of what databases that strangers write may list. The largest images
+// hold some thousands of packages.
+const (
+	maxPackages = 50_000
+	maxFiles    = 5_000_000 // lines of all lists of files
+	maxRequires = 1_000
+)
+
 // A Set is the packages of an image.
 type Set struct {
 	List   []*Package // by type, name and version
@@ -101,30 +110,44 @@ type reader struct {
 	image  *analysis.Image
 	set    *Set
 	listed map[*analysis.File]*Package // the last package that listed a file
+	files  int                         // how many were listed
 }
 
-// add adds p, which owns the paths.
-func (r *reader) add(p *Package, paths []string) {
-	for _, name := range paths {
-		f := r.image.Regular(name)
-		if f == nil || r.listed[f] == p {
-			continue
-		}
-		r.listed[f] = p
-		p.Files = append(p.Files, f)
-		if old := r.set.owner[f]; old == nil || p.Type.System() && !old.Type.System() {
-			r.set.owner[f] = p
-		}
+// add adds p, as long as there are not too many.
+func (r *reader) add(p *Package) *Package {
+	if len(r.set.List) >= maxPackages {
+		r.set.Unread = fmt.Sprintf("its databases list more than %d packages, of which the others are not read", maxPackages)
+	} else {
+		r.set.List = append(r.set.List, p)
 	}
-	r.set.List = append(r.set.List, p)
+	return p
+}
+
+// own makes the file at name one of p's. It returns false once there are too
+// many.
+func (r *reader) own(p *Package, name string) bool {
+	if r.files++; r.files > maxFiles {
+		r.set.Unread = fmt.Sprintf("its databases list more than %d files, of which the others are not read", maxFiles)
+		return false
+	}
+	f := r.image.Regular(name)
+	if f == nil || r.listed[f] == p {
+		return true
+	}
+	r.listed[f] = p
+	p.Files = append(p.Files, f)
+	if old := r.set.owner[f]; old == nil || p.Type.System() && !old.Type.System() {
+		r.set.owner[f] = p
+	}
+	return true
 }
 
 // first finds the layer in which an entry of a database first appears: a
 // database that a later layer writes again moves nothing.
 type first map[string]*analysis.Layer
 
-// read reads the database at one of the paths, layer by layer, and returns the
-// entries of the last, with their layers.
+// databases reads the database at one of the paths, layer by layer, and returns
+// the entries of the last, with their layers.
 func (r *reader) databases(split func(text string) []entry, paths ...string) (last []entry, layers first) {
 	layers = first{}
 	for _, l := range r.image.Layers {
@@ -155,8 +178,8 @@ type entry map[string]string
 
 func (e entry) key() string { return e["Package"] + "\x00" + e["Architecture"] + "\x00" + e["Version"] }
 
-// paragraphs splits a database of "Key: value" paragraphs. Continuation lines
-// are left out, they hold nothing that is wanted here.
+// paragraphs splits a database of "Key: value" paragraphs, up to one more than
+// maxPackages. Continuation lines are left out, they hold nothing that is wanted.
 func paragraphs(text string, wanted ...string) (out []entry) {
 	e := entry{}
 	for line := range strings.Lines(text) {
@@ -165,6 +188,9 @@ func paragraphs(text string, wanted ...string) (out []entry) {
 			if len(e) > 0 {
 				out = append(out, e)
 				e = entry{}
+			}
+			if len(out) > maxPackages {
+				return out
 			}
 			continue
 		}
@@ -199,14 +225,18 @@ func (r *reader) dpkg() {
 	}
 	entries, layers := r.databases(split, "var/lib/dpkg/status")
 	for _, e := range once(entries) {
-		p := &Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]}
-		var paths []string
-		for _, name := range []string{p.Name, p.Name + ":" + p.Arch} {
-			if f := r.image.Regular("var/lib/dpkg/info/" + name + ".list"); f != nil {
-				paths = strings.Split(string(f.Contents), "\n")
+		p := r.add(&Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]})
+		list := r.image.Regular("var/lib/dpkg/info/" + p.Name + ":" + p.Arch + ".list")
+		if list == nil {
+			list = r.image.Regular("var/lib/dpkg/info/" + p.Name + ".list")
+		}
+		if list != nil {
+			for line := range strings.Lines(string(list.Contents)) {
+				if !r.own(p, strings.TrimSuffix(line, "\n")) {
+					break
+				}
 			}
 		}
-		r.add(p, paths)
 	}
 	for _, rpm := range []string{"var/lib/rpm/Packages", "var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages.db"} {
 		if r.image.Regular(rpm) != nil {
@@ -223,55 +253,58 @@ func (r *reader) distroless() {
 		if dir != "var/lib/dpkg/status.d/" || strings.HasSuffix(base, ".md5sums") || f.Contents == nil {
 			continue
 		}
-		var paths []string
-		if sums := r.image.Regular(name + ".md5sums"); sums != nil {
+		for i, e := range paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
+			p := r.add(&Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: f.Layer})
+			sums := r.image.Regular(name + ".md5sums")
+			if sums == nil || i > 0 { // they are the first entry's, which should be the only one
+				continue
+			}
 			for line := range strings.Lines(string(sums.Contents)) {
-				if _, file, ok := strings.Cut(strings.TrimRight(line, "\n"), " "); ok {
-					paths = append(paths, strings.TrimLeft(file, " *"))
+				if _, file, ok := strings.Cut(strings.TrimRight(line, "\n"), " "); ok && !r.own(p, strings.TrimLeft(file, " *")) {
+					break
 				}
 			}
-		}
-		for _, e := range paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
-			r.add(&Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: f.Layer}, paths)
-			paths = nil // they are the file's, whose one entry this is
 		}
 	}
 }
 
-// apk reads Alpine's database: P name, V version, A architecture, o source,
-// F directory, R file.
+// apk reads Alpine's database (apk-tools, "apk v2 installed db"): P name, V
+// version, A architecture, o source, F directory, R file.
 func (r *reader) apk() {
-	files := map[string][]string{}
-	split := func(text string) (out []entry) {
-		clear(files)
-		e, dir := entry{}, ""
-		for line := range strings.Lines(text + "\n") {
-			line = strings.TrimRight(line, "\r\n")
-			key, value, _ := strings.Cut(line, ":")
-			switch {
-			case line == "":
-				if len(e) > 0 {
-					out = append(out, e)
-					e = entry{}
-				}
-			case key == "P":
-				e["Package"] = value
-			case key == "V":
-				e["Version"] = value
-			case key == "A":
-				e["Architecture"] = value
-			case key == "o":
-				e["Source"] = value
-			case key == "F":
-				dir = value
-			case key == "R":
-				files[e.key()] = append(files[e.key()], path.Join(dir, value))
-			}
+	paths := []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"}
+	var text string
+	split := func(t string) []entry {
+		text = t
+		out := paragraphs(t, "P", "V", "A", "o")
+		for i, e := range out {
+			out[i] = entry{"Package": e["P"], "Version": e["V"], "Architecture": e["A"], "Source": e["o"]}
 		}
 		return out
 	}
-	entries, layers := r.databases(split, "lib/apk/db/installed", "usr/lib/apk/db/installed")
+	entries, layers := r.databases(split, paths...)
+	byKey := map[string]*Package{}
 	for _, e := range once(entries) {
-		r.add(&Package{Type: APK, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]}, files[e.key()])
+		byKey[e.key()] = r.add(&Package{Type: APK, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]})
+	}
+	e, dir := entry{}, ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		key, value, _ := strings.Cut(line, ":")
+		switch key {
+		case "":
+			e, dir = entry{}, ""
+		case "P":
+			e["Package"] = value
+		case "V":
+			e["Version"] = value
+		case "A":
+			e["Architecture"] = value
+		case "F":
+			dir = value
+		case "R":
+			if p := byKey[e.key()]; p != nil && !r.own(p, path.Join(dir, value)) {
+				return
+			}
+		}
 	}
 }

@@ -1,8 +1,10 @@
 package packages
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"iter"
 	"path"
 	"regexp"
 	"strings"
@@ -43,43 +45,48 @@ func (r *reader) distribution(f *analysis.File, dir string) {
 	if len(list) == 0 || list[0]["Name"] == "" {
 		return
 	}
-	p := &Package{Type: PyPI, Name: list[0]["Name"], Version: list[0]["Version"], Layer: f.Layer, Dir: dir}
+	// Cloned: they are a small part of a text that would stay in memory for them.
+	p := r.add(&Package{Type: PyPI, Name: strings.Clone(list[0]["Name"]), Version: strings.Clone(list[0]["Version"]), Layer: f.Layer, Dir: dir})
 	for line := range strings.Lines(head) {
+		if len(p.Requires) == maxRequires {
+			break
+		}
 		if rest, ok := strings.CutPrefix(line, "Requires-Dist:"); ok && !strings.Contains(rest, "extra ==") {
 			if m := reName.FindString(strings.TrimSpace(rest)); m != "" {
-				p.Requires = append(p.Requires, m)
+				p.Requires = append(p.Requires, strings.Clone(m))
 			}
 		}
 	}
-	var paths []string
 	if record := r.image.Regular(dir + "/RECORD"); record != nil {
-		paths = recorded(string(record.Contents), path.Dir(dir))
+		for name := range recorded(string(record.Contents)) {
+			if !r.own(p, below(path.Dir(dir), name)) {
+				break
+			}
+		}
 	}
-	r.add(p, paths)
 }
 
 var reName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*`)
 
-// recorded returns the paths of a RECORD, which are relative to the directory
+// recorded yields the paths of a RECORD, which are relative to the directory
 // that holds the dist-info.
-func recorded(text, base string) (paths []string) {
-	if !strings.Contains(text, `"`) { // as installers write it: no name holds a comma
-		for line := range strings.Lines(text) {
-			if name, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ","); name != "" {
-				paths = append(paths, below(base, name))
+func recorded(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !strings.Contains(text, `"`) { // as installers write it: no name holds a comma
+			for line := range strings.Lines(text) {
+				if name, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ","); name != "" && !yield(name) {
+					return
+				}
 			}
+			return
 		}
-		return paths
-	}
-	c := csv.NewReader(strings.NewReader(text))
-	c.FieldsPerRecord, c.LazyQuotes, c.ReuseRecord = -1, true, true
-	for {
-		row, err := c.Read()
-		if row == nil {
-			return paths
-		}
-		if err == nil {
-			paths = append(paths, below(base, row[0]))
+		c := csv.NewReader(strings.NewReader(text))
+		c.FieldsPerRecord, c.LazyQuotes, c.ReuseRecord = -1, true, true
+		for {
+			row, err := c.Read()
+			if row == nil || err == nil && !yield(row[0]) {
+				return
+			}
 		}
 	}
 }
@@ -96,13 +103,20 @@ func below(base, name string) string {
 func (r *reader) conda(f *analysis.File, prefix string) {
 	var meta struct {
 		Name, Version string
-		Files         []string
+		Files         json.RawMessage
 	}
 	if json.Unmarshal(f.Contents, &meta) != nil || meta.Name == "" {
 		return
 	}
-	for i, name := range meta.Files {
-		meta.Files[i] = path.Join("/", prefix, name)
+	p := r.add(&Package{Type: Conda, Name: meta.Name, Version: meta.Version, Layer: f.Layer})
+	list := json.NewDecoder(bytes.NewReader(meta.Files)) // name by name: there may be millions
+	if t, err := list.Token(); err != nil || t != json.Delim('[') {
+		return
 	}
-	r.add(&Package{Type: Conda, Name: meta.Name, Version: meta.Version, Layer: f.Layer}, meta.Files)
+	for list.More() {
+		var name string
+		if list.Decode(&name) != nil || !r.own(p, path.Join("/", prefix, name)) {
+			return
+		}
+	}
 }

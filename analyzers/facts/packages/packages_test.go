@@ -1,0 +1,94 @@
+package packages_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+)
+
+// read reads the packages of an image of one layer.
+func read(t *testing.T, files map[string][]byte) *packages.Set {
+	t.Helper()
+	l := &analysis.Layer{}
+	for name, contents := range files {
+		l.Files = append(l.Files, &analysis.File{Path: name, Layer: l, Mode: 0o644, Size: int64(len(contents)), Contents: contents})
+	}
+	l.Files = append(l.Files, &analysis.File{Path: "etc", Layer: l, Mode: fs.ModeDir | 0o755})
+	im := &analysis.Image{Layers: []*analysis.Layer{l}}
+	if err := im.Merge(1000, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	a := &analysis.Analyzer{Name: "test", Needs: analysis.Needs{Facts: []analysis.AnyFact{packages.Fact}}}
+	pass, err := (&analysis.Target{Image: im}).NewPass(a, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packages.Fact.Of(pass)
+}
+
+// TestMany: databases that list without end are read as far as images go, and
+// said not to be read further, without memory for what is not there.
+func TestMany(t *testing.T) {
+	var status, apk bytes.Buffer
+	for i := range 600_000 {
+		fmt.Fprintf(&status, "Package: a%d\nStatus: i installed\nVersion: 1\n\n", i)
+		fmt.Fprintf(&apk, "P:a%d\nV:1\n\n", i)
+	}
+	few := func(layout string, contents string) map[string][]byte {
+		files := map[string][]byte{}
+		for i := range 8 {
+			files[fmt.Sprintf(layout, i)] = []byte(fmt.Sprintf("Name: p%d\nVersion: 1\n", i))
+			files[strings.Replace(fmt.Sprintf(layout, i), "METADATA", "RECORD", 1)] = []byte(contents)
+		}
+		return files
+	}
+	lines := strings.Repeat("a\n", 1<<20)
+	for name, test := range map[string]struct {
+		files  map[string][]byte
+		want   int
+		unread string
+	}{
+		"dpkg":   {map[string][]byte{"var/lib/dpkg/status": status.Bytes()}, 50_000, "more than 50000 packages"},
+		"apk":    {map[string][]byte{"lib/apk/db/installed": apk.Bytes()}, 50_000, "more than 50000 packages"},
+		"RECORD": {few("p%d.dist-info/METADATA", lines), 8, "more than 5000000 files"},
+		"conda":  {map[string][]byte{"c/conda-meta/p.json": []byte(`{"name": "p", "version": "1", "files": [` + strings.Repeat(`"a",`, 6_000_000) + `"a"]}`)}, 1, "more than 5000000 files"},
+		"list":   {map[string][]byte{"var/lib/dpkg/status": []byte("Package: a\nStatus: i installed\n"), "var/lib/dpkg/info/a.list": []byte(strings.Repeat("/\n", 6_000_000))}, 1, "more than 5000000 files"},
+		"none":   {map[string][]byte{"etc/x": nil}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			set := read(t, test.files)
+			runtime.ReadMemStats(&after)
+			if len(set.List) != test.want || !strings.Contains(set.Unread, test.unread) || test.unread == "" && set.Unread != "" {
+				t.Errorf("%d packages, unread %q; want %d, %q", len(set.List), set.Unread, test.want, test.unread)
+			}
+			if used := int64(after.HeapSys) - int64(before.HeapSys); used > 150<<20 {
+				t.Errorf("%d MB of heap more", used>>20)
+			}
+		})
+	}
+}
+
+// TestAPK reads Alpine's database: paths of F and R, the layer, continuation by
+// blank lines.
+func TestAPK(t *testing.T) {
+	set := read(t, map[string][]byte{
+		"lib/apk/db/installed": []byte("C:Q1\nP:musl\nV:1.2.5-r0\nA:x86_64\no:musl\nF:lib\nR:ld-musl.so.1\nR:libc.so\nF:usr/share\n\nP:busybox\nV:1.36\nA:x86_64\nF:bin\nR:busybox\n\n"),
+		"lib/ld-musl.so.1":     []byte("x"), "lib/libc.so": []byte("xy"), "bin/busybox": []byte("xyz"), "usr/share/libc.so": []byte("not its own"),
+	})
+	var got []string
+	for _, p := range set.List {
+		got = append(got, fmt.Sprintf("%s %s %s %s %d files %d bytes", p.Type, p.Name, p.Version, p.Source, len(p.Files), p.Bytes()))
+	}
+	if s := strings.Join(got, "; "); s != "apk busybox 1.36  1 files 3 bytes; apk musl 1.2.5-r0 musl 2 files 3 bytes" {
+		t.Error(s)
+	}
+}
