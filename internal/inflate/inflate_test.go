@@ -269,6 +269,18 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+// TestLongField: a name of 511 bytes is one, a longer one is none.
+func TestLongField(t *testing.T) {
+	body := gz(t, []byte("hello"), 6)[10:]
+	r := NewReader(nil)
+	for n, want := range map[int]bool{0: true, 511: true, 512: false, 100_000: false} {
+		z := append([]byte{0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 255}, bytes.Repeat([]byte{'x'}, n)...)
+		if check(t, r, append(append(z, 0), body...)) != want {
+			t.Errorf("a name of %d bytes: taken %v", n, !want)
+		}
+	}
+}
+
 // TestBlocked: what was decoded is handed out before the source is asked for
 // more.
 func TestBlocked(t *testing.T) {

@@ -210,6 +210,10 @@ func (r *Reader) sum(from uint64) {
 	r.crc = crc32.Update(r.crc, crc32.IEEETable, r.win[from:r.op])
 }
 
+// maxField is how long a header's name or comment may be: as the standard
+// library has it.
+const maxField = 511
+
 // header reads a member's header, or finds the end of the stream.
 func (r *Reader) header() {
 	r.refill()
@@ -234,7 +238,11 @@ func (r *Reader) header() {
 		}
 	}
 	for _, f := range [2]uint32{8, 16} { // name, comment
+		n := 0
 		for flags&f != 0 && r.err == nil && r.byte() != 0 {
+			if n++; n > maxField {
+				r.err = ErrHeader
+			}
 		}
 	}
 	if flags&2 != 0 {
