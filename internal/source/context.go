@@ -2,6 +2,7 @@ package source
 
 import (
 	"bufio"
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -25,9 +26,13 @@ func Context(dir, file string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := root.FS()
+	files := &regularFS{root.FS(), root}
 	var patterns []string
-	if f, err := os.Open(file + ".dockerignore"); err == nil && file != "" {
+	if info, err := os.Stat(file + ".dockerignore"); err == nil && file != "" && info.Mode().IsRegular() {
+		f, err := os.Open(file + ".dockerignore")
+		if err != nil {
+			return nil, err
+		}
 		patterns, err = ignorefile.ReadAll(bufio.NewReader(f))
 		f.Close()
 		if err != nil {
@@ -48,6 +53,20 @@ func Context(dir, file string) (fs.FS, error) {
 		return nil, err
 	}
 	return &ignoring{files, m}, nil
+}
+
+// regularFS is a directory without pipes, sockets and devices, which may be read
+// without an end.
+type regularFS struct {
+	fs.FS
+	root *os.Root
+}
+
+func (r *regularFS) Open(name string) (fs.File, error) {
+	if info, err := r.root.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("it is no regular file")}
+	}
+	return r.FS.Open(name)
 }
 
 // ignoring is a file system without what a .dockerignore leaves out.
@@ -107,20 +126,18 @@ func same(a, b string) bool {
 }
 
 // copied lists the sources that a Dockerfile takes from its build context,
-// variables with a value filled in.
+// variables filled in; those with an unknown one are left out.
 func copied(src []byte) (out []string) {
 	d, err := dockerfile.Parse("", src, dockerfile.Options{})
 	if err != nil {
 		return nil
 	}
 	add := func(inst *analysis.Instruction, sources []string) {
+		expand := inst.Expander()
 		for _, s := range sources {
-			for _, v := range inst.State.Vars.All() {
-				if v.Known {
-					s = strings.ReplaceAll(strings.ReplaceAll(s, "${"+v.Name+"}", v.Value), "$"+v.Name, v.Value)
-				}
+			if s, known := expand(s); known {
+				out = append(out, s)
 			}
-			out = append(out, s)
 		}
 	}
 	for _, s := range d.Stages {
@@ -142,6 +159,6 @@ func copied(src []byte) (out []string) {
 		}
 	}
 	return slices.DeleteFunc(out, func(s string) bool {
-		return strings.ContainsAny(s, "$") || strings.Contains(s, "://") || path.Clean("/"+s) == "/"
+		return strings.Contains(s, "://") || path.Clean("/"+s) == "/"
 	})
 }
