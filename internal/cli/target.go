@@ -87,6 +87,9 @@ func (fd *finder) argument(arg string) error {
 	case err == nil && info.IsDir():
 		return fd.directory(arg)
 	case err == nil && (reRequirements.MatchString(filepath.ToSlash(arg)) || locks.KindOf(arg) != ""):
+		if !info.Mode().IsRegular() {
+			return &statusError{Broken, fmt.Errorf("read %q: it is no regular file", arg)}
+		}
 		return fd.add(nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
 	case err == nil:
 		return fd.file(arg, enclosing(arg))
@@ -110,6 +113,9 @@ func (fd *finder) directory(dir string) error {
 	}
 	if c.Dockerfile != "" && absolute(filepath.Dir(c.Path)) == absolute(dir) {
 		files = []string{filepath.Join(dir, filepath.FromSlash(c.Dockerfile))}
+		if _, err := os.Stat(files[0]); errors.Is(err, fs.ErrNotExist) {
+			return usage("%s: dockerfile: no file %q", filepath.ToSlash(c.Path), c.Dockerfile)
+		}
 	}
 	if len(files) == 0 {
 		return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)

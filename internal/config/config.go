@@ -116,17 +116,17 @@ func (c *Config) parse(data []byte, analyzers []*analysis.Analyzer) error {
 		}
 		v := reflect.New(reflect.TypeOf(a.Config))
 		v.Elem().Set(reflect.ValueOf(a.Config))
-		if err := decode(value, v); err != nil {
+		if err := decode(key.Value, value, v); err != nil {
 			return err
 		}
 		c.Analyzers[a.Name] = v.Elem().Interface()
 	}
-	return decode(own, reflect.ValueOf(c))
+	return decode("", own, reflect.ValueOf(c))
 }
 
-// decode decodes node strictly into the struct that v points to.
-func decode(node *yaml.Node, v reflect.Value) error {
-	if err := strict(node, v.Type().Elem()); err != nil {
+// decode decodes the node of a key strictly into the struct that v points to.
+func decode(key string, node *yaml.Node, v reflect.Value) error {
+	if err := strict(key, node, v.Type().Elem()); err != nil {
 		return err
 	}
 	if err := node.Decode(v.Interface()); err != nil {
@@ -139,28 +139,56 @@ func decode(node *yaml.Node, v reflect.Value) error {
 	return nil
 }
 
-// strict checks that every key of node is a field of t.
-func strict(node *yaml.Node, t reflect.Type) error {
-	if t.Kind() != reflect.Struct || node.Kind != yaml.MappingNode {
-		return nil
+// strict checks that the node of a key has the shape of t, and that every key
+// of it is a field.
+func strict(key string, node *yaml.Node, t reflect.Type) error {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node.Tag == "!!null" {
+		return nil // the defaults
+	}
+	kind, want := yaml.ScalarNode, "one value"
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		kind, want = yaml.MappingNode, "keys and values"
+	case reflect.Slice:
+		kind, want = yaml.SequenceNode, "a list"
+	}
+	if node.Kind != kind {
+		return fmt.Errorf("%d: %q: want %s", node.Line, key, want)
 	}
 	known := fields(t)
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key := node.Content[i]
-		ft, ok := known[key.Value]
-		if !ok {
-			return unknown(key, known)
+	for i, child := range node.Content {
+		name, ct := key, t
+		switch t.Kind() {
+		case reflect.Slice:
+			ct = t.Elem()
+		default:
+			if i%2 == 0 {
+				continue
+			}
+			k := node.Content[i-1]
+			name = k.Value
+			if t.Kind() == reflect.Map {
+				ct = t.Elem()
+			} else if ct = known[name]; ct == nil {
+				return unknown(k, known)
+			}
 		}
-		if err := strict(node.Content[i+1], ft); err != nil {
+		if err := strict(name, child, ct); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fields are the keys of a struct, by their yaml tags.
+// fields are the keys of a struct, by their yaml tags; of another type none.
 func fields(t reflect.Type) map[string]reflect.Type {
 	m := map[string]reflect.Type{}
+	if t.Kind() != reflect.Struct {
+		return m
+	}
 	for f := range structFields(t) {
 		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" && name != "-" {
 			m[name] = f.Type
