@@ -132,11 +132,34 @@ func judgeShell(pass *analysis.Pass, p *process) {
 			return
 		}
 	}
-	fix := fmt.Sprintf("write it in exec form, %s [\"program\", \"argument\"]", p.name)
-	if !lone {
-		fix = "put exec before its last command"
+	pass.Reportf(shell, p.inst, p.name, "%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s", p.name, short(p.text), remedy(p.name, f.Stmts))
+}
+
+// remedy says how a script can hand process 1 to its last command.
+func remedy(instruction string, list []*syntax.Stmt) string {
+	last := list[len(list)-1]
+	if b, ok := last.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+		return "run the application alone, with exec, and leave its output to the platform; no part of a pipeline can be process 1"
 	}
-	pass.Reportf(shell, p.inst, p.name, "%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s", p.name, short(p.text), fix)
+	if last.Background {
+		return "run the last command in the foreground, with exec before it"
+	}
+	if !simple(list) {
+		return "put exec before its last command"
+	}
+	call := last.Cmd.(*syntax.CallExpr)
+	needsShell := len(call.Assigns) > 0 || len(last.Redirs) > 0
+	syntax.Walk(call, func(n syntax.Node) bool {
+		switch n.(type) {
+		case *syntax.ParamExp, *syntax.CmdSubst, *syntax.ArithmExp:
+			needsShell = true
+		}
+		return true
+	})
+	if needsShell { // exec form expands and redirects nothing
+		return "put exec before it"
+	}
+	return fmt.Sprintf("write it in exec form, %s [\"program\", \"argument\"]", instruction)
 }
 
 func short(s string) string {
