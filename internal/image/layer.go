@@ -52,13 +52,18 @@ const (
 func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 	r.ctx = ctx
 	digest := r.blob.Digest
-	if r.blob.Local && r.cache != nil {
+	if digest == "" && r.cache != nil {
 		var err error
 		if digest, err = r.stored(); err != nil {
 			return nil, err
 		}
 	}
 	if x := r.cache.Get(digest, r.wants); x != nil {
+		if r.blob.Local && r.blob.Digest != "" {
+			if _, err := r.stored(); err != nil {
+				return nil, err
+			}
+		}
 		if x.DiffID != r.blob.DiffID {
 			return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
 		}
