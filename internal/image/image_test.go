@@ -178,7 +178,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	plain := layer(t, files)
+	plain := layer(t, "-- etc/os-release --\nID=gentoo\n"+files) // which has the path once more
 	src := one(gzipped(t, plain), plain)
 	im, err := index(src, image.Options{})
 	if err != nil {

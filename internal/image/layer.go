@@ -323,6 +323,15 @@ func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadClos
 		return nil, err
 	}
 	plain.limits, plain.stored, plain.ctx = source.DefaultLimits, &countReader{n: 1 << 62}, ctx
+	again := 0 // entries of the same path before f
+	for _, e := range f.Layer.Files {
+		if e == f {
+			break
+		}
+		if e.Path == f.Path && e.Mode.IsRegular() && !e.Hard && !e.Deleted && !e.Opaque {
+			again++
+		}
+	}
 	tr := tar.NewReader(plain)
 	for {
 		h, err := tr.Next()
@@ -331,7 +340,10 @@ func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadClos
 			rc.Close()
 			return nil, fmt.Errorf("read %q once more: %w", f.Path, err)
 		}
-		if (h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse) && clean(h.Name) == f.Path && h.Size == f.Size {
+		if (h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse) && clean(h.Name) == f.Path {
+			if again--; again >= 0 {
+				continue
+			}
 			return &opened{Reader: tr, plain: plain, rc: rc}, nil
 		}
 	}
