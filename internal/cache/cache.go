@@ -88,6 +88,7 @@ func (c *Cache) Get(digest string, wants []analysis.Want) *Index {
 		return nil
 	}
 	touch(name)
+	touch(c.path("blobs", digest))
 	return index
 }
 

@@ -1,9 +1,13 @@
 package cache
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"io/fs"
+	"os"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
@@ -41,4 +45,43 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%v: %+v, %+v", err, x, y)
 		}
 	})
+}
+
+// TestTrim: what was used last stays, whole: the index, and how it is found.
+func TestTrim(t *testing.T) {
+	dir := t.TempDir()
+	c, err := Open(dir, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(i int) string { return fmt.Sprintf("sha256:%064x", i) }
+	for i := range 4 {
+		x := sample()
+		x.DiffID = digest(100 + i)
+		c.Put(digest(i), x)
+	}
+	c.PutDocument("sha256:"+fmt.Sprintf("%x", sha256.Sum256([]byte("{}"))), []byte("{}"))
+	files, total := c.list()
+	old := time.Now().Add(-3 * time.Hour)
+	for _, f := range files {
+		if err := os.Chtimes(f.name, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.Get(digest(2), nil) == nil {
+		t.Fatal("nothing is kept")
+	}
+	c.limit = total / 2
+	c.Trim()
+	if _, _, left := c.Size(); left > c.limit || left == 0 {
+		t.Errorf("%d bytes are left, the limit is %d", left, c.limit)
+	}
+	if c.Get(digest(2), nil) == nil {
+		t.Error("what was used last is gone")
+	}
+	if fresh, err := Open(dir, 0); err != nil {
+		t.Fatal(err)
+	} else if fresh.Trim(); fresh.Get(digest(2), nil) == nil {
+		t.Error("a run that wrote nothing trims")
+	}
 }
