@@ -181,8 +181,9 @@ func saved(want string, opt Options, open files) (*Image, error) {
 
 // tarFiles indexes a tar file: what it holds is read in place, until f is
 // closed.
-func tarFiles(file string, limits Limits) (f *os.File, open files, err error) {
-	if f, err = os.Open(file); err != nil {
+func tarFiles(file string, limits Limits) (_ *os.File, _ files, err error) {
+	f, err := os.Open(file)
+	if err != nil {
 		return nil, nil, unwrap(err, file)
 	}
 	defer func() {

@@ -106,7 +106,7 @@ func ContextDir(file, root string, src []byte) string {
 	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
 		n := 0
 		for _, s := range sources {
-			if matches, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(s))); len(matches) > 0 {
+			if present(dir, s) {
 				n++
 			}
 		}
@@ -117,6 +117,21 @@ func ContextDir(file, root string, src []byte) string {
 			return best
 		}
 	}
+}
+
+// present reports whether dir holds the source, as far as its first part with a
+// wildcard: deeper ones are not looked for all over a tree.
+func present(dir, source string) bool {
+	at := dir
+	for part := range strings.SplitSeq(source, "/") {
+		at = filepath.Join(at, part)
+		if strings.ContainsAny(part, `*?[\`) {
+			matches, _ := fs.Glob(os.DirFS(filepath.Dir(at)), part)
+			return len(matches) > 0
+		}
+	}
+	_, err := os.Lstat(at)
+	return err == nil
 }
 
 func same(a, b string) bool {
@@ -159,6 +174,6 @@ func copied(src []byte) (out []string) {
 		}
 	}
 	return slices.DeleteFunc(out, func(s string) bool {
-		return strings.Contains(s, "://") || path.Clean("/"+s) == "/"
+		return strings.Contains(s, "://") || path.Clean("/"+s) == "/" || !filepath.IsLocal(strings.TrimLeft(s, "/"))
 	})
 }

@@ -63,7 +63,8 @@ func TestContextDir(t *testing.T) {
 		"FROM a\nCOPY docker/entry.sh /\n": ".", "FROM a\nCOPY entry.sh /\n": "docker", "FROM a\n": "docker/prod", "FROM a\nCOPY . /\n": "docker/prod",
 		"FROM a\nARG APP=nothing\nARG APP_DIR=app_dir\nCOPY $APP_DIR/main.py ${APP_DIR}/x/ /\n": ".",
 		"FROM a\nARG WHICH\nCOPY $WHICH/entry.sh /\n":                                           "docker/prod",
-		"FROM a\nRUN --mount=type=bind,source=entry.sh,target=/e sh /e\n":                       "docker",
+		"FROM a\nCOPY ../*/*/*/*.sh /\n":                                                        "docker/prod", "FROM a\nCOPY dock*/nothing.sh /\n": ".",
+		"FROM a\nRUN --mount=type=bind,source=entry.sh,target=/e sh /e\n": "docker",
 	} {
 		got := source.ContextDir(filepath.Join(dir, "docker/prod/Dockerfile"), dir, []byte(src))
 		if rel, err := filepath.Rel(dir, got); err != nil || rel != filepath.FromSlash(want) {

@@ -44,12 +44,13 @@ func (l Limits) manifest(size int64) error {
 // readAll reads a small document, and closes it.
 func (l Limits) readAll(rc io.ReadCloser) ([]byte, error) {
 	defer rc.Close()
-	b, err := io.ReadAll(io.LimitReader(rc, l.Manifest+1))
-	if err != nil {
-		return nil, err
+	return io.ReadAll(&limited{rc, l.Manifest, l})
+}
+
+// check is the error of a document that was read under a larger limit.
+func (l Limits) check(raw []byte) error {
+	if n := int64(len(raw)); n > l.Manifest {
+		return l.manifest(n)
 	}
-	if int64(len(b)) > l.Manifest {
-		return nil, l.manifest(0)
-	}
-	return b, nil
+	return nil
 }

@@ -30,7 +30,7 @@ type store struct {
 // document reads what d describes with read, unless it is kept, and checks its
 // digest. Step is what an error is called.
 func (s *store) document(ctx context.Context, step string, d v1.Descriptor, read func(context.Context, v1.Descriptor) ([]byte, error)) ([]byte, error) {
-	if raw := s.cache.Document(d.Digest.String()); raw != nil {
+	if raw := s.cache.Document(d.Digest.String()); raw != nil && int64(len(raw)) <= s.limits.Manifest {
 		return raw, nil
 	}
 	if d.Size > s.limits.Manifest {

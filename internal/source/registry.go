@@ -34,7 +34,6 @@ type registry struct {
 	cache  *cache.Cache
 	limits Limits
 	wait   func(context.Context, time.Duration) error
-	idle   time.Duration
 }
 
 // connections are shared by all images of a run.
@@ -64,12 +63,12 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	if wait == nil {
 		wait = sleep
 	}
-	base = transport.NewUserAgent(&retrying{base, wait}, "tare")
+	base = transport.NewUserAgent(&retrying{base, wait, cmp.Or(opt.idle, idleLimit), opt.Limits}, "tare")
 	t, err := transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
 	}
-	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait, idle: cmp.Or(opt.idle, idleLimit)}
+	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait}
 	raw, d, err := reg.root(ctx, r.Identifier())
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
@@ -105,7 +104,7 @@ func (r *registry) root(ctx context.Context, id string) ([]byte, v1.Descriptor, 
 	if r.cache != nil {
 		if d := r.head(ctx, id); !strings.HasPrefix(id, "sha256:") || d.Digest.String() == id {
 			if raw := r.cache.Document(d.Digest.String()); raw != nil {
-				return raw, d, nil
+				return raw, d, r.limits.check(raw)
 			}
 		}
 	}
@@ -165,7 +164,7 @@ func (r *registry) get(ctx context.Context, id string) ([]byte, types.MediaType,
 // blob reads a blob from its first byte to its last, over as many connections
 // as it takes.
 func (r *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	body := &resuming{ctx: ctx, wait: r.wait, idle: r.idle, size: d.Size, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
+	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
 		return r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from, d.Size)
 	}}
 	if err := body.open(); err != nil {
@@ -186,6 +185,7 @@ func (r *registry) do(ctx context.Context, method, kind, id string, from, size i
 	if kind == "manifests" {
 		req.Header.Set("Accept", accept)
 	} else {
+		req = req.WithContext(context.WithValue(ctx, ofBlob{}, true))
 		req.Header.Set("Accept-Encoding", "identity")
 	}
 	if from > 0 {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,21 +22,82 @@ const (
 
 // retrying tries requests again that failed for a while: refused or reset
 // connections, 408, 429 and 5xx, as long as Retry-After says, or twice as long
-// each time.
+// each time. The bodies that it returns, go-containerregistry's own questions
+// for tokens among them, end where nothing comes any more, and where they are
+// larger than a document may be, unless they are of a blob.
 type retrying struct {
-	base http.RoundTripper
-	wait func(context.Context, time.Duration) error // of tests
+	base   http.RoundTripper
+	wait   func(context.Context, time.Duration) error // of tests
+	idle   time.Duration                              // how long a body may give nothing
+	limits Limits
+}
+
+// ofBlob marks the context of a request for a blob, which may lead elsewhere.
+type ofBlob struct{}
+
+// A watched body is cancelled where it gives nothing for a while.
+type watched struct {
+	io.Reader
+	body   io.Closer
+	idle   time.Duration
+	cancel context.CancelFunc
+	late   atomic.Bool
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	t := time.AfterFunc(w.idle, func() {
+		w.late.Store(true)
+		w.cancel()
+	})
+	n, err := w.Reader.Read(p)
+	t.Stop()
+	if err != nil && err != io.EOF && w.late.Load() {
+		err = fmt.Errorf("the registry sent nothing for %v", w.idle)
+	}
+	return n, err
+}
+
+func (w *watched) Close() error {
+	err := w.body.Close()
+	w.cancel()
+	return err
+}
+
+// limited is a document that is not read beyond its limit.
+type limited struct {
+	io.Reader
+	left   int64
+	limits Limits
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return n, l.limits.manifest(0)
+	}
+	return n, err
 }
 
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	wait := firstWait
+	outer := req.Context()
 	for n := 1; ; n++ {
-		res, err := r.base.RoundTrip(req)
+		ctx, cancel := context.WithCancel(outer)
+		res, err := r.base.RoundTrip(req.WithContext(ctx))
+		if err != nil {
+			cancel()
+		} else {
+			body := &watched{Reader: res.Body, body: res.Body, idle: r.idle, cancel: cancel}
+			if outer.Value(ofBlob{}) == nil {
+				body.Reader = &limited{res.Body, r.limits.Manifest, r.limits}
+			}
+			res.Body = body
+		}
 		pause := wait + rand.N(wait)
 		switch {
 		case err != nil && strings.HasSuffix(req.URL.Path, "/v2/"):
 			return res, err // the first question: which scheme is spoken, and whether anybody is there
-		case req.Context().Err() != nil || n == attempts || req.Body != nil && req.GetBody == nil:
+		case outer.Err() != nil || n == attempts || req.Body != nil && req.GetBody == nil:
 			return res, err
 		case err != nil:
 		case !temporary(res.StatusCode):
@@ -48,7 +110,6 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			if ok {
 				pause = asked
 			}
-			io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
 			res.Body.Close()
 		}
 		if req.GetBody != nil {
@@ -56,7 +117,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 				return nil, err
 			}
 		}
-		if err := r.wait(req.Context(), pause); err != nil {
+		if err := r.wait(outer, pause); err != nil {
 			return nil, err
 		}
 		wait *= 2
@@ -100,11 +161,9 @@ type resuming struct {
 	ctx   context.Context
 	fetch func(ctx context.Context, from int64) (*http.Response, error)
 	wait  func(context.Context, time.Duration) error
-	idle  time.Duration // how long a body may give nothing
-	size  int64         // of the whole; -1 if unknown
+	size  int64 // of the whole; -1 if unknown
 
 	body   io.ReadCloser
-	cancel context.CancelFunc
 	n      int64 // bytes given out
 	failed int   // times in a row without a byte more
 }
@@ -125,9 +184,7 @@ func (r *resuming) Read(p []byte) (int, error) {
 				continue
 			}
 		}
-		idle := time.AfterFunc(r.idle, r.cancel)
 		n, err := r.body.Read(p)
-		idle.Stop()
 		r.n += int64(n)
 		if n > 0 {
 			r.failed = 0
@@ -158,26 +215,22 @@ func (r *resuming) Read(p []byte) (int, error) {
 
 // open asks for what is left.
 func (r *resuming) open() error {
-	ctx, cancel := context.WithCancel(r.ctx)
-	res, err := r.fetch(ctx, r.n)
+	res, err := r.fetch(r.ctx, r.n)
 	if err != nil {
-		cancel()
 		return err
 	}
 	if r.n > 0 && res.StatusCode == http.StatusOK { // the server knows no ranges
 		if _, err := io.CopyN(io.Discard, res.Body, r.n); err != nil {
 			res.Body.Close()
-			cancel()
 			return fmt.Errorf("read again to byte %d: %w", r.n, err)
 		}
 	}
-	r.body, r.cancel = res.Body, cancel
+	r.body = res.Body
 	return nil
 }
 
 func (r *resuming) drop() {
 	r.body.Close()
-	r.cancel()
 	r.body = nil
 }
 

@@ -157,11 +157,33 @@ func TestFailingRegistry(t *testing.T) {
 			return true
 		},
 		"bodies that stall": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
-			if strings.Contains(r.URL.Path, "/blobs/") && n%3 != 0 {
-				next.ServeHTTP(&stalling{w, 100_000, r.Context()}, r)
-				return true
+			if n%3 == 0 {
+				return false
 			}
-			return false
+			left := 100_000
+			if strings.Contains(r.URL.Path, "/manifests/") {
+				left = 100
+			}
+			next.ServeHTTP(&stalling{w, left, r.Context()}, r)
+			return true
+		},
+		"bodies that stall, and no ranges": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+			r.Header.Del("Range")
+			if n%3 == 0 {
+				return false
+			}
+			next.ServeHTTP(&stalling{w, 50_000 * int(n%5+1), r.Context()}, r)
+			return true
+		},
+		"errors that stall": func(n int64, w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+			if n%3 == 0 {
+				return false
+			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+			w.Write([]byte("wait"))
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return true
 		},
 		"a Content-Length that is too small": func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler) bool {
 			next.ServeHTTP(&lying{w, n, -40, 0}, r)
@@ -221,6 +243,42 @@ func TestFailingRegistry(t *testing.T) {
 				t.Errorf("waited %v, Retry-After says 3 s", asked)
 			}
 		})
+	}
+}
+
+// TestEndless: what a registry and its token service send without an end is an
+// error, and soon.
+func TestEndless(t *testing.T) {
+	endless := func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
+		}
+	}
+	var s *httptest.Server
+	s = quiet(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/v2/":
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+s.URL+`/token",service="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/token":
+			w.Write([]byte(`{"token": "`))
+			endless(w, r)
+		}
+	}))
+	defer s.Close()
+	plain := quiet(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/" {
+			endless(w, r)
+		}
+	}))
+	defer plain.Close()
+	for _, url := range []string{s.URL, plain.URL} {
+		_, err := Open(context.Background(), strings.TrimPrefix(url, "http://")+"/app:1", Options{wait: func(context.Context, time.Duration) error { return nil }})
+		if err == nil || !strings.Contains(err.Error(), "limit") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
