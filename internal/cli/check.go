@@ -56,6 +56,14 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 			if cmd.Flags().Changed("image") && f.image == "" {
 				return usage("--image is empty: name the image, or leave the flag out")
 			}
+			for flag, limit := range map[string]int64{
+				"max-manifest": f.limits.Manifest, "max-layers": int64(f.limits.Layers), "max-entries": int64(f.limits.Entries), "max-path": int64(f.limits.Path),
+				"max-layer-bytes": f.limits.Inflate, "max-keep": f.limits.Keep, "max-ratio": f.limits.Ratio,
+			} {
+				if limit < 1 {
+					return usage("--%s %d: want at least 1", flag, limit)
+				}
+			}
 			if _, err := v1.ParsePlatform(f.platform); f.platform != "" && (err != nil || !strings.Contains(f.platform, "/")) {
 				return usage("--platform %q: want os/architecture[/variant]", f.platform)
 			}
@@ -85,7 +93,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.IntVar(&f.limits.Path, "max-path", f.limits.Path, "limit: bytes of a path in a layer")
 	fl.Int64Var(&f.limits.Inflate, "max-layer-bytes", f.limits.Inflate, "limit: uncompressed bytes of a layer")
 	fl.Int64Var(&f.limits.Keep, "max-keep", f.limits.Keep, "limit: bytes of paths, databases and metadata that are kept of an image")
-	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio, "limit: compression ratio of a layer over 1 GiB")
+	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio, "limit: compression ratio of a layer, and of an image, over 1 GiB")
 	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
 	return cmd

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -141,16 +142,31 @@ func TestHostile(t *testing.T) {
 	if err = errors.Join(err, w.Close(), z.Close()); err != nil {
 		t.Fatal(err)
 	}
+	repeated := func(stored []byte, n int) *source.Image {
+		plain := stored
+		if z, err := gzip.NewReader(bytes.NewReader(stored)); err == nil {
+			if plain, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		}
+		im := one(stored, plain)
+		im.Layers = slices.Repeat(im.Layers, n)
+		return im
+	}
 	layers := &source.Image{Name: "x", Config: &v1.ConfigFile{}, Layers: make([]source.Blob, 10_000)}
 	for name, test := range map[string]struct {
 		src  *source.Image
 		want string
 	}{
-		"a bomb of 10 GB":     {one(bomb(t, "big", 10<<30), nil), "compression ratio of a layer"},
-		"METADATA of 2 GB":    {one(bomb(t, "a.dist-info/METADATA", 2<<30), nil), "compression ratio of a layer"},
+		"a bomb of 10 GB":     {one(bomb(t, "big", 10<<30), nil), "compression ratio"},
+		"METADATA of 2 GB":    {one(bomb(t, "a.dist-info/METADATA", 2<<30), nil), "compression ratio"},
 		"entries without end": {one(many.Bytes(), nil), "entries of the image: more than the limit of 500000 (--max-entries)"},
 		"a path of 64 KB":     {one(long.Bytes(), long.Bytes()), "a path of 65537 bytes: more than the limit of 4096 (--max-path)"},
 		"a sparse file":       {one(sparse(t, 200<<30), nil), "uncompressed bytes of a layer: more than the limit of 107374182400 (--max-layer-bytes)"},
+		"a sparse overflow":   {one(sparse(t, 1<<63-1), nil), "uncompressed bytes of a layer: more than the limit"},
+		"sparse of 90 GB":     {one(sparse(t, 90<<30), nil), "compression ratio"},
+		"sparse, many layers": {repeated(sparse(t, 900<<20), 100), "compression ratio"},
+		"bombs, many layers":  {repeated(bomb(t, "big", 128<<20), 30), "compression ratio"},
 		"implied directories": {one(implied.Bytes(), implied.Bytes()), "entries of the image and directories above them: more than the limit of 500000 (--max-entries)"},
 		"paths below a link":  {one(below.Bytes(), below.Bytes()), "after links among their directories are followed: more than the limit of 134217728 (--max-keep)"},
 		"long paths":          {one(names.Bytes(), nil), "bytes of paths, databases and metadata: more than the limit of 134217728 (--max-keep)"},
@@ -345,5 +361,31 @@ func TestCacheLimit(t *testing.T) {
 	}
 	if _, layers, total := c.Size(); layers != 0 || total != 0 {
 		t.Errorf("after clean: %d layers, %d bytes", layers, total)
+	}
+}
+
+// TestCacheAndLimits: a layer that was read under larger limits is over smaller
+// ones all the same.
+func TestCacheAndLimits(t *testing.T) {
+	c, err := cache.Open(t.TempDir(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := layer(t, files)
+	src := one(plain, plain)
+	if _, err := index(src, image.Options{Cache: c}); err != nil {
+		t.Fatal(err)
+	}
+	for flag, change := range map[string]func(*source.Limits){
+		"--max-entries":     func(l *source.Limits) { l.Entries = 3 },
+		"--max-path":        func(l *source.Limits) { l.Path = 5 },
+		"--max-layer-bytes": func(l *source.Limits) { l.Inflate = 1000 },
+		"--max-keep":        func(l *source.Limits) { l.Keep = 50 },
+	} {
+		limits := source.DefaultLimits
+		change(&limits)
+		if _, err := index(src, image.Options{Cache: c, Limits: limits}); err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package image
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -14,17 +13,18 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/source"
 )
 
-// A budget is what the layers of an image may still keep, together.
+// A budget is what the layers of an image may still keep, together, and what
+// came of them so far.
 type budget struct {
-	left    atomic.Int64 // bytes of paths and contents
-	entries atomic.Int64
+	left     atomic.Int64 // bytes of paths and contents
+	entries  atomic.Int64
+	stored   atomic.Int64 // bytes of layers
+	unpacked atomic.Int64 // bytes that they became
 }
 
 // A layerReader reads one layer once.
@@ -67,7 +67,13 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 		if x.DiffID != r.blob.DiffID {
 			return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
 		}
+		if x.Unpacked > r.limits.Inflate {
+			return nil, r.tooLarge()
+		}
 		for _, f := range x.Files {
+			if err := r.path(len(f.Path) + len(f.Link)); err != nil {
+				return nil, err
+			}
 			if err := r.spend(len(f.Path) + len(f.Link) + len(f.Contents)); err != nil {
 				return nil, err
 			}
@@ -79,6 +85,18 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 		r.cache.Put(digest, x)
 	}
 	return x, err
+}
+
+// path checks the length of an entry's path, with that of its link.
+func (r *layerReader) path(n int) error {
+	if n > r.limits.Path {
+		return &source.LimitError{What: fmt.Sprintf("a path of %d bytes", n), Limit: int64(r.limits.Path), Flag: "--max-path"}
+	}
+	return nil
+}
+
+func (r *layerReader) tooLarge() error {
+	return &source.LimitError{What: "uncompressed bytes of a layer", Limit: r.limits.Inflate, Flag: "--max-layer-bytes"}
 }
 
 // spend takes one more entry and the bytes that are kept of it from what the
@@ -130,7 +148,7 @@ func (r *layerReader) read() (*cache.Index, error) {
 		return nil, err
 	}
 	defer plain.close()
-	plain.limits, plain.stored, plain.ctx = r.limits, stored, r.ctx
+	plain.limits, plain.stored, plain.ctx, plain.image = r.limits, stored, r.ctx, r.keep
 	index, err := r.entries(plain)
 	if err != nil {
 		return nil, fail(err)
@@ -179,12 +197,13 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 			}
 			return nil, fmt.Errorf("read tar entry %d: %w", len(index.Files)+1, err)
 		}
-		if h.Typeflag == tar.TypeGNUSparse {
+		sparse := isSparse(h)
+		if sparse {
 			h.Typeflag = tar.TypeReg // its holes are read as the zeros they are
 		}
 		n := len(h.Name) + len(h.Linkname)
-		if n > r.limits.Path {
-			return nil, &source.LimitError{What: fmt.Sprintf("a path of %d bytes", n), Limit: int64(r.limits.Path), Flag: "--max-path"}
+		if err := r.path(n); err != nil {
+			return nil, err
 		}
 		if err := r.spend(n); err != nil {
 			return nil, err
@@ -196,11 +215,15 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 		f.Offset = plain.offset()
 		index.Files = append(index.Files, f)
 		if h.Typeflag == tar.TypeReg && !f.Deleted && !f.Opaque {
-			// a sparse file is longer than the bytes that the layer has of it
-			if index.Unpacked += f.Size; index.Unpacked > r.limits.Inflate {
-				return nil, &source.LimitError{What: "uncompressed bytes of a layer", Limit: r.limits.Inflate, Flag: "--max-layer-bytes"}
+			if f.Size > r.limits.Inflate-index.Unpacked {
+				return nil, r.tooLarge()
 			}
-			if err := r.contents(f, tr); err != nil {
+			content := io.Reader(tr)
+			if sparse {
+				content = &holes{tr, index.Unpacked, plain}
+			}
+			index.Unpacked += f.Size
+			if err := r.contents(f, content); err != nil {
 				return nil, fmt.Errorf("read %q: %w", f.Path, err)
 			}
 		}
@@ -253,110 +276,4 @@ func clean(p string) string {
 		return p
 	}
 	return strings.TrimPrefix(path.Clean("/"+p), "/")
-}
-
-// contents reads a regular file: its kind, its hash, and, where it is wanted,
-// its bytes.
-func (r *layerReader) contents(f *analysis.File, tr *tar.Reader) error {
-	var kept []byte
-	if limit, ok := r.want.limit(f.Path); ok && f.Size <= limit {
-		if err := r.hold(f.Size); err != nil {
-			return err
-		}
-		kept = make([]byte, 0, f.Size)
-	}
-	var h xxhash.Digest
-	h.Reset()
-	var head []byte // the first bytes; a read may end anywhere
-	for {
-		n, err := tr.Read(r.buf[:])
-		h.Write(r.buf[:n])
-		if len(head) < 8 {
-			head = append(head, r.buf[:min(n, 8)]...)
-		}
-		if kept != nil {
-			kept = append(kept, r.buf[:n]...)
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	f.Kind, f.Hash, f.Contents = kindOf(head), h.Sum64(), kept
-	return nil
-}
-
-var magics = []struct {
-	prefix string
-	kind   analysis.Kind
-}{
-	{"\x7fELF", analysis.KindELF}, {"#!", analysis.KindScript}, {"!<arch>\n", analysis.KindArchive}, {"!<thin>\n", analysis.KindArchive},
-	{"\x1f\x8b", analysis.KindPacked}, {"PK\x03\x04", analysis.KindPacked}, {"\xfd7zXZ\x00", analysis.KindPacked}, {"BZh", analysis.KindPacked},
-	{"\x28\xb5\x2f\xfd", analysis.KindPacked}, {"\x89PNG", analysis.KindPacked}, {"\xff\xd8\xff", analysis.KindPacked}, {"RIFF", analysis.KindPacked},
-	{"OggS", analysis.KindPacked}, {"7z\xbc\xaf", analysis.KindPacked},
-}
-
-func kindOf(b []byte) analysis.Kind {
-	for _, m := range magics {
-		if bytes.HasPrefix(b, []byte(m.prefix)) {
-			return m.kind
-		}
-	}
-	return analysis.KindOther
-}
-
-// Open reads the layer of f once more, up to f. The layer's digest was checked
-// when it was indexed.
-func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadCloser, error) {
-	if f.Contents != nil {
-		return io.NopCloser(bytes.NewReader(f.Contents)), nil
-	}
-	rc, err := src.Layers[f.Layer.Index].Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := decompress(&countReader{r: rc, hash: sha256.New(), limit: -1})
-	if err != nil {
-		rc.Close()
-		return nil, err
-	}
-	plain.limits, plain.stored, plain.ctx = source.DefaultLimits, &countReader{n: 1 << 62}, ctx
-	again := 0 // entries of the same path before f
-	for _, e := range f.Layer.Files {
-		if e == f {
-			break
-		}
-		if e.Path == f.Path && e.Mode.IsRegular() && !e.Hard && !e.Deleted && !e.Opaque {
-			again++
-		}
-	}
-	tr := tar.NewReader(plain)
-	for {
-		h, err := tr.Next()
-		if err != nil {
-			plain.close()
-			rc.Close()
-			return nil, fmt.Errorf("read %q once more: %w", f.Path, err)
-		}
-		if (h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse) && clean(h.Name) == f.Path {
-			if again--; again >= 0 {
-				continue
-			}
-			return &opened{Reader: tr, plain: plain, rc: rc}, nil
-		}
-	}
-}
-
-// An opened is one file of a layer that is being read.
-type opened struct {
-	io.Reader
-	plain *stream
-	rc    io.Closer
-}
-
-func (o *opened) Close() error {
-	o.plain.close()
-	return o.rc.Close()
 }

@@ -54,8 +54,8 @@ func histories(c *v1.ConfigFile) (created []string) {
 }
 
 // Index reads the layers of src, which im was made of, side by side, the
-// largest first, and makes the merged view. The error names the layer; im is
-// as before then.
+// largest first, and makes the merged view. The error names the image and, if one
+// is at fault, the layer; im is as before then.
 func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) error {
 	if n := len(src.Layers); n > opt.Limits.Layers {
 		return &source.LimitError{What: fmt.Sprintf("%d layers", n), Limit: int64(opt.Limits.Layers), Flag: "--max-layers"}
@@ -105,13 +105,19 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 			f.Layer = l
 		}
 	}
-	switch err := im.Merge(opt.Limits.Entries-n, opt.Limits.Keep); err {
+	err := im.Merge(opt.Limits.Entries-n, opt.Limits.Keep)
+	switch err {
+	case nil:
+		return nil
 	case analysis.ErrDirectories:
-		return &source.LimitError{What: "entries of the image and directories above them", Limit: int64(opt.Limits.Entries), Flag: "--max-entries"}
+		err = &source.LimitError{What: "entries of the image and directories above them", Limit: int64(opt.Limits.Entries), Flag: "--max-entries"}
 	case analysis.ErrPaths:
-		return &source.LimitError{What: err.Error(), Limit: opt.Limits.Keep, Flag: "--max-keep"}
+		err = &source.LimitError{What: err.Error(), Limit: opt.Limits.Keep, Flag: "--max-keep"}
 	}
-	return nil
+	for _, l := range im.Layers {
+		l.Files, l.Size.Unpacked = nil, 0
+	}
+	return fmt.Errorf("merge the layers of %q: %w", src.Name, err)
 }
 
 // name is a layer as a person may look it up.

@@ -49,6 +49,8 @@ type stream struct {
 	stored *countReader
 	limits source.Limits
 	ctx    context.Context
+	image  *budget
+	told   int64 // bytes of the stored layer that image counts
 	hash   hash.Hash
 	buf    []byte
 	n      int64
@@ -114,9 +116,23 @@ func (s *stream) fill() error {
 		if s.n > s.limits.Inflate {
 			return &source.LimitError{What: "uncompressed bytes of a layer", Limit: s.limits.Inflate, Flag: "--max-layer-bytes"}
 		}
-		if s.n > 1<<30 && s.n/s.limits.Ratio > s.stored.n {
-			return &source.LimitError{What: fmt.Sprintf("compression ratio of a layer: %d bytes became %d", s.stored.n, s.n), Limit: s.limits.Ratio, Flag: "--max-ratio"}
+		if err := ratio(s.n, s.stored.n, s.limits); err != nil {
+			return err
 		}
+		// many layers, each below what is looked at alone
+		stored := s.image.stored.Add(s.stored.n - s.told)
+		s.told = s.stored.n
+		if err := ratio(s.image.unpacked.Add(int64(len(b))), stored, s.limits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ratio is the error of stored bytes that became too many.
+func ratio(unpacked, stored int64, limits source.Limits) error {
+	if unpacked > 1<<30 && unpacked/limits.Ratio > stored {
+		return &source.LimitError{What: fmt.Sprintf("compression ratio: %d bytes became %d", stored, unpacked), Limit: limits.Ratio, Flag: "--max-ratio"}
 	}
 	return nil
 }
