@@ -128,6 +128,7 @@ func fromImage(pass *analysis.Pass) {
 	if because != "" {
 		severity = analysis.Note
 	}
+	keys := map[string]bool{}
 	for _, g := range causes.Fact.Of(pass).Groups {
 		if g.Cause != causes.Compiler && g.Cause != causes.Parts {
 			continue
@@ -150,7 +151,12 @@ func fromImage(pass *analysis.Pass) {
 		if because != "" {
 			f.Message += fmt.Sprintf(" (a note, as %s may compile at run time)", because)
 		}
-		f.Key = key(g, append(names, rest...))
+		about := key(g, append(names, rest...))
+		f.Key = about
+		for n := 2; keys[f.Key]; n++ { // the same tools once more, from another place
+			f.Key = fmt.Sprintf("%s (%d)", about, n)
+		}
+		keys[f.Key] = true
 		f.Related = inputs.Fact.Of(pass).Made(g.Layer)
 		for i, t := range g.Tools {
 			if i == 10 {

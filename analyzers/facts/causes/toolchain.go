@@ -120,14 +120,16 @@ func (c *Causes) beside(l *analysis.Layer) *Group {
 // into; "" if nothing else belongs to it.
 func root(p, name string) string {
 	dir := path.Dir(p)
-	switch {
-	case name == "go" && strings.HasSuffix(dir, "/go/bin"), name == "javac" && strings.HasSuffix(dir, "/bin"):
-		return path.Dir(dir)
+	switch home := path.Dir(dir); {
+	case strings.HasSuffix(p, "/go/bin/go"):
+		return home
+	case strings.HasSuffix(p, "/bin/javac") && home != "usr" && home != "usr/local":
+		return home
 	case name == "rustc" || name == "cargo":
 		if i := strings.Index(p, "/toolchains/"); i > 0 {
 			return p[:i]
 		}
-	case name == "zig" && path.Base(dir) != "bin" && dir != ".":
+	case name == "zig" && !strings.HasSuffix(dir, "bin") && dir != ".":
 		return dir
 	}
 	return ""
