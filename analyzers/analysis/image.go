@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -24,6 +25,8 @@ type Image struct {
 	root *node   // the merged view; nil unless Indexed
 	list []entry // what it holds, in order
 	at   map[string]*node
+
+	followed atomic.Int64 // bytes of links' targets, to find files
 }
 
 // A Difference is the first instruction of a Dockerfile that an image was not

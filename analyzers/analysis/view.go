@@ -15,6 +15,11 @@ const (
 	maxTarget = 4096
 )
 
+// maxFollowed is how many bytes of link targets are followed to find files in a
+// merged view, all together: what is found beyond is not there. Real images come
+// to some hundred thousand.
+const maxFollowed = 64 << 20
+
 // What a merged view may grow to that layers of few bytes describe.
 var (
 	ErrDirectories = errors.New("too many directories that no entry names")
@@ -35,12 +40,16 @@ func (n *node) dir() bool { return n.children != nil }
 // Changesets"). A deletion touches older layers alone; directories among an
 // entry's parents that are symbolic links are followed (usr-merge). The image
 // is Indexed then. Where it would hold more directories that no entry names than
-// directories, or more bytes of paths that no entry has than bytes, it is not,
-// and the error is ErrDirectories or ErrPaths.
+// directories, or where more than bytes of links' targets were to be followed or
+// of paths that no entry has to be kept, it is not, and the error is
+// ErrDirectories or ErrPaths.
 func (im *Image) Merge(directories int, bytes int64) error {
 	im.root = &node{children: map[string]*node{}}
 	for _, l := range im.Layers {
-		v := view{root: im.root, left: directories}
+		v := view{root: im.root, left: directories, follow: func(n int) bool {
+			bytes -= int64(n)
+			return bytes >= 0
+		}}
 		for _, f := range l.Files {
 			switch {
 			case f.Deleted:
@@ -49,7 +58,7 @@ func (im *Image) Merge(directories int, bytes int64) error {
 				}
 			case f.Opaque:
 				// the mark is an entry of the directory, so that links to it are followed
-				if n := resolve(v.root, f.Path, nil); n != nil && n.dir() {
+				if n := resolve(v.root, f.Path, nil, v.follow); n != nil && n.dir() {
 					clear(n.children)
 				}
 			}
@@ -63,6 +72,10 @@ func (im *Image) Merge(directories int, bytes int64) error {
 		if directories = v.left; directories < 0 {
 			im.root = nil
 			return ErrDirectories
+		}
+		if bytes < 0 {
+			im.root = nil
+			return ErrPaths
 		}
 	}
 	n := 0
@@ -118,7 +131,8 @@ func (im *Image) flatten(n *node, prefix string, left *int64) {
 // directory, which is remembered.
 type view struct {
 	root    *node
-	left    int // directories that may still be made; less than 0: one more was needed
+	left    int                  // directories that may still be made; less than 0: one more was needed
+	follow  func(bytes int) bool // whether so many more bytes of a link's target may be followed
 	last    string
 	lastDir *node
 }
@@ -160,7 +174,7 @@ func (v *view) parent(p string, create bool) *node {
 	if create {
 		left = &v.left
 	}
-	n := resolve(v.root, dir, left)
+	n := resolve(v.root, dir, left, v.follow)
 	if n == nil || !n.dir() {
 		return nil
 	}
@@ -170,7 +184,7 @@ func (v *view) parent(p string, create bool) *node {
 
 // walk returns the node at p, its last part not followed if it is a link.
 func (v *view) walk(p string) *node {
-	dir := resolve(v.root, path.Dir(p), nil)
+	dir := resolve(v.root, path.Dir(p), nil, v.follow)
 	if p == "." || dir == nil || !dir.dir() {
 		return dir
 	}
@@ -181,7 +195,7 @@ func (v *view) walk(p string) *node {
 // whose root directory is the image's. It returns nil for what is not there,
 // and for a loop. Where left is not nil, what is missing is made, as long as
 // that is more than 0.
-func resolve(root *node, p string, left *int) *node {
+func resolve(root *node, p string, left *int, follow func(bytes int) bool) *node {
 	var stack []*node // the directories above n
 	n, links, target := root, 0, 0
 	rest := p
@@ -204,7 +218,7 @@ func resolve(root *node, p string, left *int) *node {
 		if child != nil && child.inode != nil && child.inode.Link != "" && !child.inode.Hard {
 			link := child.inode.Link // its own, or what a hard link is one more name of
 			links, target = links+1, target+len(link)
-			if links > maxLinks || target > maxTarget {
+			if links > maxLinks || target > maxTarget || !follow(len(link)) {
 				return nil
 			}
 			if strings.HasPrefix(link, "/") {
@@ -228,6 +242,9 @@ func resolve(root *node, p string, left *int) *node {
 	}
 	return n
 }
+
+// follow reports whether n more bytes of links' targets may be followed.
+func (im *Image) follow(n int) bool { return im.followed.Add(int64(n)) <= maxFollowed }
 
 // Files returns the files that a container of the image sees, each with its
 // path after links among its directories are followed; a directory before what
@@ -261,7 +278,7 @@ func (im *Image) Lookup(p string) *File {
 	if im.root == nil {
 		return nil
 	}
-	if n := resolve(im.root, p, nil); n != nil {
+	if n := resolve(im.root, p, nil, im.follow); n != nil {
 		return n.file
 	}
 	return nil
@@ -273,7 +290,7 @@ func (im *Image) Inode(p string) *File {
 	if im.root == nil {
 		return nil
 	}
-	if n := resolve(im.root, p, nil); n != nil {
+	if n := resolve(im.root, p, nil, im.follow); n != nil {
 		return n.inode
 	}
 	return nil
@@ -281,7 +298,7 @@ func (im *Image) Inode(p string) *File {
 
 // Sees reports whether a container sees f, under its own or another name.
 func (im *Image) Sees(f *File) bool {
-	v := view{root: im.root}
+	v := view{root: im.root, follow: im.follow}
 	n := v.walk(f.Path)
 	return n != nil && (n.file == f || n.inode == f)
 }
@@ -295,7 +312,7 @@ func (im *Image) Regular(p string) *File {
 	}
 	n := im.at[strings.TrimPrefix(p, "/")]
 	if n == nil {
-		v := view{root: im.root}
+		v := view{root: im.root, follow: im.follow}
 		n = v.walk(strings.TrimPrefix(path.Clean("/"+p), "/"))
 	}
 	if n == nil {

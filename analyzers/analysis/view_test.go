@@ -142,13 +142,14 @@ func TestBytes(t *testing.T) {
 // TestBudgets: what a view may hold that no entry names is bounded, and a path
 // is not followed through links of more bytes than a path may have.
 func TestBudgets(t *testing.T) {
+	made := int64(len("a" + "a/b" + "a/b/c" + "d/g" + "d")) // paths that no entry has, and the link that was followed
 	layers := func() []*Layer { return image("a/b/c/f d/ l>d l/g").Layers }
 	for _, test := range []struct {
 		directories int
 		bytes       int64
 		want        error
 	}{
-		{3, 100, nil}, {2, 100, ErrDirectories}, {3, int64(len("a" + "a/b" + "a/b/c" + "d/g")), nil}, {3, int64(len("a"+"a/b"+"a/b/c"+"d/g")) - 1, ErrPaths},
+		{3, 100, nil}, {2, 100, ErrDirectories}, {3, made, nil}, {3, made - 1, ErrPaths},
 	} {
 		im := &Image{Layers: layers()}
 		if err := im.Merge(test.directories, test.bytes); err != test.want || im.Indexed != (err == nil) {

@@ -170,6 +170,9 @@ func strict(key string, node *yaml.Node, t reflect.Type) error {
 			}
 			k := node.Content[i-1]
 			name = k.Value
+			if name == "<<" { // YAML's merge key: more of the same
+				break
+			}
 			if t.Kind() == reflect.Map {
 				ct = t.Elem()
 			} else if ct = known[name]; ct == nil {

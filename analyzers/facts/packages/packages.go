@@ -167,6 +167,9 @@ func (r *reader) databases(split func(text string) []entry, paths ...string) (la
 	}
 	for _, p := range paths {
 		if f := r.image.Regular(p); f != nil {
+			if f.Contents == nil {
+				r.set.Unread = fmt.Sprintf("%q is too large to be read: %s", p, analysis.Bytes(f.Size))
+			}
 			return last, layers
 		}
 	}
@@ -178,9 +181,9 @@ type entry map[string]string
 
 func (e entry) key() string { return e["Package"] + "\x00" + e["Architecture"] + "\x00" + e["Version"] }
 
-// paragraphs splits a database of "Key: value" paragraphs, up to one more than
-// maxPackages. Continuation lines are left out, they hold nothing that is wanted.
-func paragraphs(text string, wanted ...string) (out []entry) {
+// paragraphs splits a database of "Key: value" paragraphs, as long as there are
+// not too many. Continuation lines are left out, they hold nothing that is wanted.
+func (r *reader) paragraphs(text string, wanted ...string) (out []entry) {
 	e := entry{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
@@ -189,7 +192,8 @@ func paragraphs(text string, wanted ...string) (out []entry) {
 				out = append(out, e)
 				e = entry{}
 			}
-			if len(out) > maxPackages {
+			if len(out) == maxPackages {
+				r.set.Unread = fmt.Sprintf("a database has more than %d paragraphs, of which the others are not read", maxPackages)
 				return out
 			}
 			continue
@@ -219,7 +223,7 @@ func once(entries []entry) []entry {
 // dpkg reads Debian's database (dpkg(1), "FILES").
 func (r *reader) dpkg() {
 	split := func(text string) []entry {
-		return slices.DeleteFunc(paragraphs(text, "Package", "Status", "Version", "Architecture", "Source"), func(e entry) bool {
+		return slices.DeleteFunc(r.paragraphs(text, "Package", "Status", "Version", "Architecture", "Source"), func(e entry) bool {
 			return !strings.HasSuffix(e["Status"], " installed")
 		})
 	}
@@ -253,7 +257,7 @@ func (r *reader) distroless() {
 		if dir != "var/lib/dpkg/status.d/" || strings.HasSuffix(base, ".md5sums") || f.Contents == nil {
 			continue
 		}
-		for i, e := range paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
+		for i, e := range r.paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
 			p := r.add(&Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: f.Layer})
 			sums := r.image.Regular(name + ".md5sums")
 			if sums == nil || i > 0 { // they are the first entry's, which should be the only one
@@ -275,7 +279,7 @@ func (r *reader) apk() {
 	var text string
 	split := func(t string) []entry {
 		text = t
-		out := paragraphs(t, "P", "V", "A", "o")
+		out := r.paragraphs(t, "P", "V", "A", "o")
 		for i, e := range out {
 			out[i] = entry{"Package": e["P"], "Version": e["V"], "Architecture": e["A"], "Source": e["o"]}
 		}
@@ -286,12 +290,14 @@ func (r *reader) apk() {
 	for _, e := range once(entries) {
 		byKey[e.key()] = r.add(&Package{Type: APK, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: layers[e.key()]})
 	}
+	done := map[string]bool{} // packages whose files were read: of a second stanza they are not
 	e, dir := entry{}, ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		key, value, _ := strings.Cut(line, ":")
 		switch key {
 		case "":
+			done[e.key()] = true
 			e, dir = entry{}, ""
 		case "P":
 			e["Package"] = value
@@ -302,7 +308,7 @@ func (r *reader) apk() {
 		case "F":
 			dir = value
 		case "R":
-			if p := byKey[e.key()]; p != nil && !r.own(p, path.Join(dir, value)) {
+			if p := byKey[e.key()]; p != nil && !done[e.key()] && !r.own(p, path.Join(dir, value)) {
 				return
 			}
 		}

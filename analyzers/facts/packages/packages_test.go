@@ -17,6 +17,10 @@ func read(t *testing.T, files map[string][]byte) *packages.Set {
 	t.Helper()
 	l := &analysis.Layer{}
 	for name, contents := range files {
+		if contents == nil && strings.HasSuffix(name, "status") { // more than its want
+			l.Files = append(l.Files, &analysis.File{Path: name, Layer: l, Mode: 0o644, Size: 32e6})
+			continue
+		}
 		l.Files = append(l.Files, &analysis.File{Path: name, Layer: l, Mode: 0o644, Size: int64(len(contents)), Contents: contents})
 	}
 	l.Files = append(l.Files, &analysis.File{Path: "etc", Layer: l, Mode: fs.ModeDir | 0o755})
@@ -54,11 +58,13 @@ func TestMany(t *testing.T) {
 		want   int
 		unread string
 	}{
-		"dpkg":   {map[string][]byte{"var/lib/dpkg/status": status.Bytes()}, 50_000, "more than 50000 packages"},
-		"apk":    {map[string][]byte{"lib/apk/db/installed": apk.Bytes()}, 50_000, "more than 50000 packages"},
+		"dpkg":   {map[string][]byte{"var/lib/dpkg/status": status.Bytes()}, 50_000, "more than 50000 paragraphs"},
+		"apk":    {map[string][]byte{"lib/apk/db/installed": apk.Bytes()}, 50_000, "more than 50000 paragraphs"},
 		"RECORD": {few("p%d.dist-info/METADATA", lines), 8, "more than 5000000 files"},
 		"conda":  {map[string][]byte{"c/conda-meta/p.json": []byte(`{"name": "p", "version": "1", "files": [` + strings.Repeat(`"a",`, 6_000_000) + `"a"]}`)}, 1, "more than 5000000 files"},
 		"list":   {map[string][]byte{"var/lib/dpkg/status": []byte("Package: a\nStatus: i installed\n"), "var/lib/dpkg/info/a.list": []byte(strings.Repeat("/\n", 6_000_000))}, 1, "more than 5000000 files"},
+		"gone":   {map[string][]byte{"var/lib/dpkg/status": bytes.ReplaceAll(status.Bytes(), []byte("i installed"), []byte("d config-files"))}, 0, "more than 50000 paragraphs"},
+		"large":  {map[string][]byte{"var/lib/dpkg/status": nil}, 0, "is too large to be read: 32 MB"},
 		"none":   {map[string][]byte{"etc/x": nil}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +87,7 @@ func TestMany(t *testing.T) {
 // blank lines.
 func TestAPK(t *testing.T) {
 	set := read(t, map[string][]byte{
-		"lib/apk/db/installed": []byte("C:Q1\nP:musl\nV:1.2.5-r0\nA:x86_64\no:musl\nF:lib\nR:ld-musl.so.1\nR:libc.so\nF:usr/share\n\nP:busybox\nV:1.36\nA:x86_64\nF:bin\nR:busybox\n\n"),
+		"lib/apk/db/installed": []byte("C:Q1\nP:musl\nV:1.2.5-r0\nA:x86_64\no:musl\nF:lib\nR:ld-musl.so.1\nR:libc.so\nF:usr/share\n\nP:busybox\nV:1.36\nA:x86_64\nF:bin\nR:busybox\n\nC:Q1\nP:musl\nV:1.2.5-r0\nA:x86_64\no:musl\nF:lib\nR:ld-musl.so.1\n\n"),
 		"lib/ld-musl.so.1":     []byte("x"), "lib/libc.so": []byte("xy"), "bin/busybox": []byte("xyz"), "usr/share/libc.so": []byte("not its own"),
 	})
 	var got []string

@@ -41,7 +41,7 @@ func (r *reader) distribution(f *analysis.File, dir string) {
 		return
 	}
 	head, _, _ := strings.Cut(strings.ReplaceAll(string(f.Contents), "\r\n", "\n"), "\n\n")
-	list := paragraphs(head, "Name", "Version")
+	list := r.paragraphs(head, "Name", "Version")
 	if len(list) == 0 || list[0]["Name"] == "" {
 		return
 	}
