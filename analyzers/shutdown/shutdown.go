@@ -138,28 +138,52 @@ func judgeShell(pass *analysis.Pass, p *process) {
 // remedy says how a script can hand process 1 to its last command.
 func remedy(instruction string, list []*syntax.Stmt) string {
 	last := list[len(list)-1]
-	if b, ok := last.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+	for {
+		if b, ok := last.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && !last.Background {
+			last = b.Y
+		} else if b, ok := last.Cmd.(*syntax.Block); ok && len(b.Stmts) > 0 && !last.Background {
+			last = b.Stmts[len(b.Stmts)-1]
+		} else {
+			break
+		}
+	}
+	call, _ := last.Cmd.(*syntax.CallExpr)
+	_, pipeline := last.Cmd.(*syntax.BinaryCmd)
+	switch {
+	case pipeline:
 		return "run the application alone, with exec, and leave its output to the platform; no part of a pipeline can be process 1"
-	}
-	if last.Background {
+	case last.Background:
 		return "run the last command in the foreground, with exec before it"
+	case call == nil || len(call.Args) == 0:
+		return "let it end with exec and the application"
+	case simple(list) && !needsShell(last, call):
+		return fmt.Sprintf("write it in exec form, %s [\"program\", \"argument\"]", instruction)
 	}
-	if !simple(list) {
-		return "put exec before its last command"
+	if program := call.Args[0].Lit(); program != "" {
+		return fmt.Sprintf("put exec before %q", program)
 	}
-	call := last.Cmd.(*syntax.CallExpr)
-	needsShell := len(call.Assigns) > 0 || len(last.Redirs) > 0
+	return "put exec before its last command"
+}
+
+// needsShell reports whether a command is more than its words: exec form
+// expands, assigns and redirects nothing.
+func needsShell(stmt *syntax.Stmt, call *syntax.CallExpr) bool {
+	needed := len(call.Assigns) > 0 || len(stmt.Redirs) > 0
+	for _, word := range call.Args {
+		for i, part := range word.Parts {
+			if lit, ok := part.(*syntax.Lit); ok && (strings.ContainsAny(lit.Value, "*?[") || i == 0 && strings.HasPrefix(lit.Value, "~")) {
+				needed = true
+			}
+		}
+	}
 	syntax.Walk(call, func(n syntax.Node) bool {
 		switch n.(type) {
 		case *syntax.ParamExp, *syntax.CmdSubst, *syntax.ArithmExp:
-			needsShell = true
+			needed = true
 		}
 		return true
 	})
-	if needsShell { // exec form expands and redirects nothing
-		return "put exec before it"
-	}
-	return fmt.Sprintf("write it in exec form, %s [\"program\", \"argument\"]", instruction)
+	return needed
 }
 
 func short(s string) string {

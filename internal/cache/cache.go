@@ -4,7 +4,8 @@
 //
 //	blobs/<digest>      the diffID that was computed when the blob was read
 //	index/<diffID>      the layer's index, with the wants it was made for
-//	documents/<digest>  a manifest, an index or a configuration, as it was served
+//	documents/<digest>  a manifest, an index, a configuration or a record of a build,
+//	                    as it was served
 //
 // A file is written beside its place and renamed. One that is damaged is
 // dropped, and its layer read again.

@@ -11,7 +11,7 @@ import (
 
 func cacheCommand() *cobra.Command {
 	var dir string
-	cmd := &cobra.Command{Use: "cache", Short: "show or remove the indexes of layers that are kept"}
+	cmd := &cobra.Command{Use: "cache", Short: "show or remove what is kept of images and their layers"}
 	cmd.PersistentFlags().StringVar(&dir, "cache-dir", "", "where they are kept (default: the user's cache directory)")
 	cmd.AddCommand(&cobra.Command{
 		Use: "size", Short: "print where the cache is and what it holds", Args: cobra.NoArgs,

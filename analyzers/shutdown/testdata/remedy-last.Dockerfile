@@ -1,3 +1,3 @@
 FROM python:3.14-slim
-# want "put exec before its last command"
+# want "put exec before \"python\""
 CMD cd /app && python -m app

@@ -1,3 +1,3 @@
 FROM python:3.14-slim
-# want "put exec before it \\["
+# want "put exec before \"python\""
 CMD python -m app > /log 2>&1
