@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +32,23 @@ func TestFormat(t *testing.T) {
 		if _, err := decode(data[:i]); err == nil {
 			t.Errorf("the first %d bytes of %d are an index", i, len(data))
 		}
+	}
+}
+
+// TestSharedPaths: files that share a long path are few bytes of an index, and
+// would be many of memory.
+func TestSharedPaths(t *testing.T) {
+	long := strings.Repeat("d", 60_000)
+	x := &Index{DiffID: "sha256:0"}
+	for range 20 {
+		x.Files = append(x.Files, &analysis.File{Path: long})
+	}
+	if _, err := decode(encode(x)); err != nil {
+		t.Errorf("20 of them: %v", err)
+	}
+	x.Files = slices.Repeat(x.Files, 1000)
+	if _, err := decode(encode(x)); err == nil {
+		t.Error("20,000 of them are decoded: 1.2 GB")
 	}
 }
 

@@ -21,8 +21,12 @@ import (
 //	8 bytes, contents if flagged)
 const magic = "tare-index-1\n"
 
-// maxDecoded bounds what a file of the cache may become in memory.
-const maxDecoded = 1 << 30
+// maxDecoded bounds what a file of the cache may become in memory, once its
+// frame is decoded and the parts of paths that files share are written out.
+const maxDecoded = 512 << 20
+
+// leastFile is how many bytes a file takes in a frame.
+const leastFile = 15
 
 const (
 	flagHard = 1 << iota
@@ -152,14 +156,15 @@ func decode(data []byte) (*Index, error) {
 		}
 	}
 	n := r.count()
-	arena := make([]analysis.File, min(n, 1<<20))
-	x.Files = make([]*analysis.File, 0, len(arena))
+	if n > len(r.b)/leastFile {
+		return nil, errDamaged
+	}
+	arena := make([]analysis.File, n)
+	x.Files = make([]*analysis.File, 0, n)
+	left := maxDecoded - len(plain)
 	var path []byte
 	offset := int64(0)
-	for i := range n {
-		if i >= len(arena) {
-			arena = append(arena, make([]analysis.File, len(arena))...)
-		}
+	for i := range arena {
 		f := &arena[i]
 		shared := r.num()
 		rest := r.bytes()
@@ -167,6 +172,9 @@ func decode(data []byte) (*Index, error) {
 			return nil, errDamaged
 		}
 		path = append(path[:shared], rest...)
+		if left -= len(path); left < 0 {
+			return nil, errDamaged
+		}
 		f.Path = string(path)
 		flags := r.num()
 		f.Hard, f.Deleted, f.Opaque, f.Kind = flags&flagHard != 0, flags&flagDeleted != 0, flags&flagOpaque != 0, analysis.Kind(flags>>kindShift)
