@@ -15,6 +15,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/tareweight/tare/analyzers/analysis"
 )
 
 // files opens a file of the directory or archive that holds an image.
@@ -97,12 +99,12 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 	}
 	if len(found) > 1 && tag == "" {
 		if found[0].Platform == nil {
-			return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds %d images: add :TAG, one of %s", len(found), strings.Join(names, ", "))}
+			return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds %d images: add :TAG, one of %s", len(found), analysis.And(names, 12))}
 		}
 		return s.image(ctx, raw, v1.Descriptor{MediaType: types.OCIImageIndex}, opt)
 	}
 	if len(found) == 0 {
-		return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds no image %q: it has %s", tag, strings.Join(names, ", "))}
+		return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds no image %q: it has %s", tag, analysis.And(names, 12))}
 	}
 	d := found[0]
 	if raw, err = s.document(ctx, "read manifest", d, s.manifest); err != nil {
@@ -154,7 +156,7 @@ func saved(want string, opt Options, open files) (*Image, error) {
 		n = 0
 	}
 	if n < 0 {
-		return fail(fmt.Errorf("it holds %d images: add :REFERENCE, one of %s", len(manifests), strings.Join(tags, ", ")))
+		return fail(fmt.Errorf("it holds %d images: add :REFERENCE, one of %s", len(manifests), analysis.And(tags, 12)))
 	}
 	m := manifests[n]
 	if rc, err = open(m.Config); err != nil {

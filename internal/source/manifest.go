@@ -15,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/cache"
 )
 
@@ -205,7 +206,7 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 	case i >= 0 && (platform != "" || len(images) == 1):
 		return images[i], nil, nil
 	case i >= 0:
-		return images[i], []string{fmt.Sprintf("the image has %d platforms (%s): %s was taken; --platform chooses", len(images), strings.Join(names, ", "), want)}, nil
+		return images[i], []string{fmt.Sprintf("the image has %d platforms (%s): %s was taken; --platform chooses", len(images), analysis.And(names, 12), want)}, nil
 	case platform == "" && len(images) == 1:
 		if images[0].Platform == nil {
 			return images[0], nil, nil
@@ -214,7 +215,7 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 	case len(images) == 0:
 		return v1.Descriptor{}, nil, &Error{Step: "read index", Err: errors.New("it lists no image")}
 	}
-	return v1.Descriptor{}, nil, &Error{Step: "read index", Err: fmt.Errorf("no image for platform %q: it has %s", want, strings.Join(names, ", "))}
+	return v1.Descriptor{}, nil, &Error{Step: "read index", Err: fmt.Errorf("no image for platform %q: it has %s", want, analysis.And(names, 12))}
 }
 
 // verify checks that raw is what d describes.

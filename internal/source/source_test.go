@@ -146,7 +146,7 @@ func TestPlatforms(t *testing.T) {
 	for _, test := range []struct{ ref, platform, want, remark, err string }{
 		{"two", "linux/arm64", "linux/arm64/v8", "", ""},
 		{"two", "", "", "--platform chooses", ""},
-		{"two", "windows/amd64", "", "", `no image for platform "windows/amd64": it has linux/amd64, linux/arm64/v8`},
+		{"two", "windows/amd64", "", "", `no image for platform "windows/amd64": it has linux/amd64 and linux/arm64/v8`},
 		{"other", "", "linux/s390x", "linux/s390x alone", ""},
 	} {
 		im, err := source.Open(context.Background(), host+"/"+test.ref+":1", source.Options{Platform: test.platform})
