@@ -246,6 +246,10 @@ func resolve(root *node, p string, left *int, follow func(bytes int) bool) *node
 // follow reports whether n more bytes of links' targets may be followed.
 func (im *Image) follow(n int) bool { return im.followed.Add(int64(n)) <= maxFollowed }
 
+// Exhausted reports whether so many links were followed that files were not
+// found which are there.
+func (im *Image) Exhausted() bool { return im.followed.Load() > maxFollowed }
+
 // Files returns the files that a container of the image sees, each with its
 // path after links among its directories are followed; a directory before what
 // it holds, names in order. It yields nothing unless the image is indexed.

@@ -71,12 +71,12 @@ func (c *Cache) Get(digest string, wants []analysis.Want) *Index {
 	if c == nil || !reDigest.MatchString(digest) {
 		return nil
 	}
-	id, err := os.ReadFile(c.path("blobs", digest))
+	id, err := read(c.path("blobs", digest))
 	if err != nil || !reDigest.Match(id) {
 		return nil
 	}
 	name := c.path("index", string(id))
-	data, err := os.ReadFile(name)
+	data, err := read(name)
 	if err != nil {
 		return nil
 	}
@@ -91,6 +91,22 @@ func (c *Cache) Get(digest string, wants []analysis.Want) *Index {
 	touch(name)
 	touch(c.path("blobs", digest))
 	return index
+}
+
+// maxFile is how many bytes a file of the cache may have.
+const maxFile = 256 << 20
+
+// read reads a file of the cache. What is none that Put wrote is removed.
+func read(name string) ([]byte, error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		os.Remove(name)
+		return nil, fs.ErrInvalid
+	}
+	return os.ReadFile(name)
 }
 
 // touch marks a file as used: least recently used goes first.
@@ -129,7 +145,7 @@ func (c *Cache) Document(digest string) []byte {
 		return nil
 	}
 	name := c.path("documents", digest)
-	raw, err := os.ReadFile(name)
+	raw, err := read(name)
 	if err != nil {
 		return nil
 	}

@@ -40,6 +40,10 @@ type layerReader struct {
 	arena  []analysis.File
 }
 
+// plainHeaders is how many bytes of headers an entry has as a rule: its own, and
+// an extended one with its block.
+const plainHeaders = 4 << 10
+
 // Marks of deletions (OCI image-spec, layer.md "Representing Changes").
 const (
 	whiteout = ".wh."
@@ -187,7 +191,9 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 	index := &cache.Index{}
 	tr := tar.NewReader(plain)
 	for {
+		plain.heading, plain.from = true, plain.at()
 		h, err := tr.Next()
+		plain.heading = false
 		if err == io.EOF {
 			return index, nil
 		}
@@ -205,7 +211,8 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 		if err := r.path(n); err != nil {
 			return nil, err
 		}
-		if err := r.spend(n); err != nil {
+		// extended headers that say nothing of a path cost as much as those that do
+		if err := r.spend(max(n, int(plain.at()-plain.from)-plainHeaders)); err != nil {
 			return nil, err
 		}
 		f := r.file(h)

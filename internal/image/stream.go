@@ -54,7 +54,17 @@ type stream struct {
 	hash   hash.Hash
 	buf    []byte
 	n      int64
+
+	heading bool // headers are read, from that many bytes on
+	from    int64
 }
+
+// at is how many uncompressed bytes were read.
+func (s *stream) at() int64 { return s.n - int64(len(s.buf)) }
+
+// maxWindow is the largest window of a zstd layer, which its decoder keeps: what
+// builders write has 8 MiB, at their strongest levels 32.
+const maxWindow = 32 << 20
 
 // decompress finds out by the first bytes how a layer is compressed; its media
 // type may lie.
@@ -71,7 +81,7 @@ func decompress(r *countReader) (*stream, error) {
 		s.next, s.close = z.Next, func() { inflate.Put(z) }
 		s.offset = z.Offset
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte("\x2a\x4d\x18")):
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
@@ -115,6 +125,9 @@ func (s *stream) fill() error {
 		s.n += int64(len(b))
 		if s.n > s.limits.Inflate {
 			return &source.LimitError{What: "uncompressed bytes of a layer", Limit: s.limits.Inflate, Flag: "--max-layer-bytes"}
+		}
+		if s.heading && s.n-s.from > s.limits.Keep {
+			return &source.LimitError{What: "bytes of an entry's headers", Limit: s.limits.Keep, Flag: "--max-keep"}
 		}
 		if err := ratio(s.n, s.stored.n, s.limits); err != nil {
 			return err

@@ -30,7 +30,11 @@ func openLayout(ctx context.Context, ref string, opt Options) (*Image, error) {
 		return nil, &Error{Step: "open OCI layout", Err: unwrap(err, dir)}
 	}
 	return closing(root)(layout(ctx, "oci", tag, opt, func(name string) (io.ReadCloser, error) {
-		f, err := root.Open(filepath.FromSlash(name))
+		name = filepath.FromSlash(name)
+		if info, err := root.Stat(name); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%q is no regular file", name)
+		}
+		f, err := root.Open(name)
 		if err != nil {
 			return nil, unwrap(err, name)
 		}
@@ -197,7 +201,7 @@ func tarFiles(file string, limits Limits) (_ *os.File, _ files, err error) {
 		return nil, nil, fmt.Errorf("%q is no file", file)
 	}
 	type span struct{ at, size int64 }
-	spans, links := map[string]span{}, map[string]string{}
+	spans, links, kept := map[string]span{}, map[string]string{}, int64(0)
 	tr := tar.NewReader(f)
 	for {
 		h, err := tr.Next()
@@ -209,6 +213,11 @@ func tarFiles(file string, limits Limits) (_ *os.File, _ files, err error) {
 		}
 		if len(spans)+len(links) >= limits.Entries {
 			return nil, nil, &LimitError{"files of the archive", int64(limits.Entries), "--max-entries"}
+		}
+		if n := len(h.Name) + len(h.Linkname); n > limits.Path {
+			return nil, nil, &LimitError{fmt.Sprintf("a path of %d bytes", n), int64(limits.Path), "--max-path"}
+		} else if kept += int64(n); kept > limits.Keep {
+			return nil, nil, &LimitError{"bytes of paths of the archive", limits.Keep, "--max-keep"}
 		}
 		at, err := f.Seek(0, io.SeekCurrent)
 		if err != nil {

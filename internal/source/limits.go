@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 )
@@ -19,6 +20,15 @@ type Limits struct {
 // DefaultLimits are far above every real image. Registries refuse manifests
 // over 4 MiB.
 var DefaultLimits = Limits{Manifest: 4 << 20, Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 128 << 20}
+
+// maxBlob is how many bytes a manifest may say that a layer has: a sum over
+// layers must not overflow.
+const maxBlob = 1 << 50
+
+// maxObjects is how many objects of JSON a document may hold: a parsed one takes
+// a hundred times the bytes of "{}". Provenance of the largest builds has some
+// ten thousand.
+const maxObjects = 100_000
 
 // A LimitError is an image that goes over a limit.
 type LimitError struct {
@@ -44,7 +54,11 @@ func (l Limits) manifest(size int64) error {
 // readAll reads a small document, and closes it.
 func (l Limits) readAll(rc io.ReadCloser) ([]byte, error) {
 	defer rc.Close()
-	return io.ReadAll(&limited{rc, l.Manifest, l})
+	b, err := io.ReadAll(&limited{rc, l.Manifest, l})
+	if n := bytes.Count(b, []byte("{")); err == nil && n > maxObjects {
+		return nil, fmt.Errorf("a document of %d objects: more than the limit of %d", n, maxObjects)
+	}
+	return b, err
 }
 
 // check is the error of a document that was read under a larger limit.

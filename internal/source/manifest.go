@@ -95,6 +95,9 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	}
 	im.BaseName, im.BaseDigest = m.Annotations["org.opencontainers.image.base.name"], m.Annotations["org.opencontainers.image.base.digest"]
 	for i, l := range m.Layers {
+		if l.Size < 0 || l.Size > maxBlob {
+			return nil, &Error{Step: "read manifest", Err: fmt.Errorf("layer %d is said to have %d bytes", i, l.Size)}
+		}
 		im.Layers = append(im.Layers, Blob{
 			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size, MediaType: string(l.MediaType), Local: s.kind != "registry",
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l) },

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -42,24 +43,30 @@ type watched struct {
 	idle   time.Duration
 	cancel context.CancelFunc
 	late   atomic.Bool
+	end    *time.Timer // of a document as a whole; nil: none
 }
 
 func (w *watched) Read(p []byte) (int, error) {
-	t := time.AfterFunc(w.idle, func() {
-		w.late.Store(true)
-		w.cancel()
-	})
+	t := time.AfterFunc(w.idle, w.stop)
 	n, err := w.Reader.Read(p)
 	t.Stop()
 	if err != nil && err != io.EOF && w.late.Load() {
-		err = fmt.Errorf("the registry sent nothing for %v", w.idle)
+		err = errors.New("the registry takes too long to send it")
 	}
 	return n, err
+}
+
+func (w *watched) stop() {
+	w.late.Store(true)
+	w.cancel()
 }
 
 func (w *watched) Close() error {
 	err := w.body.Close()
 	w.cancel()
+	if w.end != nil {
+		w.end.Stop()
+	}
 	return err
 }
 
@@ -90,6 +97,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			body := &watched{Reader: res.Body, body: res.Body, idle: r.idle, cancel: cancel}
 			if outer.Value(ofBlob{}) == nil {
 				body.Reader = &limited{res.Body, r.limits.Manifest, r.limits}
+				body.end = time.AfterFunc(2*r.idle, body.stop)
 			}
 			res.Body = body
 		}

@@ -99,6 +99,9 @@ func compute(pass *analysis.Pass) (*Set, error) {
 	r.distroless()
 	r.apk()
 	r.rest()
+	if im.Exhausted() {
+		s.Unread = "links lead so far that the files of its packages are not all found"
+	}
 	slices.SortStableFunc(s.List, func(a, b *Package) int {
 		return strings.Compare(string(a.Type)+"\x00"+a.Name+"\x00"+a.Version, string(b.Type)+"\x00"+b.Name+"\x00"+b.Version)
 	})
