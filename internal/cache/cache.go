@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,9 +134,8 @@ func (c *Cache) Put(digest string, index *Index) {
 	if c == nil || !reDigest.MatchString(digest) || !reDigest.MatchString(index.DiffID) {
 		return
 	}
-	data := encode(index)
-	if c.write(c.path("index", index.DiffID), data) == nil {
-		_ = c.write(c.path("blobs", digest), []byte(index.DiffID))
+	if c.write(c.path("index", index.DiffID), func(w io.Writer) error { return encode(w, index) }) == nil {
+		_ = c.write(c.path("blobs", digest), whole([]byte(index.DiffID)))
 	}
 }
 
@@ -161,11 +161,18 @@ func (c *Cache) Document(digest string) []byte {
 // returns no error.
 func (c *Cache) PutDocument(digest string, raw []byte) {
 	if c != nil && reDigest.MatchString(digest) {
-		_ = c.write(c.path("documents", digest), raw)
+		_ = c.write(c.path("documents", digest), whole(raw))
 	}
 }
 
-func (c *Cache) write(name string, data []byte) error {
+func whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+func (c *Cache) write(name string, fill func(io.Writer) error) error {
 	c.wrote.Store(true)
 	dir := filepath.Dir(name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -176,8 +183,7 @@ func (c *Cache) write(name string, data []byte) error {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	if err := errors.Join(err, tmp.Close()); err != nil {
+	if err := errors.Join(fill(tmp), tmp.Close()); err != nil {
 		return err
 	}
 	return os.Rename(tmp.Name(), name)

@@ -1,13 +1,16 @@
 package cache
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,13 +24,22 @@ func sample() *Index {
 	}}
 }
 
+func encoded(t testing.TB, x *Index) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := encode(&b, x); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 func TestFormat(t *testing.T) {
 	want := sample()
-	got, err := decode(encode(want))
+	got, err := decode(encoded(t, want))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
 	}
-	data := encode(want)
+	data := encoded(t, want)
 	for i := range data {
 		if _, err := decode(data[:i]); err == nil {
 			t.Errorf("the first %d bytes of %d are an index", i, len(data))
@@ -43,24 +55,24 @@ func TestSharedPaths(t *testing.T) {
 	for range 20 {
 		x.Files = append(x.Files, &analysis.File{Path: long})
 	}
-	if _, err := decode(encode(x)); err != nil {
+	if _, err := decode(encoded(t, x)); err != nil {
 		t.Errorf("20 of them: %v", err)
 	}
 	x.Files = slices.Repeat(x.Files, 1000)
-	if _, err := decode(encode(x)); err == nil {
+	if _, err := decode(encoded(t, x)); err == nil {
 		t.Error("20,000 of them are decoded: 1.2 GB")
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(encode(sample()))
-	f.Add(encode(&Index{}))
+	f.Add(encoded(f, sample()))
+	f.Add(encoded(f, &Index{}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		x, err := decode(data)
 		if err != nil {
 			return
 		}
-		if y, err := decode(encode(x)); err != nil || !reflect.DeepEqual(x, y) {
+		if y, err := decode(encoded(t, x)); err != nil || !reflect.DeepEqual(x, y) {
 			t.Errorf("%v: %+v, %+v", err, x, y)
 		}
 	})
@@ -102,5 +114,38 @@ func TestTrim(t *testing.T) {
 		t.Fatal(err)
 	} else if fresh.Trim(); fresh.Get(digest(2), nil) == nil {
 		t.Error("a run that wrote nothing trims")
+	}
+}
+
+// TestStrangers: what Put did not write is not waited for, and removed.
+func TestStrangers(t *testing.T) {
+	dir := t.TempDir()
+	c, err := Open(dir, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := sample()
+	x.DiffID = "sha256:" + strings.Repeat("1", 64)
+	digest := "sha256:" + strings.Repeat("2", 64)
+	for name, spoil := range map[string]func(file string) error{
+		"a pipe":   func(file string) error { return syscall.Mkfifo(file, 0o600) },
+		"a device": func(file string) error { return os.Symlink("/dev/zero", file) },
+		"too large": func(file string) error {
+			return errors.Join(os.WriteFile(file, nil, 0o600), os.Truncate(file, maxFile+1))
+		},
+		"garbage": func(file string) error { return os.WriteFile(file, []byte("garbage"), 0o600) },
+	} {
+		for _, file := range []string{c.path("index", x.DiffID), c.path("blobs", digest)} {
+			c.Put(digest, x)
+			if c.Get(digest, nil) == nil {
+				t.Fatal("nothing is kept")
+			}
+			if err := errors.Join(os.Remove(file), spoil(file)); err != nil {
+				t.Fatal(err)
+			}
+			if c.Get(digest, nil) != nil {
+				t.Errorf("%s: read", name)
+			}
+		}
 	}
 }

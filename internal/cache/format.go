@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"sync"
 
@@ -39,13 +40,13 @@ const (
 var errDamaged = errors.New("damaged index")
 
 var (
-	encoder = sync.OnceValue(func() *zstd.Encoder {
+	encoders = sync.Pool{New: func() any {
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 		if err != nil {
 			panic(err) // its options are constants
 		}
 		return e
-	})
+	}}
 	decoder = sync.OnceValue(func() *zstd.Decoder {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxDecoded))
 		if err != nil {
@@ -55,8 +56,23 @@ var (
 	})
 )
 
-func encode(x *Index) []byte {
-	b := make([]byte, 0, 64*len(x.Files)+1024)
+// encode writes an index to w, piece by piece: it may hold all the contents that
+// an image may have.
+func encode(w io.Writer, x *Index) error {
+	if _, err := io.WriteString(w, magic); err != nil {
+		return err
+	}
+	z := encoders.Get().(*zstd.Encoder)
+	defer encoders.Put(z)
+	z.Reset(w)
+	var b []byte
+	var failed error
+	flush := func(least int) {
+		if len(b) >= least && failed == nil {
+			_, failed = z.Write(b)
+			b = b[:0]
+		}
+	}
 	str := func(s string) {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -96,10 +112,13 @@ func encode(x *Index) []byte {
 		offset = f.Offset
 		b = binary.LittleEndian.AppendUint64(b, f.Hash)
 		if f.Contents != nil {
-			str(string(f.Contents))
+			b = binary.AppendUvarint(b, uint64(len(f.Contents)))
+			b = append(b, f.Contents...)
 		}
+		flush(64 << 10)
 	}
-	return encoder().EncodeAll(b, []byte(magic))
+	flush(0)
+	return errors.Join(failed, z.Close())
 }
 
 // A reader reads what encode wrote, and remembers that it could not.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -72,11 +73,19 @@ func interruptible() (context.Context, context.CancelFunc) {
 	return ctx, func() { signal.Stop(signals); cancel() }
 }
 
+// softMemory is how many bytes of memory are used before garbage is collected
+// at the cost of speed: a large image in a small pod is better read slowly than
+// not at all.
+const softMemory = 200 << 20
+
 // Main runs the command line args and returns the exit status.
 func Main(args []string, std Streams, analyzers ...*analysis.Analyzer) int {
 	if err := analysis.Validate(analyzers); err != nil {
 		fmt.Fprintln(std.Err, "tare: internal error:", err)
 		return Usage
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
 	}
 	ctx, stop := interruptible()
 	defer stop()

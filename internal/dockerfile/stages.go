@@ -20,13 +20,14 @@ const scratch = "scratch"
 
 // A builder makes the stages of one file, in order.
 type builder struct {
-	file     *analysis.Dockerfile
-	options  Options
-	declared []instructions.Stage
-	expand   expander
-	global   *analysis.Vars // ARGs before the first FROM, and the automatic ones
-	byName   map[string]*analysis.Stage
-	end      map[*analysis.Stage]analysis.State // after a stage's last instruction
+	triggered int // instructions that ONBUILD added
+	file      *analysis.Dockerfile
+	options   Options
+	declared  []instructions.Stage
+	expand    expander
+	global    *analysis.Vars // ARGs before the first FROM, and the automatic ones
+	byName    map[string]*analysis.Stage
+	end       map[*analysis.Stage]analysis.State // after a stage's last instruction
 }
 
 // begin evaluates the ARGs before the first FROM, the automatic platform ARGs
@@ -122,6 +123,9 @@ func (b *builder) stage(s *analysis.Stage, from *instructions.Stage) error {
 	return nil
 }
 
+// maxTriggered bounds the instructions that ONBUILD adds to the stages of a file.
+const maxTriggered = 10_000
+
 // triggers puts what the ONBUILDs of s's parent run before the instructions
 // of s. They stand on the line of the ONBUILD.
 func (b *builder) triggers(s *analysis.Stage) error {
@@ -142,6 +146,9 @@ func (b *builder) triggers(s *analysis.Stage) error {
 			cmd, err := instructions.ParseInstruction(node)
 			if err != nil {
 				return fmt.Errorf("ONBUILD of line %d: %w", inst.Line, err)
+			}
+			if b.triggered++; b.triggered > maxTriggered {
+				return fmt.Errorf("ONBUILD of line %d: triggers of this file run more than %d times", inst.Line, maxTriggered)
 			}
 			if c, ok := cmd.(instructions.Command); ok {
 				first = append(first, &analysis.Instruction{Command: c, Stage: s, Line: inst.Line, End: inst.End,

@@ -2,11 +2,18 @@ package driver
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
+
+// maxFindings is how many findings of a target are reported: nobody reads more,
+// and code scanning takes 25,000 of a run.
+const maxFindings = 5_000
+
+var ranks = map[analysis.Severity]int{analysis.Error: 0, analysis.Warning: 1, analysis.Note: 2}
 
 // finish sets severities and sorts.
 func (c *checker) finish() {
@@ -20,6 +27,11 @@ func (c *checker) finish() {
 		if provisional && f.Rule.Runtime {
 			f.Severity = analysis.Note
 		}
+	}
+	if n := len(c.res.Findings); n > maxFindings {
+		slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int { return cmp.Compare(ranks[a.Severity], ranks[b.Severity]) })
+		c.res.Findings = c.res.Findings[:maxFindings]
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("of %d findings the %d of the highest severity are reported", n, maxFindings))
 	}
 	slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int {
 		return cmp.Or(compareLocations(a.Location, b.Location), strings.Compare(a.Rule.ID, b.Rule.ID), strings.Compare(a.Message, b.Message))

@@ -11,7 +11,8 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
-// maxCells bounds the table of an alignment: instructions times entries.
+// maxCells bounds the table of an alignment: instructions, and the names that
+// they set, times entries.
 const maxCells = 1 << 22
 
 // Align sets the instructions of im's layers, and im's base, from its history:
@@ -33,7 +34,11 @@ func Align(d *analysis.Dockerfile, im *analysis.Image, p *Provenance) {
 	}
 	chain := d.Chain()
 	expected := expect(chain)
-	if (len(expected)+1)*(len(history)+1) > maxCells {
+	steps := 1
+	for _, e := range expected {
+		steps += 1 + len(e.keys)
+	}
+	if steps*(len(history)+1) > maxCells {
 		im.Aligned = fmt.Sprintf("%d instructions and %d entries of history are too many to align", len(expected), len(history))
 		return
 	}

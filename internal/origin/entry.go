@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -127,9 +126,10 @@ func copyBody(c instructions.SourcesAndDest, expand func(string) (string, bool))
 
 // A created is an entry of an image's history, in parts.
 type created struct {
-	verb string
-	body string
-	keys []string
+	verb   string
+	body   string
+	keys   map[string]bool
+	listed string // of RUN: the words of a list of JSON that body ends with, behind a shell that does not run; buildah's exec form
 }
 
 var (
@@ -160,22 +160,23 @@ func parse(h v1.History) created {
 		if verb == "COPY" || verb == "ADD" {
 			body = flags.ReplaceAllString(body, "")
 		}
-		return created{verb: verb, body: body, keys: keys(body)}
+		return created{verb: verb, body: body, keys: keys(body), listed: listed(body)}
 	}
-	return created{verb: "RUN", body: text} // the classic builder and buildah write the command alone
+	return created{verb: "RUN", body: text, listed: listed(text)} // the classic builder and buildah write the command alone
 }
 
 var reKey = regexp.MustCompile(`(?:^| )("?[A-Za-z_][\w.-]*"?)(?:=| |$)`)
 
 // keys finds the names in K=V K=V. Values may hold blanks and more "=": what
 // is found is a superset of the names.
-func keys(body string) (out []string) {
+func keys(body string) map[string]bool {
+	out := map[string]bool{}
 	for rest := body; ; {
 		loc := reKey.FindStringSubmatchIndex(rest)
 		if loc == nil {
 			return out
 		}
-		out = append(out, strings.Trim(rest[loc[2]:loc[3]], `"`))
+		out[strings.Trim(rest[loc[2]:loc[3]], `"`)] = true
 		rest = rest[loc[3]:]
 	}
 }
@@ -187,7 +188,7 @@ func (e *entry) match(h created) int {
 	}
 	switch e.verb {
 	case "RUN":
-		if e.ran(h.body) {
+		if e.ran(h) {
 			return strong
 		}
 		return 0
@@ -207,7 +208,7 @@ func (e *entry) match(h created) int {
 		return 0
 	case "ENV", "LABEL", "ARG":
 		for _, k := range e.keys {
-			if !strings.Contains(k, "$") && !slices.Contains(h.keys, strings.Trim(k, `"`)) {
+			if !strings.Contains(k, "$") && !h.keys[strings.Trim(k, `"`)] {
 				return 0
 			}
 		}
@@ -228,12 +229,12 @@ func sameDir(got, want, workdir string) bool {
 // format have no field for it.
 const defaultShell = "/bin/sh -c"
 
-// ran reports whether body, of the history, is e's: build arguments and the
+// ran reports whether the body of h, of the history, is e's: build arguments and the
 // shell stand before it.
-func (e *entry) ran(body string) bool {
-	before, ok := strings.CutSuffix(body, e.body)
+func (e *entry) ran(h created) bool {
+	before, ok := strings.CutSuffix(h.body, e.body)
 	if !ok {
-		return e.shell == "" && e.listed(body)
+		return e.shell == "" && e.body != "" && h.listed == e.body
 	}
 	before = strings.TrimSpace(before)
 	if strings.HasPrefix(before, "|") { // |2 A=b C=d: the values may be anything
@@ -242,12 +243,14 @@ func (e *entry) ran(body string) bool {
 	return before == e.shell || e.shell != "" && before == defaultShell
 }
 
-// listed reports whether body ends with e's words as a list of JSON, behind a
-// shell that does not run: how buildah records the exec form.
-func (e *entry) listed(body string) bool {
+// listed is the words of the list of JSON that body ends with, or "".
+func listed(body string) string {
 	_, list, ok := strings.Cut(body, "-c [")
 	var words []string
-	return ok && json.Unmarshal([]byte("["+list), &words) == nil && collapse(strings.Join(words, " ")) == e.body
+	if !ok || json.Unmarshal([]byte("["+list), &words) != nil {
+		return ""
+	}
+	return collapse(strings.Join(words, " "))
 }
 
 var (
@@ -269,7 +272,16 @@ func Redact(createdBy string) string {
 	return RedactURLs(text)
 }
 
-// RedactURLs hides the users and passwords of URLs in a text.
-func RedactURLs(text string) string { return userinfo.ReplaceAllString(text, "${1}xxxxx@") }
+// RedactURLs hides the users and passwords of URLs in a text, the parts of their
+// queries that sign them, and credentials as headers have them.
+func RedactURLs(text string) string {
+	text = userinfo.ReplaceAllString(text, "${1}xxxxx@")
+	text = signed.ReplaceAllString(text, "${1}xxxxx")
+	return bearer.ReplaceAllString(text, "${1} xxxxx")
+}
 
-var userinfo = regexp.MustCompile(`(://)[^/\s]+@`)
+var (
+	userinfo = regexp.MustCompile(`(://)[^/\s]+@`)
+	signed   = regexp.MustCompile(`(?i)([?&][a-z0-9-]*(?:signature|token|credential|secret|password|sig)=)[^&\s"']+`)
+	bearer   = regexp.MustCompile(`\b((?i:basic|bearer)) [A-Za-z0-9+/=._~-]{16,}`)
+)

@@ -216,15 +216,19 @@ func target(res *driver.Result, lines func(string) []string) Target {
 	if res.Image != nil {
 		t.Image = newImage(res)
 	}
+	var source []string
+	if d := res.Dockerfile; d != nil {
+		source = strings.Split(strings.ReplaceAll(string(d.Source), "\r\n", "\n"), "\n")
+	}
 	for _, f := range res.Findings {
 		out := Finding{
 			Rule: f.Rule.ID, Severity: f.Severity, Key: origin.RedactURLs(f.Key), Message: origin.RedactURLs(f.Message), Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
 			Fingerprint: fingerprint(f.Rule.ID, res.Target.Name, f.Location.Path, stage, f.Key),
 		}
 		if f.Location.Layer == nil && f.Location.Line > 0 {
-			text := lines(f.Location.Path)
-			if d := res.Dockerfile; d != nil && d.Path == f.Location.Path {
-				text = strings.Split(strings.ReplaceAll(string(d.Source), "\r\n", "\n"), "\n")
+			text := source
+			if d := res.Dockerfile; d == nil || d.Path != f.Location.Path {
+				text = lines(f.Location.Path)
 			}
 			out.Snippet = origin.RedactURLs(snippet(text, f.Location.Line, f.Location.End))
 		}
@@ -273,8 +277,18 @@ func snippet(lines []string, first, last int) string {
 	if first > len(lines) {
 		return ""
 	}
-	return strings.Join(lines[first-1:min(max(first, last), len(lines), first+9)], "\n")
+	var out []string
+	for _, line := range lines[first-1 : min(max(first, last), len(lines), first+9)] {
+		if len(line) > maxLine {
+			line = strings.ToValidUTF8(line[:maxLine], "") + "..."
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
 }
+
+// maxLine is how many bytes of a line a finding shows.
+const maxLine = 500
 
 func optional[T comparable](v T) *T {
 	var zero T

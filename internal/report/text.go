@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/origin"
 )
 
 // Options are how a report is written.
@@ -277,9 +278,13 @@ func plural(s string, n int) string {
 	return s + "s"
 }
 
-// Printable escapes what a terminal would obey: text from images and files is
-// shown, never carried out.
+// Printable redacts credentials, and escapes what a terminal, or a runner of
+// GitHub's, would obey: text from images and files is shown, never carried out.
 func Printable(s string) string {
+	s = origin.RedactURLs(s)
+	if strings.HasPrefix(s, "::") {
+		s = " " + s
+	}
 	clean := true
 	for _, r := range s {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
