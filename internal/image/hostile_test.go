@@ -142,6 +142,20 @@ func TestHostile(t *testing.T) {
 	if err = errors.Join(err, w.Close(), z.Close()); err != nil {
 		t.Fatal(err)
 	}
+	// Extended headers one behind the other, of which no entry comes.
+	var flood, extended bytes.Buffer
+	if err := tar.NewWriter(&extended).WriteHeader(&tar.Header{Name: "f", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"comment": strings.Repeat("c", 900<<10)}}); err != nil {
+		t.Fatal(err)
+	}
+	z, _ = gzip.NewWriterLevel(&flood, gzip.BestSpeed)
+	for range 300 {
+		if _, err := z.Write(extended.Bytes()[:extended.Len()-512]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 	repeated := func(stored []byte, n int) *source.Image {
 		plain := stored
 		if z, err := gzip.NewReader(bytes.NewReader(stored)); err == nil {
@@ -167,6 +181,7 @@ func TestHostile(t *testing.T) {
 		"sparse of 90 GB":     {one(sparse(t, 90<<30), nil), "compression ratio"},
 		"sparse, many layers": {repeated(sparse(t, 900<<20), 100), "compression ratio"},
 		"bombs, many layers":  {repeated(bomb(t, "big", 128<<20), 30), "compression ratio"},
+		"a flood of headers":  {one(flood.Bytes(), nil), "bytes of an entry's headers: more than the limit of 134217728 (--max-keep)"},
 		"implied directories": {one(implied.Bytes(), implied.Bytes()), "entries of the image and directories above them: more than the limit of 500000 (--max-entries)"},
 		"paths below a link":  {one(below.Bytes(), below.Bytes()), "after links among their directories are followed: more than the limit of 134217728 (--max-keep)"},
 		"long paths":          {one(names.Bytes(), nil), "bytes of paths, databases and metadata: more than the limit of 134217728 (--max-keep)"},

@@ -384,3 +384,16 @@ func TestStands(t *testing.T) {
 		}
 	}
 }
+
+func TestRedactURLs(t *testing.T) {
+	for text, want := range map[string]string{
+		"pip install git+https://user:token@h/r.git@v1":                "pip install git+https://xxxxx@h/r.git@v1",
+		`Get "https://s3/b?X-Amz-Date=1&X-Amz-Signature=abc&x=1": EOF`: `Get "https://s3/b?X-Amz-Date=1&X-Amz-Signature=xxxxx&x=1": EOF`,
+		"unexpected: Authorization: Bearer eyJhbGciOiJSUzI1NiIs":       "unexpected: Authorization: Bearer xxxxx",
+		"basic authentication is refused; https://h/p?subdirectory=a":  "basic authentication is refused; https://h/p?subdirectory=a",
+	} {
+		if got := RedactURLs(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

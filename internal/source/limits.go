@@ -25,10 +25,9 @@ var DefaultLimits = Limits{Manifest: 4 << 20, Layers: 1000, Entries: 500_000, Pa
 // layers must not overflow.
 const maxBlob = 1 << 50
 
-// maxObjects is how many objects of JSON a document may hold: a parsed one takes
-// a hundred times the bytes of "{}". Provenance of the largest builds has some
-// ten thousand.
-const maxObjects = 100_000
+// leastObject is how many bytes an object of JSON takes in a document as large as
+// may be: a parsed one takes a hundred times the bytes of "{}".
+const leastObject = 40
 
 // A LimitError is an image that goes over a limit.
 type LimitError struct {
@@ -55,8 +54,8 @@ func (l Limits) manifest(size int64) error {
 func (l Limits) readAll(rc io.ReadCloser) ([]byte, error) {
 	defer rc.Close()
 	b, err := io.ReadAll(&limited{rc, l.Manifest, l})
-	if n := bytes.Count(b, []byte("{")); err == nil && n > maxObjects {
-		return nil, fmt.Errorf("a document of %d objects: more than the limit of %d", n, maxObjects)
+	if n := bytes.Count(b, []byte("{")); err == nil && int64(n) > l.Manifest/leastObject {
+		return nil, &LimitError{fmt.Sprintf("a document of %d objects", n), l.Manifest / leastObject, "--max-manifest"}
 	}
 	return b, err
 }

@@ -2,6 +2,8 @@ package source_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -166,6 +169,9 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
+// oneLayer is the configuration of an image of one layer.
+const oneLayer = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:0000000000000000000000000000000000000000000000000000000000000002"]}}`
+
 func TestErrors(t *testing.T) {
 	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
 		switch {
@@ -192,6 +198,15 @@ func TestErrors(t *testing.T) {
 			for range 100 {
 				w.Write(make([]byte, 1<<20))
 			}
+		case strings.Contains(r.URL.Path, "/negative/manifests/"):
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			fmt.Fprintf(w, `{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%x","size":%d},"layers":[{"digest":"sha256:%064d","size":-5}]}`,
+				sha256.Sum256([]byte(oneLayer)), len(oneLayer), 1)
+		case strings.Contains(r.URL.Path, "/negative/blobs/"):
+			fmt.Fprint(w, oneLayer)
+		case strings.Contains(r.URL.Path, "/objects/manifests/"):
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			fmt.Fprint(w, `{"schemaVersion":2,"layers":[`+strings.Repeat("{},", 200_000)+`{}]}`)
 		case strings.Contains(r.URL.Path, "/lie/manifests/"):
 			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 			fmt.Fprint(w, `{}`)
@@ -204,6 +219,9 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "no.tar"), []byte(strings.Repeat("no tar", 200)), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "pipe"), 0o755), syscall.Mkfifo(filepath.Join(dir, "pipe", "index.json"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	zeros := "@sha256:" + strings.Repeat("0", 64)
 	for ref, want := range map[string]string{
 		host + "/private/app:1":             "refuses access",
@@ -214,6 +232,9 @@ func TestErrors(t *testing.T) {
 		host + "/config100:1":               "read configuration of",
 		host + "/config100:2":               "a document of 104857600 bytes: more than the limit of 4194304 (--max-manifest)",
 		host + "/configlie:1":               "the document's bytes: more than the limit of 4194304 (--max-manifest)",
+		host + "/negative:1":                "layer 0 is said to have -5 bytes",
+		host + "/objects:1":                 "a document of 200002 objects: more than the limit of 104857 (--max-manifest)",
+		"oci:" + dir + "/pipe":              "is no regular file",
 		host + "/lie" + zeros:               "wrong digest",
 		"127.0.0.1:1/app:1":                 "reach the registry",
 		"oci:" + dir + "/none":              "no such file",
