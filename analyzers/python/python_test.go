@@ -1,6 +1,10 @@
 package python
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 func TestNormalizeName(t *testing.T) {
 	for name, want := range map[string]string{"Flask": "flask", "zope.interface": "zope-interface", "a__b-.c": "a-b-c"} {
@@ -99,5 +103,16 @@ func TestMarkers(t *testing.T) {
 		if _, err := ParseMarker(text); err == nil {
 			t.Errorf("%q is a marker", text)
 		}
+	}
+}
+
+// TestManyClauses: a specifier without an end is an error, and soon.
+func TestManyClauses(t *testing.T) {
+	var clauses []string
+	for i := range 40_000 {
+		clauses = append(clauses, fmt.Sprintf("!=%d", i))
+	}
+	if _, err := ParseRequirement("a" + strings.Join(clauses, ",")); err == nil || !strings.Contains(err.Error(), "more than 1000 clauses") {
+		t.Errorf("%v", err)
 	}
 }

@@ -165,6 +165,10 @@ func ParseSpecifier(text string) (Specifier, error) {
 	return s, nil
 }
 
+// maxClauses is how many clauses a specifier may have: each is compared with the
+// others. Real ones have up to some ten.
+const maxClauses = 1000
+
 func (p *scanner) specifier(s *Specifier) error {
 	p.blanks()
 	paren := p.take("(")
@@ -188,6 +192,9 @@ func (p *scanner) specifier(s *Specifier) error {
 		p.blanks()
 		if !p.take(",") {
 			break
+		}
+		if len(*s) > maxClauses {
+			return fmt.Errorf("more than %d clauses", maxClauses)
 		}
 	}
 	if paren && !p.take(")") {

@@ -19,6 +19,10 @@ import (
 // 100 KB.
 const MaxSize = 1 << 20
 
+// MaxInstructions is how many instructions a Dockerfile may have. Real ones have
+// some hundred.
+const MaxInstructions = 10_000
+
 // Options say how the file would be built.
 type Options struct {
 	Target        string            // stage by name or number; "" is the last
@@ -69,6 +73,9 @@ func Parse(path string, src []byte, opt Options) (*analysis.Dockerfile, error) {
 	tree, err := parser.Parse(bytes.NewReader(src))
 	if err != nil {
 		return fail(errorLine(err), err)
+	}
+	if n := len(tree.AST.Children); n > MaxInstructions {
+		return fail(tree.AST.Children[MaxInstructions].StartLine, fmt.Errorf("%d instructions, more than the limit of %d", n, MaxInstructions))
 	}
 	stages, args, err := instructions.Parse(tree.AST, nil)
 	if err != nil {

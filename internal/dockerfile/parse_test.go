@@ -223,3 +223,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestManyInstructions: what strangers write ends.
+func TestManyInstructions(t *testing.T) {
+	for name, src := range map[string]string{
+		"more than the limit of 10000":           "FROM a\n" + strings.Repeat("RUN b\n", 10_000),
+		"triggers of this file run more than":    "FROM a AS b\n" + strings.Repeat("ONBUILD RUN c\n", 200) + strings.Repeat("FROM b\n", 100),
+		"1048577 bytes, more than the limit of ": strings.Repeat("#", 1<<20) + "\n",
+	} {
+		if _, err := Parse("Dockerfile", []byte(src), Options{}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, want %q", err, name)
+		}
+	}
+}

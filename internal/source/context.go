@@ -1,8 +1,10 @@
 package source
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -33,15 +35,11 @@ func Context(dir, file string) (fs.FS, error) {
 		if err != nil {
 			return nil, err
 		}
-		patterns, err = ignorefile.ReadAll(bufio.NewReader(f))
-		f.Close()
-		if err != nil {
+		if patterns, err = ignored(f); err != nil {
 			return nil, err
 		}
 	} else if f, err := files.Open(".dockerignore"); err == nil {
-		patterns, err = ignorefile.ReadAll(bufio.NewReader(f))
-		f.Close()
-		if err != nil {
+		if patterns, err = ignored(f); err != nil {
 			return nil, err
 		}
 	}
@@ -53,6 +51,23 @@ func Context(dir, file string) (fs.FS, error) {
 		return nil, err
 	}
 	return &ignoring{files, m}, nil
+}
+
+// maxIgnore is how many bytes of a .dockerignore are read: each of its patterns
+// is matched with each file.
+const maxIgnore = 256 << 10
+
+// ignored reads the patterns of a .dockerignore, and closes it.
+func ignored(f io.ReadCloser) ([]string, error) {
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxIgnore+1))
+	if err == nil && len(text) > maxIgnore {
+		err = fmt.Errorf(".dockerignore: more than the limit of %d bytes", maxIgnore)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ignorefile.ReadAll(bytes.NewReader(text))
 }
 
 // regularFS is a directory without pipes, sockets and devices, which may be read

@@ -21,6 +21,7 @@ import (
 const (
 	MaxSize     = 4 << 20 // bytes of a file
 	MaxIncludes = 100     // files that one file includes, directly or not
+	maxTotal    = MaxSize // bytes of all of them
 	maxDepth    = 30
 )
 
@@ -134,6 +135,7 @@ type reader struct {
 	fsys   fs.FS
 	locate func(from, target string) string
 	stack  []string // the files that are being read
+	total  int64    // bytes that were read
 }
 
 var errTooLarge = errors.New("the file is too large")
@@ -148,6 +150,9 @@ func (r *reader) read(name string, constraint bool) error {
 	}
 	if info.Size() > MaxSize {
 		return fmt.Errorf("%w: %d bytes, limit %d", errTooLarge, info.Size(), MaxSize)
+	}
+	if r.total += info.Size(); r.total > maxTotal {
+		return fmt.Errorf("%w: with the files before it %d bytes, limit %d", errTooLarge, r.total, maxTotal)
 	}
 	content, err := fs.ReadFile(r.fsys, name)
 	if err != nil {
