@@ -94,7 +94,12 @@ func compute(pass *analysis.Pass) (*Set, error) {
 	if !pass.HasFiles() {
 		return s, nil
 	}
-	r := &reader{image: im, set: s, listed: map[*analysis.File]*Package{}}
+	n := 0
+	for _, l := range im.Layers {
+		n += len(l.Files)
+	}
+	s.owner = make(map[*analysis.File]*Package, n)
+	r := &reader{image: im, set: s, others: map[*analysis.File]*Package{}}
 	r.dpkg()
 	r.distroless()
 	r.apk()
@@ -112,7 +117,7 @@ func compute(pass *analysis.Pass) (*Set, error) {
 type reader struct {
 	image  *analysis.Image
 	set    *Set
-	listed map[*analysis.File]*Package // the last package that listed a file
+	others map[*analysis.File]*Package // the last package that listed a file which another owns
 	files  int                         // how many were listed
 }
 
@@ -134,13 +139,21 @@ func (r *reader) own(p *Package, name string) bool {
 		return false
 	}
 	f := r.image.Regular(name)
-	if f == nil || r.listed[f] == p {
+	if f == nil {
 		return true
 	}
-	r.listed[f] = p
+	old := r.set.owner[f]
+	if old == p || old != nil && r.others[f] == p {
+		return true
+	}
 	p.Files = append(p.Files, f)
-	if old := r.set.owner[f]; old == nil || p.Type.System() && !old.Type.System() {
+	switch {
+	case old == nil:
 		r.set.owner[f] = p
+	case p.Type.System() && !old.Type.System():
+		r.set.owner[f], r.others[f] = p, old
+	default:
+		r.others[f] = p
 	}
 	return true
 }
