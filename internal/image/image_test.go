@@ -131,6 +131,7 @@ func TestBroken(t *testing.T) {
 		"a tar that ends inside": {one(gzipped(t, inside[:1200]), inside[:1200]), "truncated"},
 		"wrong diffID":           {one(stored, []byte("other")), "wrong diffID"},
 		"trailing garbage":       {one(append(bytes.Clone(stored), "garbage"...), plain), "decompress: gzip: invalid header"},
+		"xz":                     {one([]byte("\xfd7zXZ\x00"+strings.Repeat("x", 100)), nil), "compressed by xz or bzip2"},
 		"no tar":                 {one([]byte(strings.Repeat("no tar", 200)), nil), "read tar entry 1"},
 	} {
 		if _, err := index(test.src, image.Options{}); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), `layer 0 (sha256:`) {

@@ -86,6 +86,8 @@ func decompress(r *countReader) (*stream, error) {
 			return nil, err
 		}
 		s.next, s.close = chunks(z), z.Close
+	case bytes.HasPrefix(head, []byte("\xfd7zX")), bytes.HasPrefix(head, []byte("BZh")):
+		return nil, errors.New("it is compressed by xz or bzip2: gzip and zstd alone are read (OCI image-spec, layer.md)")
 	default:
 		s.next = chunks(in)
 	}
