@@ -160,3 +160,16 @@ func TestJSON(t *testing.T) {
 		t.Errorf("the document changes by a round trip: %v", err)
 	}
 }
+
+// TestPrintable: nothing of an image is obeyed, by a terminal or by a runner of
+// GitHub's, and no credential is shown.
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain": "plain", "a\x1b[2Jb": `a\u001b[2Jb`, "a\nb": "a b", "bad\xff": `bad\xff`, "\u202eevil": `\u202eevil`, "::add-mask::x": " ::add-mask::x",
+		"https://u:secret@h/": "https://xxxxx@h/",
+	} {
+		if got := report.Printable(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
