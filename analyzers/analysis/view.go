@@ -112,7 +112,7 @@ func (im *Image) flatten(n *node, prefix string, left *int64) {
 	im.list = im.list[:first]
 	slices.SortFunc(here, func(a, b entry) int { return strings.Compare(a.path, b.path) })
 	for _, e := range here {
-		if e.file != nil && prefix+e.path == e.file.Path {
+		if e.file != nil && len(e.file.Path) == len(prefix)+len(e.path) && strings.HasPrefix(e.file.Path, prefix) && strings.HasSuffix(e.file.Path, e.path) {
 			e.path = e.file.Path // shared
 		} else {
 			e.path = prefix + e.path
@@ -135,6 +135,7 @@ type view struct {
 	follow  func(bytes int) bool // whether so many more bytes of a link's target may be followed
 	last    string
 	lastDir *node
+	nodes   []node // to be used
 }
 
 func (v *view) add(f *File) {
@@ -142,8 +143,13 @@ func (v *view) add(f *File) {
 	if dir == nil {
 		return // below a loop of links: no container can see it
 	}
-	name := path.Base(f.Path)
-	n := &node{file: f, inode: f}
+	name := f.Path[strings.LastIndexByte(f.Path, '/')+1:]
+	if len(v.nodes) == 0 {
+		v.nodes = make([]node, 256)
+	}
+	n := &v.nodes[0]
+	v.nodes = v.nodes[1:]
+	n.file, n.inode = f, f
 	if f.Hard {
 		if target := v.walk(f.Link); target != nil && target.inode != nil {
 			n.inode = target.inode
@@ -196,7 +202,8 @@ func (v *view) walk(p string) *node {
 // and for a loop. Where left is not nil, what is missing is made, as long as
 // that is more than 0.
 func resolve(root *node, p string, left *int, follow func(bytes int) bool) *node {
-	var stack []*node // the directories above n
+	var few [16]*node
+	stack := few[:0] // the directories above n
 	n, links, target := root, 0, 0
 	rest := p
 	for rest != "" {
@@ -222,7 +229,7 @@ func resolve(root *node, p string, left *int, follow func(bytes int) bool) *node
 				return nil
 			}
 			if strings.HasPrefix(link, "/") {
-				n, stack = root, nil
+				n, stack = root, stack[:0]
 			}
 			rest = link + "/" + rest
 			continue
