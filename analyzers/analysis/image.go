@@ -24,7 +24,6 @@ type Image struct {
 
 	root *node   // the merged view; nil unless Indexed
 	list []entry // what it holds, in order
-	at   map[string]*node
 
 	followed atomic.Int64 // bytes of links' targets, to find files
 }

@@ -88,10 +88,6 @@ func (im *Image) Merge(directories int, bytes int64) error {
 		return ErrPaths
 	}
 	im.Indexed = true
-	im.at = make(map[string]*node, len(im.list))
-	for _, e := range im.list {
-		im.at[e.path] = e.node
-	}
 	return nil
 }
 
@@ -190,11 +186,16 @@ func (v *view) parent(p string, create bool) *node {
 
 // walk returns the node at p, its last part not followed if it is a link.
 func (v *view) walk(p string) *node {
-	dir := resolve(v.root, path.Dir(p), nil, v.follow)
-	if p == "." || dir == nil || !dir.dir() {
-		return dir
+	i := strings.LastIndexByte(p, '/')
+	base := p[i+1:]
+	if base == "" || base == "." || base == ".." { // no name: what it stands for has none but its own
+		return resolve(v.root, p, nil, v.follow)
 	}
-	return dir.children[path.Base(p)]
+	dir := resolve(v.root, p[:i+1], nil, v.follow)
+	if dir == nil {
+		return nil
+	}
+	return dir.children[base]
 }
 
 // resolve follows p from root, through every symbolic link, as a process does
@@ -321,15 +322,11 @@ func (im *Image) Regular(p string) *File {
 	if im.root == nil {
 		return nil
 	}
-	n := im.at[strings.TrimPrefix(p, "/")]
-	if n == nil {
-		v := view{root: im.root, follow: im.follow}
-		n = v.walk(strings.TrimPrefix(path.Clean("/"+p), "/"))
+	v := view{root: im.root, follow: im.follow}
+	if n := v.walk(p); n != nil {
+		return n.regular()
 	}
-	if n == nil {
-		return nil
-	}
-	return n.regular()
+	return nil
 }
 
 // regular returns the entry that holds the node's bytes; nil unless it is a
