@@ -54,6 +54,14 @@ func (im *Image) Size() Size {
 	return sum
 }
 
+// Entries is how many entries the layers have, deletions included.
+func (im *Image) Entries() (n int) {
+	for _, l := range im.Layers {
+		n += len(l.Files)
+	}
+	return n
+}
+
 // A Layer is the changes of one build step.
 type Layer struct {
 	Index        int

@@ -78,11 +78,7 @@ func (im *Image) Merge(directories int, bytes int64) error {
 			return ErrPaths
 		}
 	}
-	n := 0
-	for _, l := range im.Layers {
-		n += len(l.Files)
-	}
-	im.list = make([]entry, 0, n)
+	im.list = make([]entry, 0, im.Entries())
 	if im.flatten(im.root, "", &bytes); bytes < 0 {
 		im.root, im.list = nil, nil
 		return ErrPaths

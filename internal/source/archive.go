@@ -3,6 +3,7 @@ package source
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,7 +97,7 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 	var found []v1.Descriptor
 	for _, d := range ix.Manifests {
 		name := d.Annotations["org.opencontainers.image.ref.name"]
-		names = append(names, cmpOr(name, d.Digest.String()))
+		names = append(names, cmp.Or(name, d.Digest.String()))
 		if tag == "" || tag == name || tag == d.Digest.String() || strings.HasSuffix(name, ":"+tag) {
 			found = append(found, d)
 		}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -78,7 +79,7 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("it is no image manifest: %w", err)}
 	}
 	if m.SchemaVersion != 2 || m.Config.Digest.Hex == "" {
-		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("media type %q: it is no image manifest", cmpOr(string(m.MediaType), string(d.MediaType)))}
+		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("media type %q: it is no image manifest", cmp.Or(string(m.MediaType), string(d.MediaType)))}
 	}
 	if !configTypes[m.Config.MediaType] {
 		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("its configuration is %q: it is an artifact, no image", m.Config.MediaType)}
@@ -159,13 +160,6 @@ func (im *Image) setConfig(raw []byte, want string) error {
 		return &Error{Step: "read configuration", Err: fmt.Errorf("the image is for %s, not for %s", im.Platform, want)}
 	}
 	return nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 var configTypes = map[types.MediaType]bool{types.OCIConfigJSON: true, types.DockerConfigJSON: true, "": true, "application/octet-stream": true}

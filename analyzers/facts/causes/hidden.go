@@ -13,18 +13,14 @@ import (
 // container sees. A later copy with the same bytes is what need not be there;
 // anything else was shipped for nothing.
 func (c *Causes) hidden(im *analysis.Image) {
-	n := 0
-	for _, l := range im.Layers {
-		n += len(l.Files)
-	}
-	visible := make(map[*analysis.File]bool, n)
+	visible := make(map[*analysis.File]bool, im.Entries())
 	for _, f := range im.Inodes() {
 		if !f.Layer.Base {
 			visible[f] = true
 		}
 	}
 	// the newest copy of each path below a layer, by path: what a later entry replaces
-	older := make(map[string]*analysis.File, n)
+	older := make(map[string]*analysis.File, im.Entries())
 	copied := map[*analysis.File]*analysis.File{} // to the next copy with the same bytes
 	for _, l := range im.Layers {
 		for _, f := range l.Files {

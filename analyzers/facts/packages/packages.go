@@ -94,11 +94,7 @@ func compute(pass *analysis.Pass) (*Set, error) {
 	if !pass.HasFiles() {
 		return s, nil
 	}
-	n := 0
-	for _, l := range im.Layers {
-		n += len(l.Files)
-	}
-	s.owner = make(map[*analysis.File]*Package, n)
+	s.owner = make(map[*analysis.File]*Package, im.Entries())
 	r := &reader{image: im, set: s, others: map[*analysis.File]*Package{}}
 	r.dpkg()
 	r.distroless()
