@@ -41,6 +41,9 @@ const (
 	Note    Severity = "note"    // worth knowing
 )
 
+// Severities are all of them, what matters most first.
+var Severities = []Severity{Error, Warning, Note}
+
 // An Input is a set of the things that a target may have.
 type Input uint
 

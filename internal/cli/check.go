@@ -99,12 +99,9 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	return cmd
 }
 
-// ranks orders severities for --fail-on.
-var ranks = map[string]int{"never": 0, "error": 1, "warning": 2, "note": 3}
-
 func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f *checkFlags, args []string) error {
-	rank, ok := ranks[f.failOn]
-	if !ok {
+	least := slices.Index(analysis.Severities, analysis.Severity(f.failOn)) // -1: none fails
+	if least < 0 && f.failOn != "never" {
 		return usage("--fail-on %q: want error, warning, note or never", f.failOn)
 	}
 	now := time.Now().UTC().Truncate(24 * time.Hour)
@@ -162,7 +159,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	status := Clean
 	for _, t := range doc.Targets {
 		for _, found := range t.Findings {
-			if ranks[string(found.Severity)] <= rank && status == Clean {
+			if slices.Index(analysis.Severities, found.Severity) <= least && status == Clean {
 				status = Findings
 			}
 		}

@@ -13,8 +13,6 @@ import (
 // and code scanning takes 25,000 of a run.
 const maxFindings = 5_000
 
-var ranks = map[analysis.Severity]int{analysis.Error: 0, analysis.Warning: 1, analysis.Note: 2}
-
 // finish sets severities and sorts.
 func (c *checker) finish() {
 	provisional := c.res.Dockerfile != nil && c.res.Dockerfile.Provisional
@@ -29,7 +27,8 @@ func (c *checker) finish() {
 		}
 	}
 	if n := len(c.res.Findings); n > maxFindings {
-		slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int { return cmp.Compare(ranks[a.Severity], ranks[b.Severity]) })
+		rank := func(f analysis.Finding) int { return slices.Index(analysis.Severities, f.Severity) }
+		slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int { return cmp.Compare(rank(a), rank(b)) })
 		c.res.Findings = c.res.Findings[:maxFindings]
 		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("of %d findings the %d of the highest severity are reported", n, maxFindings))
 	}
