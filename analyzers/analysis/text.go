@@ -3,7 +3,21 @@ package analysis
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
+
+// Clip is s, or, where s is longer than n bytes, its beginning and "...", n bytes
+// together: no character is cut in the middle.
+func Clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	end := max(0, n-len("..."))
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "..."
+}
 
 // And writes a list for a message: "a", "a and b", "a, b and c", and, where it
 // has more than most words, "a, b and 3 more".

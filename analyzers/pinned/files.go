@@ -12,6 +12,7 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/requirements"
 	"github.com/tareweight/tare/analyzers/facts/shell"
 	"github.com/tareweight/tare/analyzers/python"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // file judges the file of an -r: the one of the build context that the command
@@ -111,7 +112,7 @@ func (c *check) line(r *requirements.Requirement, reader string, at analysis.Nod
 
 // fromSource says what is open about a requirement that is not of an index.
 func fromSource(r *requirements.Requirement, reader string) string {
-	text := requirements.Redact(r.Text)
+	text := redact.Credentials(r.Text)
 	switch r.Class {
 	case requirements.URLNoHash:
 		return fmt.Sprintf("%q has no hash: %s takes whatever the URL gives on the day of the build; add #sha256=DIGEST", text, reader)
@@ -173,7 +174,7 @@ func (c *check) lock(name string, kind locks.Kind) {
 				c.line(r, "pip", nil)
 			}
 		case p.Source.Type == "git" && len(p.Source.Commit) < 40:
-			c.pass.Reportf(source, where, c.key(name+": "+p.Name), "%q is locked to no full commit of %q: lock again", p.Name, requirements.Redact(p.Source.URL))
+			c.pass.Reportf(source, where, c.key(name+": "+p.Name), "%q is locked to no full commit of %q: lock again", p.Name, redact.Credentials(p.Source.URL))
 		}
 	}
 }

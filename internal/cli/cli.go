@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/internal/report"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // Exit statuses. A cron job must tell dirty from broken.
@@ -117,10 +117,10 @@ configuration; 3 something could not be judged.`,
 		return Broken
 	case errors.As(err, &status):
 		if status.err != nil {
-			fmt.Fprintln(std.Err, "tare:", report.Printable(status.err.Error()))
+			fmt.Fprintln(std.Err, "tare:", redact.Printable(status.err.Error()))
 		}
 		return status.status
 	}
-	fmt.Fprintln(std.Err, "tare:", report.Printable(err.Error()))
+	fmt.Fprintln(std.Err, "tare:", redact.Printable(err.Error()))
 	return Usage
 }

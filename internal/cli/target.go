@@ -15,7 +15,9 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/locks"
+	"github.com/tareweight/tare/internal/buildcontext"
 	"github.com/tareweight/tare/internal/cache"
+	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
@@ -36,11 +38,28 @@ type finder struct {
 	flags     *checkFlags
 	build     dockerfile.Options
 	targets   []target
+	remarks   []string                  // what was chosen without being asked for
+	roots     map[string]*checkout.Root // by directory
+	revisions map[string]*revision      // by directory
+}
+
+// root is that of a path that the user named.
+func (fd *finder) root(name string) (*checkout.Root, error) {
+	dir, err := checkout.Top(name)
+	if err != nil || fd.roots[dir] != nil {
+		return fd.roots[dir], err
+	}
+	r, err := checkout.Open(dir)
+	if err == nil {
+		fd.roots[dir] = r
+	}
+	return r, err
 }
 
 // findTargets says what args, or the current directory, ask to check.
-func findTargets(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags, args []string) ([]target, error) {
-	fd := &finder{std: std, analyzers: analyzers, cache: kept, flags: f, build: dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}}}
+func findTargets(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags, args []string) (*finder, error) {
+	fd := &finder{std: std, analyzers: analyzers, cache: kept, flags: f, roots: map[string]*checkout.Root{}, revisions: map[string]*revision{},
+		build: dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}}}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")
 		if !ok {
@@ -51,8 +70,14 @@ func findTargets(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache,
 		}
 	}
 	if len(args) == 0 {
-		if f.image != "" && len(discover(".")) == 0 {
-			return fd.targets, fd.add(nil, "", "", nil)
+		if f.image != "" {
+			root, err := fd.root(".")
+			if err != nil {
+				return nil, &statusError{Broken, fmt.Errorf("open the current directory: %w", err)}
+			}
+			if files, _ := discover(root, "."); len(files) == 0 {
+				return fd, fd.add(root, nil, "", "", nil)
+			}
 		}
 		args = []string{"."}
 	}
@@ -68,7 +93,7 @@ func findTargets(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache,
 		}
 		return nil, usage("--image belongs to one Dockerfile: name it, one of %s", strings.Join(names, ", "))
 	}
-	return fd.targets, nil
+	return fd, nil
 }
 
 var reRequirements = regexp.MustCompile(`(?i)(requirements|constraints).*\.(txt|in)$|\.requirements$|^requirements/.*\.txt$|\.txt$`)
@@ -80,57 +105,74 @@ func (fd *finder) argument(arg string) error {
 		if err != nil {
 			return &statusError{Broken, fmt.Errorf("read standard input: %w", err)}
 		}
-		return fd.add(src, filepath.ToSlash(fd.flags.stdinName), filepath.Dir(fd.flags.stdinName), nil)
-	}
-	info, err := os.Stat(arg)
-	switch {
-	case err == nil && info.IsDir():
-		return fd.directory(arg)
-	case err == nil && (reRequirements.MatchString(filepath.ToSlash(arg)) || locks.KindOf(arg) != ""):
-		if !info.Mode().IsRegular() {
-			return &statusError{Broken, fmt.Errorf("read %q: it is no regular file", arg)}
+		root, err := fd.root(fd.flags.stdinName)
+		if err != nil {
+			return &statusError{Broken, fmt.Errorf("open the directory of %q: %w", fd.flags.stdinName, err)}
 		}
-		return fd.add(nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
-	case err == nil:
-		return fd.file(arg, enclosing(arg))
-	case source.IsReference(arg):
+		return fd.add(root, src, filepath.ToSlash(fd.flags.stdinName), filepath.Dir(fd.flags.stdinName), nil)
+	}
+	info, err := os.Lstat(arg)
+	if errors.Is(err, fs.ErrNotExist) || err != nil && source.IsReference(arg) {
+		if !source.IsReference(arg) {
+			return usage("no file or directory %q, and no reference of an image either: that has a tag, a digest or a registry", arg)
+		}
 		if fd.flags.image != "" {
 			return usage("%q is an image, and so is --image %q: give one of them", arg, fd.flags.image)
 		}
 		return fd.image(arg)
-	case errors.Is(err, fs.ErrNotExist):
-		return usage("no file or directory %q, and no reference of an image either: that has a tag, a digest or a registry", arg)
 	}
-	return &statusError{Broken, fmt.Errorf("read %q: %w", arg, err)}
+	if err == nil {
+		var root *checkout.Root
+		if root, err = fd.root(arg); err == nil {
+			if info, err = root.Stat(arg); err == nil {
+				return fd.path(root, arg, info)
+			}
+		}
+	}
+	return &statusError{Broken, fmt.Errorf("read %q: %w", arg, reason(err))}
+}
+
+// path adds what lies at a path of the checkout.
+func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return fd.directory(root, arg)
+	case !info.Mode().IsRegular():
+		return &statusError{Broken, fmt.Errorf(`read %q: %w: "-" reads standard input`, arg, checkout.ErrIrregular)}
+	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
+		return fd.add(root, nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
+	}
+	return fd.file(root, arg, enclosing(root, arg))
 }
 
 // directory adds the Dockerfiles of a directory.
-func (fd *finder) directory(dir string) error {
-	files := discover(dir)
-	c, err := fd.config(dir)
+func (fd *finder) directory(root *checkout.Root, dir string) error {
+	files, remark := discover(root, dir)
+	if remark != "" {
+		fd.remarks = append(fd.remarks, remark)
+	}
+	c, err := fd.config(root, dir)
 	if err != nil {
 		return err
 	}
 	if c.Dockerfile != "" && absolute(filepath.Dir(c.Path)) == absolute(dir) {
 		files = []string{filepath.Join(dir, filepath.FromSlash(c.Dockerfile))}
-		if _, err := os.Stat(files[0]); errors.Is(err, fs.ErrNotExist) {
-			return usage("%s: dockerfile: no file %q", filepath.ToSlash(c.Path), c.Dockerfile)
+		if _, err := root.Stat(files[0]); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return usage("%s: dockerfile: no file %q", filepath.ToSlash(c.Path), c.Dockerfile)
+			}
+			return usage("%s: dockerfile: %q: %v", filepath.ToSlash(c.Path), c.Dockerfile, err)
 		}
 	}
 	if len(files) == 0 {
 		return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)
 	}
 	for _, f := range files {
-		if err := fd.file(f, dir); err != nil {
+		if err := fd.file(root, f, dir); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func regular(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular()
 }
 
 func isDockerfile(name string) bool {
@@ -143,28 +185,32 @@ func isDockerfile(name string) bool {
 
 // enclosing is how far up the build context of a Dockerfile may be: the
 // current directory if that is above it, else the file's own.
-func enclosing(file string) string {
-	if wd, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(wd, absolute(file)); err == nil && filepath.IsLocal(rel) {
-			return "."
-		}
+func enclosing(root *checkout.Root, file string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return filepath.Dir(file)
+	}
+	if _, err := root.Rel(wd); err != nil {
+		return filepath.Dir(file)
+	}
+	if rel, err := filepath.Rel(wd, absolute(file)); err == nil && filepath.IsLocal(rel) {
+		return "."
 	}
 	return filepath.Dir(file)
 }
 
 // file adds one Dockerfile. Its context is the directory of its own, or one
-// above it up to root.
-func (fd *finder) file(name, root string) error {
-	f, err := os.Open(name)
+// above it up to limit. One that cannot be read is a target that cannot be
+// judged: the others are.
+func (fd *finder) file(root *checkout.Root, name, limit string) error {
+	src, err := root.ReadFile(name, dockerfile.MaxSize)
 	if err != nil {
-		return &statusError{Broken, fmt.Errorf("read %q: %w", name, reason(err))}
+		t := target{}
+		t.Name, t.Err = display(name), fmt.Errorf("read %q: %w", display(name), reason(err))
+		fd.targets = append(fd.targets, t)
+		return nil
 	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1))
-	if err != nil {
-		return &statusError{Broken, fmt.Errorf("read %q: %w", name, reason(err))}
-	}
-	return fd.add(src, display(name), source.ContextDir(name, root, src), nil)
+	return fd.add(root, src, display(name), buildcontext.Dir(root, name, limit, src), nil)
 }
 
 func reason(err error) error {
@@ -196,14 +242,55 @@ func absolute(dir string) string {
 	return abs
 }
 
-func (fd *finder) config(dir string) (*config.Config, error) {
+// config reads the configuration that is in force for dir.
+func (fd *finder) config(root *checkout.Root, dir string) (*config.Config, error) {
 	p := fd.flags.config
-	if p == "" && !fd.flags.noConfig {
-		if p = config.Find(dir); p != "" {
+	switch {
+	case p != "":
+		var err error
+		if root, err = fd.root(p); err != nil {
+			return nil, &statusError{Usage, fmt.Errorf("read configuration %q: %w", p, err)}
+		}
+	case fd.flags.noConfig:
+	case fd.flags.configRef != "":
+		return fd.revised(root, dir)
+	default:
+		if p = config.Find(root, dir); p != "" {
 			p = filepath.FromSlash(display(p))
 		}
 	}
-	c, err := config.Load(p, fd.analyzers)
+	c, err := config.Load(root, p, fd.analyzers)
+	if err != nil {
+		return nil, &statusError{Usage, err}
+	}
+	return c, nil
+}
+
+// revised reads the configuration of dir as it is in the commit that
+// --config-ref names.
+func (fd *finder) revised(root *checkout.Root, dir string) (*config.Config, error) {
+	rev := fd.revisions[root.Dir()]
+	if rev == nil {
+		var err error
+		if rev, err = newRevision(root.Dir(), fd.flags.configRef); err != nil {
+			return nil, &statusError{Usage, err}
+		}
+		fd.revisions[root.Dir()] = rev
+	}
+	var paths []string
+	for _, p := range config.Candidates(root, dir) {
+		if rel, err := root.Rel(p); err == nil {
+			paths = append(paths, filepath.ToSlash(rel))
+		}
+	}
+	found, text, err := rev.read(paths, config.MaxSize)
+	if err == nil && found == "" {
+		return config.Load(root, "", fd.analyzers)
+	}
+	var c *config.Config
+	if err == nil {
+		c, err = config.Parse(filepath.FromSlash(display(filepath.Join(root.Dir(), filepath.FromSlash(found)))), text, fd.analyzers)
+	}
 	if err != nil {
 		return nil, &statusError{Usage, err}
 	}
@@ -212,13 +299,14 @@ func (fd *finder) config(dir string) (*config.Config, error) {
 
 // add adds a target: a Dockerfile with its context and the image that --image
 // or the configuration names, or files of requirements.
-func (fd *finder) add(src []byte, name, dir string, named []string) error {
-	c, err := fd.config(dir)
+func (fd *finder) add(root *checkout.Root, src []byte, name, dir string, named []string) error {
+	c, err := fd.config(root, dir)
 	if err != nil {
 		return err
 	}
 	t := target{config: c.Analyzers}
 	t.Name, t.Path, t.Dockerfile, t.Build, t.Named = name, name, src, fd.build, named
+	t.Settings = settings(c)
 	if src != nil && t.Build.Target == "" {
 		t.Build.Target = c.Stage
 	}
@@ -227,7 +315,7 @@ func (fd *finder) add(src []byte, name, dir string, named []string) error {
 		if src != nil {
 			file = filepath.FromSlash(name)
 		}
-		files, err := source.Context(dir, file)
+		files, err := buildcontext.Open(root, dir, file)
 		if err != nil {
 			return &statusError{Broken, fmt.Errorf("open build context %q: %w", dir, err)}
 		}
@@ -236,39 +324,72 @@ func (fd *finder) add(src []byte, name, dir string, named []string) error {
 	if len(named) > 0 {
 		t.Name = path.Join(display(dir), named[0])
 	}
-	ref := fd.flags.image
-	if ref == "" && src != nil {
-		ref = c.ImageRef()
-	}
-	if ref != "" {
-		t.OpenImage = fd.open(ref)
+	if fd.flags.image != "" {
+		t.OpenImage = fd.open(fd.flags.image, nil)
 		if src == nil {
-			t.Name = ref
+			t.Name = fd.flags.image
 		}
+	} else if src != nil && c.Image != "" {
+		t.OpenImage = fd.configured(c)
 	}
 	fd.targets = append(fd.targets, t)
 	return nil
+}
+
+// settings are those of a configuration, as the driver hands them on.
+func settings(c *config.Config) *driver.Settings {
+	if len(c.Settings) == 0 {
+		return nil
+	}
+	s := &driver.Settings{Path: display(c.Path)}
+	for _, x := range c.Settings {
+		s.List = append(s.List, driver.Setting(x))
+	}
+	return s
 }
 
 // image adds an image alone.
 func (fd *finder) image(ref string) error {
-	c, err := fd.config(".")
+	root, err := fd.root(".")
+	if err != nil {
+		return &statusError{Broken, fmt.Errorf("open the current directory: %w", err)}
+	}
+	c, err := fd.config(root, ".")
 	if err != nil {
 		return err
 	}
 	t := target{config: c.Analyzers}
-	t.Name, t.OpenImage = ref, fd.open(ref)
+	t.Name, t.OpenImage, t.Settings = ref, fd.open(ref, nil), settings(c)
 	fd.targets = append(fd.targets, t)
 	return nil
 }
 
-func (fd *finder) open(ref string) func(context.Context) (*source.Image, error) {
+// open opens an image; a path is below root, or, where that is nil, wherever the
+// user says.
+func (fd *finder) open(ref string, root *checkout.Root) func(context.Context) (*source.Image, error) {
 	return func(ctx context.Context) (*source.Image, error) {
-		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits})
+		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Root: root})
 	}
 }
 
-func readFS(fsys fs.FS, name string) ([]byte, error) { return fs.ReadFile(fsys, name) }
+// configured opens the image that a configuration names. The file may be a
+// stranger's, who proposes a change: its paths stay in the checkout, and Tare
+// speaks to no registry for it that the user did not name.
+func (fd *finder) configured(c *config.Config) func(context.Context) (*source.Image, error) {
+	ref := c.ImageRef()
+	host := source.Registry(ref)
+	root, err := fd.root(c.Path)
+	switch {
+	case err != nil:
+		return func(context.Context) (*source.Image, error) { return nil, err }
+	case host == "" || slices.Contains(fd.flags.trusted, host):
+		return fd.open(ref, root)
+	}
+	return func(context.Context) (*source.Image, error) {
+		return nil, fmt.Errorf("%s: image: %q is of registry %q, which only a configuration names: --trust-registry %s lets it, or --image names the image",
+			display(c.Path), c.Image, host, host)
+	}
+}
 
 // suggest is `: did you mean "x"` for a word that is nearly one of names.
 func suggest(word string, names []string) string {

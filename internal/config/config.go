@@ -6,8 +6,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -15,12 +13,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/checkout"
 )
 
 // Names are the names of the file, the first that is there counts.
 var Names = []string{".tare.yaml", ".tare.yml"}
 
-const maxSize = 1 << 20
+// MaxSize is how many bytes the file may have.
+const MaxSize = 1 << 20
 
 // A Config is the settings of a run.
 type Config struct {
@@ -29,46 +29,57 @@ type Config struct {
 	Dockerfile string         `yaml:"dockerfile"` // relative to the file
 	Stage      string         `yaml:"stage"`      // the stage that ships
 	Analyzers  map[string]any `yaml:"-"`          // settings by analyzer
+	Settings   []Setting      `yaml:"-"`          // what the file sets, in its order
+}
+
+// A Setting is a key of the file that replaces a default.
+type Setting struct {
+	Key   string // with the keys above it: "sizebudget.download"
+	Value string // as written, at most 80 bytes of it
+	Line  int
 }
 
 // Find looks for the file in dir and the directories above it, up to the root
 // of the repository. It returns "" if there is none.
-func Find(dir string) string {
+func Find(root *checkout.Root, dir string) string {
+	for _, p := range Candidates(root, dir) {
+		if root.IsRegular(p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// Candidates are the paths where the file of dir may be, in the order in which
+// they count: those in dir first, those in the root of the repository last.
+func Candidates(root *checkout.Root, dir string) (paths []string) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return ""
+		return nil
 	}
 	for {
+		if _, err := root.Rel(dir); err != nil {
+			return paths
+		}
 		for _, name := range Names {
-			p := filepath.Join(dir, name)
-			if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() {
-				return p
-			}
+			paths = append(paths, filepath.Join(dir, name))
 		}
-		parent := filepath.Dir(dir)
-		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil || parent == dir {
-			return ""
+		if _, err := root.Stat(filepath.Join(dir, ".git")); err == nil {
+			return paths
 		}
-		dir = parent
+		dir = filepath.Dir(dir)
 	}
 }
 
-// Load reads the file at path, with a section for each of analyzers. A path of
-// "" is no file: every setting has its default.
-func Load(path string, analyzers []*analysis.Analyzer) (*Config, error) {
+// Load reads the file at path, which is below root, with a section for each of
+// analyzers. A path of "" is no file: every setting has its default.
+func Load(root *checkout.Root, path string, analyzers []*analysis.Analyzer) (*Config, error) {
 	if path == "" {
 		return &Config{Analyzers: map[string]any{}}, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := root.ReadFile(path, MaxSize)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
 		return nil, fmt.Errorf("read configuration %q: %w", path, err)
-	}
-	if len(data) > maxSize {
-		return nil, fmt.Errorf("read configuration %q: %d bytes, more than the limit of %d", path, len(data), maxSize)
 	}
 	return Parse(path, data, analyzers)
 }
@@ -95,6 +106,10 @@ func (c *Config) parse(data []byte, analyzers []*analysis.Analyzer) error {
 	if root.Kind != yaml.MappingNode {
 		return fmt.Errorf("%d: want keys and values", root.Line)
 	}
+	if err := (&bounds{nodes: maxNodes}).check(root, 0); err != nil {
+		return err
+	}
+	c.Settings = settings(root, "", nil)
 	known := fields(reflect.TypeFor[Config]())
 	sections := map[string]*analysis.Analyzer{}
 	for _, a := range analyzers {

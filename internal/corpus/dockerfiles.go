@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -21,6 +22,8 @@ import (
 	"github.com/tareweight/tare/analyzers"
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/internal/buildcontext"
+	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
 	"github.com/tareweight/tare/internal/source"
@@ -67,6 +70,18 @@ func dockerfileNames(dir string) (names []string, err error) {
 	return names, nil
 }
 
+// contextOf opens the build context of a Dockerfile of a repository, and says which
+// directory it is.
+func contextOf(repo, file string, src []byte) (fs.FS, string, error) {
+	root, err := checkout.Open(repo)
+	if err != nil {
+		return nil, "", err
+	}
+	where := buildcontext.Dir(root, file, repo, src)
+	files, err := buildcontext.Open(root, where, file)
+	return files, where, err
+}
+
 // judge runs Tare over one Dockerfile, as the last stage is judged.
 func judge(dir, name string) (*driver.Result, error) {
 	src, err := os.ReadFile(filepath.Join(dir, name))
@@ -75,8 +90,7 @@ func judge(dir, name string) (*driver.Result, error) {
 	}
 	file := filepath.Join(dir, name)
 	repo, _, _ := strings.Cut(name, "/")
-	where := source.ContextDir(file, filepath.Join(dir, repo), src)
-	files, err := source.Context(where, file)
+	files, where, err := contextOf(filepath.Join(dir, repo), file, src)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/internal/dockerfile"
-	"github.com/tareweight/tare/internal/source"
 )
 
 // join follows the -r and -c of every install to a file of the build context,
@@ -34,7 +33,7 @@ func join(dir string) (wrong int, err error) {
 			continue
 		}
 		repo, _, _ := strings.Cut(name, "/")
-		files, err := source.Context(source.ContextDir(file, path.Join(dir, repo), src), file)
+		files, _, err := contextOf(path.Join(dir, repo), file, src)
 		if err != nil {
 			return 0, err
 		}

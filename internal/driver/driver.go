@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -27,6 +28,21 @@ type Target struct {
 	ContextDir string                                       // its directory as the report names it
 	Named      []string                                     // requirement and lock files of Context that the user named
 	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
+	Settings   *Settings                                    // of the configuration in force; nil if it sets nothing
+	Err        error                                        // why it cannot be read at all; nil if it can
+}
+
+// Settings are what a configuration sets: a report says it, as the file may be
+// of who proposes the change that is judged.
+type Settings struct {
+	Path string // as the report names it
+	List []Setting
+}
+
+// A Setting is one key that replaces a default.
+type Setting struct {
+	Key, Value string
+	Line       int
 }
 
 // Options are the same for all targets of a run.
@@ -53,10 +69,18 @@ type Result struct {
 }
 
 // Check judges one target. The error is wrong usage: a stage that the
-// Dockerfile does not have. What cannot be judged is part of the result.
+// Dockerfile does not have. What cannot be judged is part of the result, as is
+// what could not be when ctx ended.
 func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly}}
 	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
+	if t.Err != nil {
+		c.fail(t.Err)
+		for _, a := range opt.Analyzers {
+			c.notRun(a, c.enabled, "the target cannot be read")
+		}
+		return c.res, nil
+	}
 	var usage *dockerfile.UnknownTargetError
 	if err := c.dockerfile(t); errors.As(err, &usage) {
 		return nil, err
@@ -70,13 +94,18 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	}
 	for _, a := range opt.Analyzers {
 		if ctx.Err() != nil {
-			return c.res, ctx.Err()
+			c.notRun(a, c.enabled, "the time was over")
+			continue
 		}
 		c.run(a)
 	}
-	c.inventory()
+	if ctx.Err() != nil {
+		c.late(ctx)
+	} else {
+		c.inventory()
+	}
 	c.finish()
-	return c.res, ctx.Err()
+	return c.res, nil
 }
 
 // A checker judges one target.
@@ -91,6 +120,23 @@ type checker struct {
 func (c *checker) enabled(r *analysis.Rule) bool { return c.opt.Enabled == nil || c.opt.Enabled(r) }
 
 func (c *checker) fail(err error) { c.res.Errors = append(c.res.Errors, err) }
+
+// notRun says why those rules of a are not run.
+func (c *checker) notRun(a *analysis.Analyzer, which func(*analysis.Rule) bool, why string) {
+	for _, r := range a.Rules {
+		if which(r) {
+			c.res.NotRun = append(c.res.NotRun, analysis.Undecided{Rule: r, Reason: why})
+		}
+	}
+}
+
+// late says that the time of the run was over before the target was judged, once.
+func (c *checker) late(ctx context.Context) {
+	why := context.Cause(ctx)
+	if !slices.ContainsFunc(c.res.Errors, func(err error) bool { return errors.Is(err, why) }) {
+		c.fail(why)
+	}
+}
 
 func (c *checker) dockerfile(t Target) error {
 	if t.Dockerfile == nil {
@@ -159,11 +205,7 @@ func (c *checker) run(a *analysis.Analyzer) {
 	if err != nil {
 		err = fmt.Errorf("check %s: %w", a.Name, err)
 		c.fail(err)
-		for _, r := range a.Rules {
-			if runnable[r] {
-				c.res.NotRun = append(c.res.NotRun, analysis.Undecided{Rule: r, Reason: err.Error()})
-			}
-		}
+		c.notRun(a, func(r *analysis.Rule) bool { return runnable[r] }, err.Error())
 		return
 	}
 	for _, f := range found {

@@ -50,6 +50,9 @@ func (c *checker) image(ctx context.Context, t Target) {
 	}
 	src, err := t.OpenImage(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		c.fail(err)
 		absent("the image cannot be opened", analysis.InputManifest, analysis.InputFiles)
 		return

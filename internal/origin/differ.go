@@ -9,6 +9,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // Costs of laying a history onto a Dockerfile that it was not built from.
@@ -117,11 +118,7 @@ func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *a
 
 // short is an entry as a message shows it, without what must not be shown.
 func short(c created) string {
-	text := Redact(c.verb + " " + c.body)
-	if len(text) > 80 {
-		text = text[:77] + "..."
-	}
-	return text
+	return analysis.Clip(redact.History(c.verb+" "+c.body), 80)
 }
 
 var rePython = regexp.MustCompile(`^v?(\d+(?:\.\d+)*)(?:-|$)`)

@@ -252,36 +252,3 @@ func listed(body string) string {
 	}
 	return collapse(strings.Join(words, " "))
 }
-
-var (
-	reArgs  = regexp.MustCompile(`^(?:RUN )?\|\d+ `)
-	reShell = regexp.MustCompile(` /\S*sh(?: -\S+| pipefail)*? -\w*c `)
-)
-
-// Redact returns a history entry without the values of build arguments and
-// without credentials in URLs: what may be shown.
-func Redact(createdBy string) string {
-	text := collapse(createdBy)
-	if loc := reArgs.FindStringIndex(text); loc != nil {
-		// the values may hold anything: what stands behind the last shell is none
-		text = "RUN"
-		if all := reShell.FindAllStringIndex(createdBy, -1); len(all) > 0 {
-			text += " " + collapse(createdBy[all[len(all)-1][0]:])
-		}
-	}
-	return RedactURLs(text)
-}
-
-// RedactURLs hides the users and passwords of URLs in a text, the parts of their
-// queries that sign them, and credentials as headers have them.
-func RedactURLs(text string) string {
-	text = userinfo.ReplaceAllString(text, "${1}xxxxx@")
-	text = signed.ReplaceAllString(text, "${1}xxxxx")
-	return bearer.ReplaceAllString(text, "${1} xxxxx")
-}
-
-var (
-	userinfo = regexp.MustCompile(`(://)[^/\s]+@`)
-	signed   = regexp.MustCompile(`(?i)([?&][a-z0-9-]*(?:signature|token|credential|secret|password|sig)=)[^&\s"']+`)
-	bearer   = regexp.MustCompile(`\b((?i:basic|bearer)) [A-Za-z0-9+/=._~-]{16,}`)
-)

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/driver"
-	"github.com/tareweight/tare/internal/origin"
 )
 
 // Version is that of the document's form.
@@ -44,12 +44,35 @@ type Rule struct {
 // A Target is what was judged together.
 type Target struct {
 	Name       string      `json:"name"`
+	Settings   *Settings   `json:"settings"`   // of the configuration in force; null if it sets nothing
 	Dockerfile *Dockerfile `json:"dockerfile"` // null if there is none, or if it does not parse
 	Image      *Image      `json:"image"`      // null if there is none, or if no rule needed it
 	Findings   []Finding   `json:"findings"`
 	NotRun     []NotRun    `json:"notRun"`
 	Errors     []string    `json:"errors"`  // what could not be judged
 	Remarks    []string    `json:"remarks"` // what was chosen without being asked for
+}
+
+// Settings are what a configuration sets in the place of defaults. It may be of
+// who proposes the change that is judged.
+type Settings struct {
+	Path string    `json:"path"`
+	List []Setting `json:"list"`
+}
+
+type Setting struct {
+	Key   string `json:"key"` // with the keys above it: "sizebudget.download"
+	Value string `json:"value"`
+	Line  int    `json:"line"`
+}
+
+// String says it in one line: "settings of .tare.yaml: stage runtime".
+func (s *Settings) String() string {
+	var list []string
+	for _, x := range s.List {
+		list = append(list, x.Key+" "+x.Value)
+	}
+	return fmt.Sprintf("settings of %s: %s", s.Path, strings.Join(list, ", "))
 }
 
 type Dockerfile struct {
@@ -176,9 +199,8 @@ type NotRun struct {
 	Location Location `json:"location"`
 }
 
-// New makes the document of results. Lines returns a file's lines, for
-// snippets; nil where they cannot be had.
-func New(tool Tool, now string, analyzers []*analysis.Analyzer, enabled func(*analysis.Rule) bool, results []*driver.Result, lines func(path string) []string) *Document {
+// New makes a document without targets.
+func New(tool Tool, now string, analyzers []*analysis.Analyzer, enabled func(*analysis.Rule) bool) *Document {
 	d := &Document{Version: Version, Tool: tool, Now: now, Rules: []Rule{}, Targets: []Target{}}
 	for _, a := range analyzers {
 		for _, r := range a.Rules {
@@ -186,9 +208,6 @@ func New(tool Tool, now string, analyzers []*analysis.Analyzer, enabled func(*an
 				d.Rules = append(d.Rules, Rule{r.ID, r.Title, r.Severity, Section(a.Doc, r.ID)})
 			}
 		}
-	}
-	for _, res := range results {
-		d.Targets = append(d.Targets, target(res, lines))
 	}
 	return d
 }
@@ -203,8 +222,17 @@ func Section(doc, rule string) string {
 	return strings.TrimSpace(section)
 }
 
-func target(res *driver.Result, lines func(string) []string) Target {
-	t := Target{Name: res.Target.Name, Findings: []Finding{}, NotRun: []NotRun{}, Errors: []string{}, Remarks: []string{}}
+// NewTarget makes the report of one result, which it does not keep. Lines returns
+// the lines first to last of a file of the build context, for snippets; none
+// where they cannot be had.
+func NewTarget(res *driver.Result, lines func(path string, first, last int) []string) Target {
+	t := Target{Name: redact.Credentials(res.Target.Name), Findings: []Finding{}, NotRun: []NotRun{}, Errors: []string{}, Remarks: []string{}}
+	if s := res.Target.Settings; s != nil {
+		t.Settings = &Settings{Path: s.Path, List: []Setting{}}
+		for _, x := range s.List {
+			t.Settings.List = append(t.Settings.List, Setting{x.Key, redact.Credentials(x.Value), x.Line})
+		}
+	}
 	stage := ""
 	if d := res.Dockerfile; d != nil {
 		t.Dockerfile = &Dockerfile{Path: d.Path, Target: d.Target.String(), Stages: []Stage{}}
@@ -222,24 +250,27 @@ func target(res *driver.Result, lines func(string) []string) Target {
 	}
 	for _, f := range res.Findings {
 		out := Finding{
-			Rule: f.Rule.ID, Severity: f.Severity, Key: origin.RedactURLs(f.Key), Message: origin.RedactURLs(f.Message), Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
-			Fingerprint: fingerprint(f.Rule.ID, res.Target.Name, f.Location.Path, stage, f.Key),
+			Rule: f.Rule.ID, Severity: f.Severity, Key: redact.Credentials(f.Key), Message: redact.Credentials(f.Message), Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
+			Fingerprint: fingerprint(f.Rule.ID, t.Name, f.Location.Path, stage, f.Key),
 		}
 		if f.Location.Layer == nil && f.Location.Line > 0 {
-			text := source
+			first, last := f.Location.Line, min(max(f.Location.Line, f.Location.End), f.Location.Line+9)
+			var text []string
 			if d := res.Dockerfile; d == nil || d.Path != f.Location.Path {
-				text = lines(f.Location.Path)
+				text = lines(f.Location.Path, first, last)
+			} else if first <= len(source) {
+				text = source[first-1 : min(last, len(source))]
 			}
-			out.Snippet = origin.RedactURLs(snippet(text, f.Location.Line, f.Location.End))
+			out.Snippet = redact.Credentials(snippet(text))
 		}
 		if f.Bytes != (analysis.Size{}) {
 			out.Bytes = &Bytes{f.Bytes.Unpacked, f.Bytes.Download}
 		}
 		for _, r := range f.Related {
-			out.Related = append(out.Related, Related{origin.RedactURLs(r.Message), location(r.Location)})
+			out.Related = append(out.Related, Related{redact.Credentials(r.Message), location(r.Location)})
 		}
 		for _, fix := range f.Fixes {
-			x := Fix{Message: fix.Message, Edits: []Edit{}}
+			x := Fix{Message: redact.Credentials(fix.Message), Edits: []Edit{}}
 			for _, e := range fix.Edits {
 				x.Edits = append(x.Edits, Edit(e))
 			}
@@ -248,13 +279,13 @@ func target(res *driver.Result, lines func(string) []string) Target {
 		t.Findings = append(t.Findings, out)
 	}
 	for _, n := range res.NotRun {
-		t.NotRun = append(t.NotRun, NotRun{n.Rule.ID, origin.RedactURLs(n.Reason), location(n.Location)})
+		t.NotRun = append(t.NotRun, NotRun{n.Rule.ID, redact.Credentials(n.Reason), location(n.Location)})
 	}
 	for _, err := range res.Errors {
-		t.Errors = append(t.Errors, origin.Redact(err.Error()))
+		t.Errors = append(t.Errors, redact.Credentials(err.Error()))
 	}
 	for _, r := range res.Remarks {
-		t.Remarks = append(t.Remarks, origin.RedactURLs(r))
+		t.Remarks = append(t.Remarks, redact.Credentials(r))
 	}
 	return t
 }
@@ -273,16 +304,10 @@ func fingerprint(parts ...string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))[:16]
 }
 
-func snippet(lines []string, first, last int) string {
-	if first > len(lines) {
-		return ""
-	}
+func snippet(lines []string) string {
 	var out []string
-	for _, line := range lines[first-1 : min(max(first, last), len(lines), first+9)] {
-		if len(line) > maxLine {
-			line = strings.ToValidUTF8(line[:maxLine], "") + "..."
-		}
-		out = append(out, line)
+	for _, line := range lines {
+		out = append(out, analysis.Clip(line, maxLine))
 	}
 	return strings.Join(out, "\n")
 }
@@ -302,8 +327,8 @@ func newImage(res *driver.Result) *Image {
 	im := res.Image
 	size := im.Size()
 	out := &Image{
-		Name: im.Name, Source: im.Source, Digest: optional(im.Digest), Platform: im.Platform, CompressedBytes: optional(size.Download),
-		Base: ImageBase(im.Base), Unaligned: im.Aligned, Layers: []Layer{}, Packages: []Package{}, Tree: []Dir{},
+		Name: redact.Credentials(im.Name), Source: im.Source, Digest: optional(im.Digest), Platform: im.Platform, CompressedBytes: optional(size.Download),
+		Base: ImageBase{redact.Credentials(im.Base.Ref), im.Base.Digest, im.Base.Layers, im.Base.How}, Unaligned: im.Aligned, Layers: []Layer{}, Packages: []Package{}, Tree: []Dir{},
 	}
 	if im.Indexed {
 		out.UnpackedBytes = &size.Unpacked
@@ -312,7 +337,7 @@ func newImage(res *driver.Result) *Image {
 	for _, l := range im.Layers {
 		x := Layer{
 			DiffID: l.DiffID, Digest: optional(l.Digest), CompressedBytes: optional(l.Size.Download), Base: l.Base,
-			CreatedBy: origin.Redact(l.CreatedBy), Instructions: []Lines{},
+			CreatedBy: redact.History(l.CreatedBy), Instructions: []Lines{},
 		}
 		if im.Indexed {
 			x.UnpackedBytes = &l.Size.Unpacked

@@ -1,14 +1,27 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // JSON writes the document itself.
 func JSON(w io.Writer, d *Document, _ Options) error {
-	enc := json.NewEncoder(w)
+	return encode(w, d)
+}
+
+// encode writes v as JSON whose strings a terminal or a CI runner may print.
+func encode(w io.Writer, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(d)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(redact.JSON(b.Bytes()))
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -161,15 +162,38 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestPrintable: nothing of an image is obeyed, by a terminal or by a runner of
-// GitHub's, and no credential is shown.
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain": "plain", "a\x1b[2Jb": `a\u001b[2Jb`, "a\nb": "a b", "bad\xff": `bad\xff`, "\u202eevil": `\u202eevil`, "::add-mask::x": " ::add-mask::x",
-		"https://u:secret@h/": "https://xxxxx@h/",
-	} {
-		if got := report.Printable(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
+// TestObeyed: no text of a stranger is carried out by a terminal or by a runner
+// of GitHub's, in any format, and no credential is shown.
+func TestObeyed(t *testing.T) {
+	const evil = "##[add-path]/x \x1b]0;owned\a \u202e \x9b31m https://u:CANARY@h/ \u2028::error::x"
+	d := document()
+	for i := range d.Targets {
+		target := &d.Targets[i]
+		target.Name, target.Errors, target.Remarks = "::error::"+evil, []string{"::error::" + evil}, []string{evil}
+		target.Settings = &report.Settings{Path: evil, List: []report.Setting{{Key: "stage", Value: evil, Line: 1}}}
+		target.NotRun = append(target.NotRun, report.NotRun{Rule: "toolchain-shipped", Reason: evil, Location: report.Location{Path: evil, Line: 1}})
+		if target.Image != nil {
+			target.Image.Name = evil
+		}
+		for j := range target.Findings {
+			f := &target.Findings[j]
+			f.Message, f.Snippet, f.Location.Path = "::add-mask::"+evil, "::add-mask::"+evil+"\n::x::", evil
+			f.Related = append(f.Related, report.Related{Message: evil})
+		}
+	}
+	for name, format := range report.Formats {
+		var out bytes.Buffer
+		if err := format(&out, d, report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			line = strings.TrimSuffix(line, "\n")
+			if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) && r != '\ufffd' }) {
+				t.Errorf("%s: %q is obeyed", name, line)
+			}
+		}
+		if name == "text" && strings.Contains(out.String(), "CANARY") { // the others redact as the document is made
+			t.Errorf("%s shows a credential", name)
 		}
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"encoding/json"
-
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
@@ -36,7 +34,7 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		index[r.ID] = i
 		title := strings.ToUpper(r.Title[:1]) + r.Title[1:] + "."
 		rule := sarifRule{
-			ID: r.ID, ShortDescription: text{title}, FullDescription: text{truncate(firstParagraph(r.Help, title), 1000)},
+			ID: r.ID, ShortDescription: text{title}, FullDescription: text{analysis.Clip(firstParagraph(r.Help, title), 1000)},
 			Help: markdown{Text: r.Help, Markdown: r.Help}, DefaultConfiguration: level{r.Severity},
 		}
 		rule.Properties.Tags = []string{"container", "python"}
@@ -47,15 +45,15 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 	for i := range d.Targets {
 		log.Runs = append(log.Runs, run(&d.Targets[i], driver, index))
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(log)
+	return encode(w, log)
 }
 
 func run(t *Target, driver sarifDriver, index map[string]int) sarifRun {
 	r := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}, AutomationDetails: automation{"tare/" + category(t.Name) + "/"}}
 	r.Invocations = []invocation{{ExecutionSuccessful: len(t.Errors) == 0, Notifications: []notification{}}}
+	if s := t.Settings; s != nil {
+		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "note", Message: text{s.String()}})
+	}
 	for _, err := range t.Errors {
 		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "error", Message: text{err}})
 	}
@@ -89,13 +87,6 @@ func category(name string) string { return strings.Trim(strings.ReplaceAll(name,
 // sentence keeps a message from being read as Markdown's links.
 func sentence(s string) string {
 	return strings.NewReplacer("[", `\[`, "]", `\]`).Replace(s)
-}
-
-func truncate(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n-3], "") + "..."
 }
 
 func firstParagraph(help, otherwise string) string {

@@ -7,11 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/internal/origin"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // Options are how a report is written.
@@ -64,10 +63,10 @@ func Text(w io.Writer, d *Document, opt Options) error {
 }
 
 func textFinding(b *strings.Builder, p painter, f *Finding) {
-	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", Printable(f.Location.String())+":"), p.paint(severityColors[f.Severity], string(f.Severity)+":"),
-		Printable(f.Message), p.paint("2", "["+f.Rule+"]"))
+	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", redact.Printable(f.Location.String())+":"), p.paint(severityColors[f.Severity], string(f.Severity)+":"),
+		redact.Printable(f.Message), p.paint("2", "["+f.Rule+"]"))
 	line, _, more := strings.Cut(f.Snippet, "\n")
-	line = Printable(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
+	line = redact.Printable(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
 	if line == "" {
 		return
 	}
@@ -106,10 +105,10 @@ func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 		if im.CompressedBytes != nil {
 			parts = append(parts, analysis.Bytes(*im.CompressedBytes).String()+" to download")
 		}
-		fmt.Fprintf(b, "%s %s\n", p.paint("1", Printable(im.Name+" ("+im.Platform+"):")), strings.Join(parts, ", "))
+		fmt.Fprintf(b, "%s %s\n", p.paint("1", redact.Printable(im.Name+" ("+im.Platform+"):")), strings.Join(parts, ", "))
 		switch {
 		case im.Unaligned != "":
-			fmt.Fprintf(b, "  findings stand on layers: %s\n", Printable(im.Unaligned))
+			fmt.Fprintf(b, "  findings stand on layers: %s\n", redact.Printable(im.Unaligned))
 		case im.Base.Layers > 0:
 			var base, added int64
 			for _, l := range im.Layers {
@@ -129,11 +128,14 @@ func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 			if name == "" {
 				name = "the base"
 			}
-			fmt.Fprintf(b, "  base %s: %s in %d %s; added: %s in %d\n", Printable(name), analysis.Bytes(base),
+			fmt.Fprintf(b, "  base %s: %s in %d %s; added: %s in %d\n", redact.Printable(name), analysis.Bytes(base),
 				im.Base.Layers, plural("layer", im.Base.Layers), analysis.Bytes(added), len(im.Layers)-im.Base.Layers)
 		}
 	}
 	bars(b, p, t)
+	if s := t.Settings; s != nil {
+		fmt.Fprintf(b, "%s\n", p.paint("2", redact.Printable(s.String())))
+	}
 	var undecided, reasons []string
 	byReason := map[string][]string{}
 	for _, n := range t.NotRun {
@@ -147,13 +149,13 @@ func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 		}
 	}
 	for _, u := range undecided {
-		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not decided:"), Printable(u))
+		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not decided:"), redact.Printable(u))
 	}
 	for _, r := range reasons {
-		fmt.Fprintf(b, "%s %s (%s)\n", p.paint("2", "not run:"), strings.Join(short(byReason[r], rules), ", "), Printable(r))
+		fmt.Fprintf(b, "%s %s (%s)\n", p.paint("2", "not run:"), strings.Join(short(byReason[r], rules), ", "), redact.Printable(r))
 	}
 	for _, err := range t.Errors {
-		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), Printable(err))
+		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), redact.Printable(err))
 	}
 }
 
@@ -215,7 +217,7 @@ func bars(b *strings.Builder, p painter, t *Target) {
 			if n == 0 {
 				fill = "▏"
 			}
-			fmt.Fprintf(b, "  %-24s %8s %s\n", Printable(truncate(x.name, 24)), analysis.Bytes(x.bytes), p.paint(section.color, fill))
+			fmt.Fprintf(b, "  %-24s %8s %s\n", redact.Printable(analysis.Clip(x.name, 24)), analysis.Bytes(x.bytes), p.paint(section.color, fill))
 		}
 	}
 }
@@ -276,42 +278,6 @@ func plural(s string, n int) string {
 		return s
 	}
 	return s + "s"
-}
-
-// Printable redacts credentials, and escapes what a terminal, or a runner of
-// GitHub's, would obey: text from images and files is shown, never carried out.
-func Printable(s string) string {
-	s = origin.RedactURLs(s)
-	if strings.HasPrefix(s, "::") {
-		s = " " + s
-	}
-	clean := true
-	for _, r := range s {
-		if !unicode.IsPrint(r) || r == utf8.RuneError {
-			clean = false
-		}
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError:
-			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
-				fmt.Fprintf(&b, `\x%02x`, s[i])
-			} else {
-				b.WriteRune(r)
-			}
-		case r == '\n', r == '\r', r == '\t':
-			b.WriteByte(' ')
-		case !unicode.IsPrint(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 // Names lists the formats in order.

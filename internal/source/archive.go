@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/checkout"
 )
 
 // files opens a file of the directory or archive that holds an image.
@@ -26,16 +27,16 @@ type files func(name string) (io.ReadCloser, error)
 // openLayout opens an OCI layout: DIRECTORY[:TAG] or DIRECTORY@DIGEST.
 func openLayout(ctx context.Context, ref string, opt Options) (*Image, error) {
 	dir, tag := cutPath(ref)
-	root, err := os.OpenRoot(dir)
+	open := os.OpenRoot
+	if opt.Root != nil {
+		open = opt.Root.OpenDir
+	}
+	root, err := open(dir)
 	if err != nil {
 		return nil, &Error{Step: "open OCI layout", Err: unwrap(err, dir)}
 	}
 	return closing(root)(layout(ctx, "oci", tag, opt, func(name string) (io.ReadCloser, error) {
-		name = filepath.FromSlash(name)
-		if info, err := root.Stat(name); err == nil && !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%q is no regular file", name)
-		}
-		f, err := root.Open(name)
+		f, err := checkout.OpenRegular(root, filepath.FromSlash(name))
 		if err != nil {
 			return nil, unwrap(err, name)
 		}
@@ -67,7 +68,7 @@ func unwrap(err error, name string) error {
 // openArchive opens an OCI layout in a tar file: FILE[:TAG].
 func openArchive(ctx context.Context, ref string, opt Options) (*Image, error) {
 	file, tag := cutPath(ref)
-	f, open, err := tarFiles(file, opt.Limits)
+	f, open, err := tarFiles(file, opt)
 	if err != nil {
 		return nil, &Error{Step: "open OCI archive", Err: err}
 	}
@@ -122,7 +123,7 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 // as they are stored, plain or compressed.
 func openDocker(_ context.Context, ref string, opt Options) (*Image, error) {
 	file, want := cutPath(ref)
-	f, open, err := tarFiles(file, opt.Limits)
+	f, open, err := tarFiles(file, opt)
 	if err != nil {
 		return nil, &Error{Step: "open archive", Err: err}
 	}
@@ -186,21 +187,39 @@ func saved(want string, opt Options, open files) (*Image, error) {
 	return im, nil
 }
 
+// openFile opens the regular file that a user named, or one below root.
+func openFile(file string, root *checkout.Root) (*os.File, error) {
+	if root != nil {
+		return root.Open(file)
+	}
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe waits for its other end
+		err = checkout.ErrIrregular
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(file)
+	}
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return f, err
+}
+
 // tarFiles indexes a tar file: what it holds is read in place, until f is
 // closed.
-func tarFiles(file string, limits Limits) (_ *os.File, _ files, err error) {
-	f, err := os.Open(file)
+func tarFiles(file string, opt Options) (_ *os.File, _ files, err error) {
+	limits := opt.Limits
+	f, err := openFile(file, opt.Root)
 	if err != nil {
-		return nil, nil, unwrap(err, file)
+		return nil, nil, fmt.Errorf("%q: %w", file, err)
 	}
 	defer func() {
 		if err != nil {
 			f.Close()
 		}
 	}()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%q is no file", file)
-	}
 	type span struct{ at, size int64 }
 	spans, links, kept := map[string]span{}, map[string]string{}, int64(0)
 	tr := tar.NewReader(f)
@@ -225,8 +244,12 @@ func tarFiles(file string, limits Limits) (_ *os.File, _ files, err error) {
 			return nil, nil, err
 		}
 		name := path.Clean(h.Name)
-		if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink { // docker save links layers that repeat
+		switch h.Typeflag { // docker save links layers that repeat, and so does GNU tar that packs its files again
+		case tar.TypeSymlink:
 			links[name] = path.Join(path.Dir(name), h.Linkname)
+			continue
+		case tar.TypeLink: // counted from the archive's root
+			links[name] = path.Clean(h.Linkname)
 			continue
 		}
 		spans[name] = span{at, h.Size}

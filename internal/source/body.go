@@ -68,12 +68,44 @@ type resuming struct {
 	wait  func(context.Context, time.Duration) error
 	size  int64 // of the whole; -1 if unknown
 
+	window time.Duration // in which a least number of bytes must come
+
 	body   io.ReadCloser
 	n      int64 // bytes given out
-	failed int   // times in a row without a byte more
+	failed int   // connections in a row that brought next to nothing
+	since  int64 // n when the last connection was opened
+
+	waited time.Duration // for the bytes of this window
+	came   int64         // n when it began
+}
+
+// errSlow is a layer that would take for ever.
+var errSlow = fmt.Errorf("the registry sends less than %d bytes a second", leastRate)
+
+// pace counts the time that was waited for bytes, and is errSlow where they
+// were too few.
+func (r *resuming) pace(start time.Time) error {
+	if r.waited += time.Since(start); r.waited < r.window {
+		return nil
+	}
+	few := r.n-r.came < int64(leastRate*r.waited.Seconds())
+	r.waited, r.came = 0, r.n
+	if few && r.n != r.size {
+		return errSlow
+	}
+	return nil
 }
 
 func (r *resuming) Read(p []byte) (int, error) {
+	start := time.Now()
+	n, err := r.read(p)
+	if slow := r.pace(start); err == nil {
+		err = slow
+	}
+	return n, err
+}
+
+func (r *resuming) read(p []byte) (int, error) {
 	for {
 		if r.body == nil {
 			if r.n > 0 && r.n == r.size { // it broke off behind the last byte
@@ -91,7 +123,7 @@ func (r *resuming) Read(p []byte) (int, error) {
 		}
 		n, err := r.body.Read(p)
 		r.n += int64(n)
-		if n > 0 {
+		if r.n-r.since >= leastPiece {
 			r.failed = 0
 		}
 		switch {
@@ -103,14 +135,14 @@ func (r *resuming) Read(p []byte) (int, error) {
 			return n, nil
 		}
 		r.drop()
-		if n > 0 {
-			return n, nil
-		}
 		if r.failed++; r.failed >= attempts {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
-			return 0, fmt.Errorf("the registry broke off %d times after %d of %d bytes: %w", r.failed, r.n, r.size, err)
+			return n, fmt.Errorf("the registry broke off %d times, and now after %d of %d bytes: %w", r.failed, r.n, r.size, err)
+		}
+		if n > 0 {
+			return n, nil
 		}
 		if err := r.wait(r.ctx, firstWait<<r.failed); err != nil {
 			return 0, err
@@ -130,7 +162,7 @@ func (r *resuming) open() error {
 			return fmt.Errorf("read again to byte %d: %w", r.n, err)
 		}
 	}
-	r.body = res.Body
+	r.body, r.since = res.Body, r.n
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -23,6 +24,7 @@ import (
 // A store holds manifests and blobs by digest.
 type store struct {
 	kind     string
+	patience time.Duration // how long a document may take; 0: as long as it takes
 	limits   Limits
 	cache    *cache.Cache                                               // of its documents; nil: none
 	manifest func(ctx context.Context, d v1.Descriptor) ([]byte, error) // not yet checked
@@ -38,7 +40,16 @@ func (s *store) document(ctx context.Context, step string, d v1.Descriptor, read
 	if d.Size > s.limits.Manifest {
 		return nil, &Error{Step: step, Err: s.limits.manifest(d.Size)}
 	}
-	raw, err := read(ctx, d)
+	var raw []byte
+	var err error
+	if s.patience > 0 {
+		err = within(ctx, s.patience, func(ctx context.Context) (err error) {
+			raw, err = read(ctx, d)
+			return err
+		})
+	} else {
+		raw, err = read(ctx, d)
+	}
 	if err == nil {
 		err = verify(raw, d)
 	}
@@ -51,7 +62,7 @@ func (s *store) document(ctx context.Context, step string, d v1.Descriptor, read
 
 // small reads a blob that is a document.
 func (s *store) small(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	rc, err := s.blob(ctx, d)
+	rc, err := s.blob(context.WithValue(ctx, ofDocument{}, true), d)
 	if err != nil {
 		return nil, err
 	}

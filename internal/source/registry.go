@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -34,6 +33,7 @@ type registry struct {
 	cache  *cache.Cache
 	limits Limits
 	wait   func(context.Context, time.Duration) error
+	idle   time.Duration // how long a body may give nothing
 }
 
 // connections are shared by all images of a run.
@@ -51,7 +51,7 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 		return nil, err
 	}
 	repo := r.Context()
-	auth, err := authn.DefaultKeychain.Resolve(repo)
+	auth, err := credentials(ctx, repo)
 	if err != nil {
 		return nil, &Error{Step: "find credentials", Err: err}
 	}
@@ -63,17 +63,22 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	if wait == nil {
 		wait = sleep
 	}
-	base = transport.NewUserAgent(&retrying{base, wait, cmp.Or(opt.idle, idleLimit), opt.Limits}, "tare")
-	t, err := transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
+	idle := cmp.Or(opt.idle, idleLimit)
+	base = transport.NewUserAgent(&retrying{base, wait, idle, opt.Limits}, "tare")
+	var t http.RoundTripper
+	err = within(ctx, documentTime(idle), func(ctx context.Context) error {
+		t, err = transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
+		return err
+	})
 	if err != nil {
 		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
 	}
-	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait}
+	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait, idle: idle}
 	raw, d, err := reg.root(ctx, r.Identifier())
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
 	}
-	s := &store{kind: "registry", limits: opt.Limits, cache: opt.Cache, blob: reg.blob, manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	s := &store{kind: "registry", limits: opt.Limits, cache: opt.Cache, blob: reg.blob, patience: documentTime(idle), manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 		raw, _, err := reg.get(ctx, d.Digest.String())
 		return raw, err
 	}}
@@ -102,13 +107,23 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 // (docs.docker.com/docker-hub/usage/pulls). What HEAD does not answer, GET does.
 func (r *registry) root(ctx context.Context, id string) ([]byte, v1.Descriptor, error) {
 	if r.cache != nil {
-		if d := r.head(ctx, id); !strings.HasPrefix(id, "sha256:") || d.Digest.String() == id {
+		var d v1.Descriptor
+		err := within(ctx, documentTime(r.idle), func(ctx context.Context) error { d = r.head(ctx, id); return nil })
+		if err != nil {
+			return nil, d, err
+		}
+		if !strings.HasPrefix(id, "sha256:") || d.Digest.String() == id {
 			if raw := r.cache.Document(d.Digest.String()); raw != nil {
 				return raw, d, r.limits.check(raw)
 			}
 		}
 	}
-	raw, mt, err := r.get(ctx, id)
+	var raw []byte
+	var mt types.MediaType
+	err := within(ctx, documentTime(r.idle), func(ctx context.Context) (err error) {
+		raw, mt, err = r.get(ctx, id)
+		return err
+	})
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}
@@ -149,7 +164,7 @@ func (r *registry) get(ctx context.Context, id string) ([]byte, types.MediaType,
 		}
 		raw, err := r.limits.readAll(res.Body)
 		if d := res.Header.Get("Docker-Content-Digest"); err == nil && strings.HasPrefix(d, "sha256:") && d != digest(raw).String() {
-			err = fmt.Errorf("the registry says that its digest is %s, the bytes have %s", d, digest(raw))
+			err = fmt.Errorf("the registry says that its digest is another than the %s that its bytes have", digest(raw))
 		}
 		var le *LimitError
 		if err == nil || errors.As(err, &le) || n == attempts || ctx.Err() != nil {
@@ -164,7 +179,7 @@ func (r *registry) get(ctx context.Context, id string) ([]byte, types.MediaType,
 // blob reads a blob from its first byte to its last, over as many connections
 // as it takes.
 func (r *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
+	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, window: r.idle, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
 		return r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from, d.Size)
 	}}
 	if err := body.open(); err != nil {
@@ -185,7 +200,9 @@ func (r *registry) do(ctx context.Context, method, kind, id string, from, size i
 	if kind == "manifests" {
 		req.Header.Set("Accept", accept)
 	} else {
-		req = req.WithContext(context.WithValue(ctx, ofBlob{}, true))
+		if ctx.Value(ofDocument{}) == nil {
+			req = req.WithContext(context.WithValue(ctx, ofLayer{}, true))
+		}
 		req.Header.Set("Accept-Encoding", "identity")
 	}
 	if from > 0 {
@@ -203,19 +220,55 @@ func (r *registry) do(ctx context.Context, method, kind, id string, from, size i
 	return res, nil
 }
 
-// explain says what a registry's refusal means, and what to do.
-func explain(err error, repo name.Repository) error {
-	var te *transport.Error
-	if !errors.As(err, &te) {
-		return err
+// ofDocument marks the context of a request for a blob that is a document.
+type ofDocument struct{}
+
+// within runs f, which ends with its context, for at most that long.
+func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	inner, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := f(inner)
+	if inner.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("the registry takes more than %v to send a document", limit)
 	}
-	switch te.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("registry %q refuses access to %q (%d): docker login %s", repo.RegistryStr(), repo.RepositoryStr(), te.StatusCode, repo.RegistryStr())
-	case http.StatusNotFound:
-		return fmt.Errorf("registry %q has no such image (404): check the repository's name and the tag", repo.RegistryStr())
-	case http.StatusTooManyRequests:
-		return fmt.Errorf("registry %q asks to slow down (429): log in, or try again later", repo.RegistryStr())
+	return err
+}
+
+// explain says what a registry's refusal means, and what to do. Nothing that a
+// registry sent is quoted: it may repeat the credentials that it was sent.
+func explain(err error, repo name.Repository) error {
+	host := repo.RegistryStr()
+	var te *transport.Error
+	var ue *url.Error
+	switch {
+	case errors.As(err, &te):
+		switch te.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return fmt.Errorf("registry %q refuses access to %q (%d): docker login %s", host, repo.RepositoryStr(), te.StatusCode, host)
+		case http.StatusNotFound:
+			return fmt.Errorf("registry %q has no such image (404): check the repository's name and the tag", host)
+		case http.StatusTooManyRequests:
+			return fmt.Errorf("registry %q asks to slow down (429): log in, or try again later", host)
+		}
+		return fmt.Errorf("registry %q answers %d %s", host, te.StatusCode, http.StatusText(te.StatusCode))
+	case errors.As(err, &ue):
+		at := host
+		if u, perr := url.Parse(ue.URL); perr == nil && u.Host != "" && u.Host != host {
+			at = u.Host + ", where " + host + " led to,"
+		}
+		return fmt.Errorf("%s %s: %w", strings.ToUpper(ue.Op), at, network(ue.Err))
+	}
+	return network(err)
+}
+
+// network is err, unless it quotes what came over the network: what is wrong
+// with an answer is kept, its text is not.
+func network(err error) error {
+	text := err.Error()
+	for _, foreign := range []string{"malformed HTTP", "malformed MIME", "invalid character", "unsupported transfer encoding", "bad Content-Length", "failed to parse Location header"} {
+		if i := strings.Index(text, foreign); i >= 0 {
+			return fmt.Errorf("it does not answer as a registry does (%s)", foreign)
+		}
 	}
 	return err
 }

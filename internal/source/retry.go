@@ -13,15 +13,21 @@ import (
 const (
 	attempts    = 6 // of one request, and of one body without a byte more
 	firstWait   = 200 * time.Millisecond
-	longestWait = 60 * time.Second // a registry that asks for more is told of as it is
+	longestWait = 60 * time.Second // between the attempts of one request, all together: a registry that asks for more is told of as it is
 	idleLimit   = 60 * time.Second // of a body that gives nothing
+	leastRate   = 4 << 10          // bytes a second of a layer, over each idleLimit that it is waited for
+	leastPiece  = 64 << 10         // bytes that a connection brings of a layer, or it has failed
 )
+
+// documentTime is how long a manifest, a configuration or a token may take, with
+// all attempts and the waits between them.
+func documentTime(idle time.Duration) time.Duration { return 2 * idle }
 
 // retrying tries requests again that failed for a while: refused or reset
 // connections, 408, 429 and 5xx, as long as Retry-After says, or twice as long
 // each time. The bodies that it returns, go-containerregistry's own questions
 // for tokens among them, end where nothing comes any more, and where they are
-// larger than a document may be, unless they are of a blob.
+// larger than a document may be, unless they are of a layer.
 type retrying struct {
 	base   http.RoundTripper
 	wait   func(context.Context, time.Duration) error // of tests
@@ -29,11 +35,11 @@ type retrying struct {
 	limits Limits
 }
 
-// ofBlob marks the context of a request for a blob, which may lead elsewhere.
-type ofBlob struct{}
+// ofLayer marks the context of a request for a layer: it may be long.
+type ofLayer struct{}
 
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
-	wait := firstWait
+	wait, waited := firstWait, time.Duration(0)
 	outer := req.Context()
 	for n := 1; ; n++ {
 		ctx, cancel := context.WithCancel(outer)
@@ -42,9 +48,9 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			cancel()
 		} else {
 			body := &watched{Reader: res.Body, body: res.Body, idle: r.idle, cancel: cancel}
-			if outer.Value(ofBlob{}) == nil {
+			if outer.Value(ofLayer{}) == nil {
 				body.Reader = &limited{res.Body, r.limits.Manifest, r.limits}
-				body.end = time.AfterFunc(2*r.idle, body.stop)
+				body.end = time.AfterFunc(documentTime(r.idle), body.stop)
 			}
 			res.Body = body
 		}
@@ -58,12 +64,11 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		case !temporary(res.StatusCode):
 			return res, nil
 		default:
-			asked, ok := retryAfter(res.Header.Get("Retry-After"))
-			if ok && asked > longestWait {
-				return res, nil
-			}
-			if ok {
+			if asked, ok := retryAfter(res.Header.Get("Retry-After")); ok {
 				pause = asked
+			}
+			if waited+pause > longestWait {
+				return res, nil
 			}
 			res.Body.Close()
 		}
@@ -76,6 +81,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		wait *= 2
+		waited += pause
 	}
 }
 

@@ -13,9 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/tareweight/tare/internal/cache"
+	"github.com/tareweight/tare/internal/checkout"
 )
 
 // An Image is an image at its source.
@@ -68,6 +70,7 @@ type Options struct {
 	Transport http.RoundTripper // nil is the default
 	Cache     *cache.Cache      // of what a registry serves by digest; nil: none
 	Limits    Limits            // the zero value takes the defaults
+	Root      *checkout.Root    // a layout or an archive must be below it; nil: it may be anywhere
 
 	wait func(context.Context, time.Duration) error // of tests: nil sleeps
 	idle time.Duration                              // of tests: 0 is idleLimit
@@ -125,6 +128,26 @@ func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
 		return nil, &Error{ref, "open image", errors.New(`the engine is not read: save the image ("docker save -o image.tar NAME") and give "docker-archive:image.tar"`)}
 	}
 	return named(ref)(openRegistry(ctx, ref, opt))
+}
+
+// Registry is the host that the image of ref is asked of, with its port; "" if
+// ref names a file of this machine, or nothing that can be opened.
+func Registry(ref string) string {
+	for _, t := range transports {
+		rest, ok := strings.CutPrefix(ref, t.prefix)
+		if ok && t.prefix != "docker://" {
+			return ""
+		}
+		if ok {
+			ref = rest
+			break
+		}
+	}
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		return ""
+	}
+	return r.Context().RegistryStr()
 }
 
 // named names the image as the user wrote it.

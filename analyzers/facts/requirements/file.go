@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/tareweight/tare/analyzers/python"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // Limits of what is read of files that strangers write.
@@ -231,7 +232,7 @@ var fileScheme = regexp.MustCompile(`(?i)^(http|https|file):`)
 // file.
 func (r *reader) include(target, from string, l line, constraint bool) error {
 	if fileScheme.MatchString(target) {
-		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is not read: Tare opens no URL that a file names", Redact(target))})
+		r.file.Undecided = append(r.file.Undecided, Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is not read: Tare opens no URL that a file names", redact.Credentials(target))})
 		return nil
 	}
 	if r.fsys == nil {
@@ -273,11 +274,6 @@ func unwrapPath(err error) error {
 	}
 	return err
 }
-
-var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
-
-// Redact hides the user and password of a URL.
-func Redact(s string) string { return userinfo.ReplaceAllString(s, "${1}xxxxx@") }
 
 // A line is a logical line: continuations joined, comments dropped.
 type line struct {

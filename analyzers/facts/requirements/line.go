@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/python"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 var (
@@ -169,7 +170,7 @@ func (req *Requirement) link(s string) error {
 			return nil
 		}
 		if ref == "" {
-			return fmt.Errorf("the URL %q has an empty revision behind its %q", Redact(s), "@")
+			return fmt.Errorf("the URL %q has an empty revision behind its %q", redact.Credentials(s), "@")
 		}
 		req.Class = VCSRef
 		if commit.MatchString(ref) {
@@ -307,13 +308,13 @@ func (r *reader) editable(text, from string) (*Requirement, error) {
 		return nil, &absentError{fmt.Sprintf("%q is no directory of a project, and no VCS URL", text)}
 	}
 	if !isVCS(scheme) || !strings.Contains(s, ":") {
-		return nil, fmt.Errorf("%q is not a valid editable requirement: want a path to a project, or a VCS URL", Redact(text))
+		return nil, fmt.Errorf("%q is not a valid editable requirement: want a path to a project, or a VCS URL", redact.Credentials(text))
 	}
 	if err := req.link(s); err != nil {
 		return nil, err
 	}
 	if req.Name == "" {
-		return nil, fmt.Errorf("the editable requirement %q has no name: add %q", Redact(text), "#egg=NAME")
+		return nil, fmt.Errorf("the editable requirement %q has no name: add %q", redact.Credentials(text), "#egg=NAME")
 	}
 	return req, nil
 }

@@ -1,4 +1,4 @@
-package source_test
+package buildcontext_test
 
 import (
 	"io/fs"
@@ -7,7 +7,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/tareweight/tare/internal/source"
+	"github.com/tareweight/tare/internal/buildcontext"
+	"github.com/tareweight/tare/internal/checkout"
 )
 
 // write makes files below a new directory.
@@ -24,6 +25,16 @@ func write(t *testing.T, files map[string]string) string {
 		}
 	}
 	return dir
+}
+
+func open(t *testing.T, dir string) *checkout.Root {
+	t.Helper()
+	root, err := checkout.Find(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return root
 }
 
 // TestContext: what .dockerignore leaves out, what lies outside, and what may be
@@ -43,7 +54,7 @@ func TestContext(t *testing.T) {
 		if file != "" {
 			file = filepath.Join(dir, file)
 		}
-		files, err := source.Context(dir, file)
+		files, err := buildcontext.Open(open(t, dir), dir, file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +77,7 @@ func TestContextDir(t *testing.T) {
 		"FROM a\nCOPY ../*/*/*/*.sh /\n":                                                        "docker/prod", "FROM a\nCOPY dock*/nothing.sh /\n": ".",
 		"FROM a\nRUN --mount=type=bind,source=entry.sh,target=/e sh /e\n": "docker",
 	} {
-		got := source.ContextDir(filepath.Join(dir, "docker/prod/Dockerfile"), dir, []byte(src))
+		got := buildcontext.Dir(open(t, dir), filepath.Join(dir, "docker/prod/Dockerfile"), dir, []byte(src))
 		if rel, err := filepath.Rel(dir, got); err != nil || rel != filepath.FromSlash(want) {
 			t.Errorf("%q: %q, want %q (%v)", src, rel, want, err)
 		}

@@ -1,0 +1,121 @@
+package buildcontext
+
+import (
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/checkout"
+	"github.com/tareweight/tare/internal/dockerfile"
+)
+
+// maxSources is how many of the sources that a Dockerfile copies are looked for
+// in each directory.
+const maxSources = 200
+
+// Dir is the directory that the Dockerfile at file is most likely built in: its
+// own, or one above it up to limit, whichever holds the most of what it copies;
+// the lowest of equals. Both are below root.
+func Dir(root *checkout.Root, file, limit string, src []byte) string {
+	sources := copied(src)
+	sources = sources[:min(len(sources), maxSources)]
+	best, most := filepath.Dir(file), -1
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		n := 0
+		if len(sources) > 0 {
+			n = count(root, dir, sources)
+		}
+		if n > most {
+			best, most = dir, n
+		}
+		if filepath.Dir(dir) == dir || same(dir, limit) {
+			return best
+		}
+	}
+}
+
+// count is how many of the sources dir holds.
+func count(root *checkout.Root, dir string, sources []string) (n int) {
+	below, err := root.OpenDir(dir)
+	if err != nil {
+		return 0
+	}
+	defer below.Close()
+	for _, s := range sources {
+		if present(below.FS(), s) {
+			n++
+		}
+	}
+	return n
+}
+
+// present reports whether the directory holds the source, as far as its first
+// part with a wildcard: deeper ones are not looked for all over a tree.
+func present(files fs.FS, source string) bool {
+	at := "."
+	for part := range strings.SplitSeq(source, "/") {
+		if strings.ContainsAny(part, `*?[\`) {
+			entries, _ := fs.ReadDir(files, at)
+			return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+				ok, _ := path.Match(part, e.Name())
+				return ok
+			})
+		}
+		at = path.Join(at, part)
+	}
+	if !fs.ValidPath(at) {
+		return false
+	}
+	_, err := fs.Lstat(files, at)
+	return err == nil
+}
+
+func same(a, b string) bool {
+	x, err1 := filepath.Abs(a)
+	y, err2 := filepath.Abs(b)
+	return err1 == nil && err2 == nil && x == y
+}
+
+// copied lists the sources that a Dockerfile takes from its build context,
+// variables filled in; those with an unknown one are left out.
+func copied(src []byte) (out []string) {
+	d, err := dockerfile.Parse("", src, dockerfile.Options{})
+	if err != nil {
+		return nil
+	}
+	add := func(inst *analysis.Instruction, sources []string) {
+		expand := inst.Expander()
+		for _, s := range sources {
+			if s, known := expand(s); known {
+				out = append(out, s)
+			}
+		}
+	}
+	for _, s := range d.Stages {
+		for _, inst := range s.Instructions {
+			switch c := inst.Command.(type) {
+			case *instructions.CopyCommand:
+				if c.From == "" {
+					add(inst, c.SourcePaths)
+				}
+			case *instructions.AddCommand:
+				add(inst, c.SourcePaths)
+			case *instructions.RunCommand:
+				for _, m := range instructions.GetMounts(c) {
+					if m.Type == instructions.MountTypeBind && m.From == "" && m.Source != "" {
+						add(inst, []string{m.Source})
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(s string) bool {
+		return strings.Contains(s, "://") || path.Clean("/"+s) == "/" || !filepath.IsLocal(strings.TrimLeft(s, "/"))
+	})
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/tareweight/tare/internal/report"
+)
+
+// An output is one format and where it goes; a file of "" is standard output.
+type output struct {
+	format report.Func
+	name   string
+	file   string
+}
+
+func outputs(f *checkFlags) (outs []output, err error) {
+	formats := f.formats
+	if len(formats) == 0 {
+		formats = []string{"text"}
+	}
+	stdout := 0
+	for _, s := range formats {
+		name, file, _ := strings.Cut(s, "=")
+		write, ok := report.Formats[name]
+		if !ok {
+			return nil, usage("unknown format %q: want one of %s", name, strings.Join(report.Names(), ", "))
+		}
+		if file == "" && f.output != "" {
+			file = f.output
+		}
+		if file == "" || file == "-" {
+			file = ""
+			stdout++
+		}
+		outs = append(outs, output{write, name, file})
+	}
+	if stdout > 1 {
+		return nil, usage("%d formats would go to standard output: give all but one a file, as in -f sarif=out.sarif", stdout)
+	}
+	return outs, nil
+}
+
+// write writes each report whole or not at all.
+func write(std Streams, doc *report.Document, outs []output) error {
+	for _, o := range outs {
+		var b bytes.Buffer
+		if err := o.format(&b, doc, report.Options{Color: o.file == "" && colored(std.Out)}); err != nil {
+			return fmt.Errorf("write %s report: %w", o.name, err)
+		}
+		if o.file == "" {
+			if _, err := std.Out.Write(b.Bytes()); err != nil {
+				return fmt.Errorf("write %s report: %w", o.name, err)
+			}
+			continue
+		}
+		if err := replaceFile(o.file, b.Bytes()); err != nil {
+			return fmt.Errorf("write %s report: %w", o.name, err)
+		}
+	}
+	return nil
+}
+
+// replaceFile writes a file by way of another beside it. What is no regular
+// file, such as /dev/stderr, is written in place.
+func replaceFile(name string, data []byte) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, data, 0o644)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".tare-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.Write(data); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Chmod(0o644); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}
+
+// colored reports whether w is a terminal that wants colours (no-color.org,
+// force-color.org).
+func colored(w io.Writer) bool {
+	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	if v := os.Getenv("FORCE_COLOR"); v != "" && v != "0" {
+		return true
+	}
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/redact"
+	"github.com/tareweight/tare/internal/cache"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/report"
+)
+
+// runCheck is the command: flags and arguments become targets, each is judged,
+// and the document of all of them is written.
+func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f *checkFlags, args []string) error {
+	least := slices.Index(analysis.Severities, analysis.Severity(f.failOn)) // -1: none fails
+	if least < 0 && f.failOn != "never" {
+		return usage("--fail-on %q: want error, warning, note or never", f.failOn)
+	}
+	now := time.Now().UTC().Truncate(24 * time.Hour)
+	if f.now != "" {
+		var err error
+		if now, err = time.Parse(time.DateOnly, f.now); err != nil {
+			return usage("--now %q: want a day, YYYY-MM-DD", f.now)
+		}
+	}
+	outs, err := outputs(f)
+	if err != nil {
+		return err
+	}
+	enabled, err := selection(analyzers, f.only, f.skip)
+	if err != nil {
+		return err
+	}
+	note := func(text string) {
+		if !f.quiet {
+			fmt.Fprintln(std.Err, "tare: note:", redact.Printable(text))
+		}
+	}
+	var kept *cache.Cache
+	if !f.noCache {
+		if kept, err = cache.Open(f.cacheDir, cache.DefaultLimit); err != nil {
+			note(err.Error())
+		}
+		defer kept.Trim()
+	}
+	found, err := findTargets(std, analyzers, kept, f, args)
+	if err != nil {
+		return err
+	}
+	for _, r := range found.remarks {
+		note(r)
+	}
+	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
+	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, now.Format(time.DateOnly), analyzers, enabled)
+	opt := driver.Options{Analyzers: analyzers, Enabled: enabled, Limits: f.limits, Cache: kept, Now: now, AddedOnly: f.addedOnly}
+	err = judge(ctx, found.targets, opt, f.timeout, func(t report.Target) {
+		for _, r := range t.Remarks {
+			note(r)
+		}
+		for _, e := range t.Errors {
+			if !told {
+				fmt.Fprintln(std.Err, "tare:", redact.Printable(e))
+			}
+		}
+		doc.Targets = append(doc.Targets, t)
+	})
+	if err != nil {
+		return err
+	}
+	if err := write(std, doc, outs); err != nil {
+		return &statusError{Broken, err}
+	}
+	if status := statusOf(doc, least); status != Clean {
+		return &statusError{status: status}
+	}
+	return nil
+}
+
+// statusOf is the exit status of a document; least is the index of the least
+// severity that fails, -1 if none does.
+func statusOf(doc *report.Document, least int) int {
+	status := Clean
+	for _, t := range doc.Targets {
+		if len(t.Errors) > 0 {
+			return Broken
+		}
+		for _, found := range t.Findings {
+			if slices.Index(analysis.Severities, found.Severity) <= least {
+				status = Findings
+			}
+		}
+	}
+	return status
+}
+
+// judge judges the targets in turn and hands each one's report to done, so that
+// no more than one image is held. What is not judged when the time is over, 0
+// being no limit, is reported as that. The error is wrong usage, or that ctx ended.
+func judge(ctx context.Context, targets []target, opt driver.Options, limit time.Duration, done func(report.Target)) error {
+	timed := ctx
+	if limit > 0 {
+		var cancel context.CancelFunc
+		timed, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run takes longer than the limit of %v (--timeout)", limit))
+		defer cancel()
+	}
+	for i := range targets {
+		t := targets[i]
+		targets[i] = target{} // what it holds open is let go with it
+		opt.Config = t.config
+		res, err := check1(timed, t.Target, opt)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return &statusError{Usage, err}
+		}
+		done(report.NewTarget(res, snippets(t.Target)))
+	}
+	return nil
+}
+
+// check1 judges one target. One that is still computing a while after the time
+// is over is left behind: it ends with the process.
+func check1(ctx context.Context, t driver.Target, opt driver.Options) (*driver.Result, error) {
+	type outcome struct {
+		res *driver.Result
+		err error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		res, err := driver.Check(ctx, t, opt)
+		ended <- outcome{res, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.res, o.err
+	case <-ctx.Done():
+	}
+	select {
+	case o := <-ended:
+		return o.res, o.err
+	case <-time.After(patience):
+	}
+	t.Err = context.Cause(ctx)
+	return driver.Check(ctx, t, opt)
+}
+
+// selection is the rules that --only and --skip leave.
+func selection(analyzers []*analysis.Analyzer, only, skip []string) (func(*analysis.Rule) bool, error) {
+	var names []string
+	of := map[*analysis.Rule]string{}
+	for _, a := range analyzers {
+		names = append(names, a.Name)
+		for _, r := range a.Rules {
+			names = append(names, r.ID)
+			of[r] = a.Name
+		}
+	}
+	for _, list := range [][]string{only, skip} {
+		for _, n := range list {
+			if !slices.Contains(names, n) {
+				return nil, usage("no rule or check %q%s: tare list shows them", n, suggest(n, names))
+			}
+		}
+	}
+	in := func(list []string, r *analysis.Rule) bool {
+		return slices.Contains(list, r.ID) || slices.Contains(list, of[r])
+	}
+	enabled := func(r *analysis.Rule) bool { return (len(only) == 0 || in(only, r)) && !in(skip, r) }
+	for r := range of {
+		if enabled(r) {
+			return enabled, nil
+		}
+	}
+	return nil, usage("--only and --skip leave no rule to run")
+}

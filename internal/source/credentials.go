@@ -1,0 +1,162 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// Limits of a credential helper: it may wait for a person or a network, and
+// print what it likes.
+const (
+	helperTime   = 30 * time.Second
+	helperOutput = 1 << 20 // bytes
+)
+
+// credentials are those of docker login, or of podman's, for a repository.
+// go-containerregistry reads the files; programs that keep credentials are run
+// here, as it sets them no limits.
+func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, error) {
+	file, err := loginFile()
+	if err != nil || file == nil {
+		return authn.Anonymous, err
+	}
+	asked := false
+	for _, key := range []string{repo.String(), repo.RegistryStr()} {
+		server := key
+		if key == name.DefaultRegistry {
+			server = authn.DefaultAuthKey
+		}
+		helper, ok := file.CredentialHelpers[server]
+		if !ok {
+			helper = file.CredentialsStore
+		}
+		if helper == "" {
+			continue
+		}
+		asked = true
+		auth, err := ask(ctx, helper, server)
+		if err != nil || auth != nil {
+			return auth, err
+		}
+	}
+	if asked && len(file.AuthConfigs) == 0 {
+		return authn.Anonymous, nil
+	}
+	plain := *file // what the file itself holds
+	plain.CredentialsStore, plain.CredentialHelpers = "", nil
+	for _, key := range []string{repo.String(), repo.RegistryStr()} {
+		if key == name.DefaultRegistry {
+			key = authn.DefaultAuthKey
+		}
+		c, err := plain.GetAuthConfig(key)
+		if err != nil {
+			return nil, errors.New("the file of docker login cannot be read")
+		}
+		if c.Username != "" || c.Password != "" || c.Auth != "" || c.IdentityToken != "" || c.RegistryToken != "" {
+			return authn.FromConfig(authn.AuthConfig{Username: c.Username, Password: c.Password, Auth: c.Auth, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken}), nil
+		}
+	}
+	return authn.Anonymous, nil
+}
+
+// loginFile is Docker's configuration, else podman's: in $DOCKER_CONFIG or
+// ~/.docker, then $REGISTRY_AUTH_FILE, then containers/auth.json of the
+// session's or of the user's configuration (containers-auth.json(5)). It is nil
+// where there is none.
+func loginFile() (*configfile.ConfigFile, error) {
+	home, _ := os.UserHomeDir()
+	dir := os.Getenv("DOCKER_CONFIG")
+	if dir == "" {
+		dir = filepath.Join(home, ".docker")
+	}
+	names := []string{filepath.Join(dir, "config.json")}
+	if f := os.Getenv("REGISTRY_AUTH_FILE"); f != "" {
+		names = append(names, f)
+	}
+	if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" {
+		names = append(names, filepath.Join(run, "containers/auth.json"))
+	}
+	settings := os.Getenv("XDG_CONFIG_HOME")
+	if settings == "" {
+		settings = filepath.Join(home, ".config")
+	}
+	names = append(names, filepath.Join(settings, "containers/auth.json"))
+	for _, file := range names {
+		f, err := os.Open(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the credentials of %q: %w", file, errors.Unwrap(err))
+		}
+		defer f.Close()
+		c, err := config.LoadFromReader(f)
+		if err != nil { // its text may be a credential
+			return nil, fmt.Errorf("read the credentials of %q: it is no configuration of docker login", file)
+		}
+		return c, nil
+	}
+	return nil, nil
+}
+
+// ask runs a credential helper (docker-credential-helpers, "Usage": the server on
+// standard input, a JSON object on standard output). It returns nil where the
+// helper has none for that server. What else it prints is not shown: it may be a
+// credential.
+func ask(ctx context.Context, helper, server string) (authn.Authenticator, error) {
+	program := "docker-credential-" + helper
+	ctx, cancel := context.WithTimeout(ctx, helperTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "get")
+	out := &output{left: helperOutput}
+	cmd.Stdin, cmd.Stdout, cmd.WaitDelay = strings.NewReader(server), out, time.Second
+	err := cmd.Run()
+	var found struct{ Username, Secret string }
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("credential helper %q takes more than the limit of %v", program, helperTime)
+	case out.left < 0:
+		return nil, fmt.Errorf("credential helper %q prints more than the limit of %d bytes", program, helperOutput)
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, fmt.Errorf("credential helper %q, which the configuration of docker login names, is not there", program)
+	case err != nil:
+		if strings.Contains(out.String(), "credentials not found") {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("credential helper %q fails: %w", program, err)
+	case json.Unmarshal(out.Bytes(), &found) != nil:
+		return nil, fmt.Errorf("credential helper %q prints no credentials", program)
+	case found.Username == "" && found.Secret == "":
+		return nil, nil
+	case found.Username == "<token>": // docs.docker.com, "Credential helper protocol"
+		return authn.FromConfig(authn.AuthConfig{Username: found.Username, IdentityToken: found.Secret}), nil
+	}
+	return authn.FromConfig(authn.AuthConfig{Username: found.Username, Password: found.Secret}), nil
+}
+
+// output is a buffer that refuses more than it may hold.
+type output struct {
+	bytes.Buffer
+	left int
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.left -= len(p); o.left < 0 {
+		return 0, errors.New("too much output")
+	}
+	return o.Buffer.Write(p)
+}
