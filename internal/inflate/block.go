@@ -77,7 +77,8 @@ func (r *Reader) block() {
 		if r.err != nil {
 			return
 		}
-		if nlit > 286 || !build(r.pre[:], pl[:], nil, 7) {
+		// RFC 1951 has 30 distance codes and no meaning for two more, which zlib refuses.
+		if nlit > 286 || ndist > 30 || !build(r.pre[:], pl[:], nil, 7) {
 			r.err = ErrCorrupt
 			return
 		}

@@ -27,7 +27,7 @@ func copyOf(c *instructions.CopyCommand) transfer {
 // copied reports whether the COPY or ADD puts a file at name, and from where. If
 // it would, had the build context the file, the Source has only that reason.
 func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth int) (Source, bool) {
-	expand := inst.Expander()
+	expand := t.expand(inst)
 	dest, known := expand(c.DestPath)
 	if !known {
 		return Source{}, false
@@ -81,6 +81,9 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 			lacking.Reason = fmt.Sprintf("line %d copies %q, which the build context does not hold, or .dockerignore leaves out", inst.Line, strings.TrimPrefix(want, "/"))
 		}
 		for _, candidate := range t.candidates(c, src, rest, dir) {
+			if !t.spend(ofFile) {
+				return Source{By: inst, Reason: errWork}, true
+			}
 			if t.excluded(c, candidate) {
 				continue
 			}
@@ -101,7 +104,7 @@ func (t *Tree) candidates(c transfer, src, rest string, dir bool) (out []string)
 	}
 	matches := []string{src}
 	if strings.ContainsAny(src, "*?[") {
-		matches, _ = fs.Glob(t.files, src)
+		matches = t.glob(src)
 	}
 	for _, m := range matches {
 		info, err := fs.Stat(t.files, m)
@@ -120,6 +123,17 @@ func (t *Tree) candidates(c transfer, src, rest string, dir bool) (out []string)
 		}
 	}
 	return out
+}
+
+// glob lists the files of the build context that match a pattern.
+func (t *Tree) glob(pattern string) []string {
+	matches, ok := t.globs[pattern]
+	if !ok {
+		matches, _ = fs.Glob(t.files, pattern)
+		t.globs[pattern] = matches
+		t.spend(ofFile * len(matches))
+	}
+	return matches
 }
 
 // fromStage follows a COPY --from.

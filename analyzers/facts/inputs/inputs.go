@@ -4,11 +4,13 @@
 package inputs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
@@ -21,23 +23,81 @@ var Fact = &analysis.Fact[*Tree]{
 	Name:  "inputs",
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{tareshell.Fact}},
 	Compute: func(p *analysis.Pass) (*Tree, error) {
-		return &Tree{files: p.Files, commands: tareshell.Fact.Of(p)}, nil
+		return &Tree{
+			files: p.Files, commands: tareshell.Fact.Of(p), left: maxWork,
+			known: map[question]Source{}, words: map[word]expansion{}, globs: map[string][]string{},
+		}, nil
 	},
 }
 
 // A Tree is what the stages of a Dockerfile hold, as far as its text tells.
+// It may be asked by several checks at once.
 type Tree struct {
 	files    fs.FS // the build context; nil if there is none
 	commands *tareshell.Commands
-	steps    int // stages looked through for the file that is being resolved
+
+	mu    sync.Mutex
+	left  int // of maxWork
+	known map[question]Source
+	words map[word]expansion
+	globs map[string][]string
 }
+
+// A question is which file is at name in a stage, before an instruction; at its
+// end where that is nil.
+type question struct {
+	stage  *analysis.Stage
+	before *analysis.Instruction
+	name   string
+}
+
+// A word is one operand of an instruction, an expansion its value.
+type (
+	word struct {
+		inst *analysis.Instruction
+		text string
+	}
+	expansion struct {
+		value string
+		known bool
+	}
+)
 
 // maxStages is how many COPY --from are followed.
 const maxStages = 50
 
-// maxSteps is how many stages are looked through for one file: each may copy
-// from several, and they again.
-const maxSteps = 1000
+// maxWork is how many commands of RUNs are looked at to find the files of one
+// Dockerfile, all together; a COPY counts as ten, a file of the build context as
+// fifty. Thousands of installs may each be looked for through thousands of copies.
+// Real files come to some thousand; this many take two seconds.
+const maxWork = 10_000_000
+
+const (
+	ofCommand = 1
+	ofCopy    = 10
+	ofFile    = 50
+)
+
+// errWork is why a file is not found once that many were looked at.
+var errWork = fmt.Sprintf("the Dockerfile takes more work than the limit of %d commands that are looked at to find files", maxWork)
+
+// spend counts what is looked at; it is false when that is too much.
+func (t *Tree) spend(work int) bool {
+	t.left -= work
+	return t.left >= 0
+}
+
+// expand is the value of a word of an instruction.
+func (t *Tree) expand(inst *analysis.Instruction) func(string) (string, bool) {
+	return func(text string) (string, bool) {
+		x, ok := t.words[word{inst, text}]
+		if !ok {
+			x.value, x.known = inst.Expander()(text)
+			t.words[word{inst, text}] = x
+		}
+		return x.value, x.known
+	}
+}
 
 // A Source is where a file comes from.
 type Source struct {
@@ -48,7 +108,8 @@ type Source struct {
 
 // Resolve finds the file that command reads as name.
 func (t *Tree) Resolve(c *tareshell.Command, name string) Source {
-	t.steps = 0
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.files == nil {
 		return Source{Reason: "there is no build context"}
 	}
@@ -86,7 +147,7 @@ func (t *Tree) mounted(c *tareshell.Command, name string) (Source, bool) {
 	if !ok {
 		return Source{}, false
 	}
-	expand := c.Instruction.Expander()
+	expand := t.expand(c.Instruction)
 	for _, m := range instructions.GetMounts(run) {
 		target, known := expand(m.Target)
 		if m.Type == instructions.MountTypeBind && !known {
@@ -129,6 +190,12 @@ func (t *Tree) context(name string, by *analysis.Instruction) Source {
 	}
 	info, err := fs.Stat(t.files, name)
 	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return Source{By: by, Reason: fmt.Sprintf("%q of the build context cannot be read: %v", name, err)}
 	case err != nil:
 		return Source{By: by, Reason: fmt.Sprintf("%q is not in the build context", name)}
 	case info.IsDir():
@@ -140,9 +207,19 @@ func (t *Tree) context(name string, by *analysis.Instruction) Source {
 // find looks for name in stage, before the instruction, from the latest to the
 // first, and then in the stages below.
 func (t *Tree) find(stage *analysis.Stage, before *analysis.Instruction, name string, depth int) Source {
-	if t.steps++; depth > maxStages || t.steps > maxSteps {
+	if depth > maxStages {
 		return Source{Reason: "stages copy from one another without an end"}
 	}
+	q := question{stage, before, name}
+	s, ok := t.known[q]
+	if !ok {
+		s = t.search(stage, before, name, depth)
+		t.known[q] = s
+	}
+	return s
+}
+
+func (t *Tree) search(stage *analysis.Stage, before *analysis.Instruction, name string, depth int) Source {
 	lacking := fmt.Sprintf("no instruction brings %q", name)
 	named := false
 	for s := stage; s != nil; s, before = s.Parent, nil {
@@ -151,6 +228,9 @@ func (t *Tree) find(stage *analysis.Stage, before *analysis.Instruction, name st
 			list = list[:slices.Index(list, before)]
 		}
 		for _, inst := range slices.Backward(list) {
+			if !t.spend(ofCopy) {
+				return Source{Reason: errWork}
+			}
 			switch c := inst.Command.(type) {
 			case *instructions.RunCommand:
 				if src, ok := t.written(t.commands.Of(inst), name); ok {
@@ -185,6 +265,9 @@ func (t *Tree) written(commands []*tareshell.Command, name string) (Source, bool
 	for _, c := range slices.Backward(commands) {
 		if c.Dead {
 			continue
+		}
+		if !t.spend(ofCommand) {
+			return Source{By: c.Instruction, Reason: errWork}, true
 		}
 		is := func(w tareshell.Word) bool {
 			p := w.Text
@@ -238,7 +321,8 @@ func under(name, dir string) (rest string, ok bool) {
 
 // Final finds the file that a container of stage has at name.
 func (t *Tree) Final(stage *analysis.Stage, name string) Source {
-	t.steps = 0
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.files == nil {
 		return Source{Reason: "there is no build context"}
 	}

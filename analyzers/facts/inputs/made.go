@@ -37,8 +37,10 @@ func (t *Tree) Made(l *analysis.Layer) []analysis.Related {
 // maker is the only RUN of a stage's chain that names one of the paths, or a
 // file or directory of them; nil if there are none, or several.
 func (t *Tree) maker(stage *analysis.Stage, paths []string, copied *analysis.Instruction) *analysis.Instruction {
-	expand := copied.Expander()
+	expand := t.expand(copied)
 	var made []*analysis.Instruction
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, s := range stage.Chain() {
 		for _, inst := range s.Instructions {
 			for _, c := range t.commands.Of(inst) {

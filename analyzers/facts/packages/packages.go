@@ -68,7 +68,7 @@ func (p *Package) Bytes() (n int64) {
 // hold some thousands of packages.
 const (
 	maxPackages = 50_000
-	maxFiles    = 5_000_000 // lines of all lists of files
+	maxFiles    = 1_000_000 // lines of all lists of files: an image has 500,000 entries at most
 	maxRequires = 1_000
 )
 
