@@ -26,15 +26,6 @@ var (
 	ErrPaths       = errors.New("too many bytes of paths, after links among their directories are followed")
 )
 
-// A node is one path of the merged view.
-type node struct {
-	file     *File            // nil for a directory that no entry names
-	inode    *File            // the entry that holds the bytes: file, or what a hard link is a name of
-	children map[string]*node // nil unless a directory
-}
-
-func (n *node) dir() bool { return n.children != nil }
-
 // Merge makes the merged view of the layers' files: layers are applied in
 // order, as a container runtime does it (OCI image-spec, layer.md "Applying
 // Changesets"). A deletion touches older layers alone; directories among an
@@ -44,7 +35,7 @@ func (n *node) dir() bool { return n.children != nil }
 // of paths that no entry has to be kept, it is not, and the error is
 // ErrDirectories or ErrPaths.
 func (im *Image) Merge(directories int, bytes int64) error {
-	im.root = &node{children: map[string]*node{}}
+	im.root = &node{dir: new(dir)}
 	for _, l := range im.Layers {
 		v := view{root: im.root, left: directories, follow: func(n int) bool {
 			bytes -= int64(n)
@@ -54,12 +45,12 @@ func (im *Image) Merge(directories int, bytes int64) error {
 			switch {
 			case f.Deleted:
 				if dir := v.parent(f.Path, false); dir != nil {
-					delete(dir.children, path.Base(f.Path))
+					dir.remove(path.Base(f.Path))
 				}
 			case f.Opaque:
 				// the mark is an entry of the directory, so that links to it are followed
-				if n := resolve(v.root, f.Path, nil, v.follow); n != nil && n.dir() {
-					clear(n.children)
+				if n := resolve(v.root, f.Path, nil, v.follow); n != nil && n.isDir() {
+					n.clear()
 				}
 			}
 		}
@@ -97,9 +88,7 @@ type entry struct {
 // holds, until left bytes of paths are made.
 func (im *Image) flatten(n *node, prefix string, left *int64) {
 	first := len(im.list)
-	for name, child := range n.children {
-		im.list = append(im.list, entry{name, child})
-	}
+	n.each(func(child *node) { im.list = append(im.list, entry{child.name, child}) })
 	here := slices.Clone(im.list[first:])
 	im.list = im.list[:first]
 	slices.SortFunc(here, func(a, b entry) int { return strings.Compare(a.path, b.path) })
@@ -113,7 +102,7 @@ func (im *Image) flatten(n *node, prefix string, left *int64) {
 			}
 		}
 		im.list = append(im.list, e)
-		if e.dir() {
+		if e.isDir() {
 			im.flatten(e.node, e.path+"/", left)
 		}
 	}
@@ -131,8 +120,8 @@ type view struct {
 }
 
 func (v *view) add(f *File) {
-	dir := v.parent(f.Path, true)
-	if dir == nil {
+	parent := v.parent(f.Path, true)
+	if parent == nil {
 		return // below a loop of links: no container can see it
 	}
 	name := f.Path[strings.LastIndexByte(f.Path, '/')+1:]
@@ -141,24 +130,24 @@ func (v *view) add(f *File) {
 	}
 	n := &v.nodes[0]
 	v.nodes = v.nodes[1:]
-	n.file, n.inode = f, f
+	n.name, n.file, n.inode = name, f, f
 	if f.Hard {
 		if target := v.walk(f.Link); target != nil && target.inode != nil {
 			n.inode = target.inode
 		}
 	}
-	old := dir.children[name]
+	old := parent.get(name)
 	switch {
-	case f.Mode.IsDir() && old != nil && old.dir():
+	case f.Mode.IsDir() && old != nil && old.isDir():
 		old.file, old.inode = f, f
 		return
 	case f.Mode.IsDir():
-		n.children = map[string]*node{}
+		n.dir = new(dir)
 	}
-	if old != nil && (old.dir() || old.file != nil && old.file.Link != "") {
+	if old != nil && (old.isDir() || old.file != nil && old.file.Link != "") {
 		v.lastDir = nil // what was remembered may be gone
 	}
-	dir.children[name] = n
+	parent.put(n)
 }
 
 // parent returns the directory that holds p. Where create is set, what is
@@ -173,7 +162,7 @@ func (v *view) parent(p string, create bool) *node {
 		left = &v.left
 	}
 	n := resolve(v.root, dir, left, v.follow)
-	if n == nil || !n.dir() {
+	if n == nil || !n.isDir() {
 		return nil
 	}
 	v.last, v.lastDir = dir, n
@@ -187,11 +176,11 @@ func (v *view) walk(p string) *node {
 	if base == "" || base == "." || base == ".." { // no name: what it stands for has none but its own
 		return resolve(v.root, p, nil, v.follow)
 	}
-	dir := resolve(v.root, p[:i+1], nil, v.follow)
-	if dir == nil {
+	parent := resolve(v.root, p[:i+1], nil, v.follow)
+	if parent == nil || !parent.isDir() {
 		return nil
 	}
-	return dir.children[base]
+	return parent.get(base)
 }
 
 // resolve follows p from root, through every symbolic link, as a process does
@@ -215,10 +204,10 @@ func resolve(root *node, p string, left *int, follow func(bytes int) bool) *node
 			}
 			continue
 		}
-		if !n.dir() {
+		if !n.isDir() {
 			return nil
 		}
-		child := n.children[part]
+		child := n.get(part)
 		if child != nil && child.inode != nil && child.inode.Link != "" && !child.inode.Hard {
 			link := child.inode.Link // its own, or what a hard link is one more name of
 			links, target = links+1, target+len(link)
@@ -231,12 +220,12 @@ func resolve(root *node, p string, left *int, follow func(bytes int) bool) *node
 			rest = link + "/" + rest
 			continue
 		}
-		if left != nil && (child == nil || !child.dir()) {
+		if left != nil && (child == nil || !child.isDir()) {
 			if *left--; *left < 0 {
 				return nil
 			}
-			child = &node{children: map[string]*node{}}
-			n.children[part] = child
+			child = &node{name: part, dir: new(dir)}
+			n.put(child)
 		}
 		if child == nil {
 			return nil

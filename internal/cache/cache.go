@@ -45,6 +45,23 @@ type Index struct {
 	Unpacked int64            // bytes of its regular files
 	Files    []*analysis.File // their Layer is nil
 	Wants    []analysis.Want  // what its contents were kept for
+	Cost     Cost
+}
+
+// A Cost is what reading a layer took of each limit, so that a later run, whose
+// limits may be lower, refuses what it would have refused.
+type Cost struct {
+	Stored  int64 // bytes of the layer as it is stored
+	Plain   int64 // bytes that they became
+	Ratio   int64 // the most that one stored byte had become at any place behind the first GiB; 0 for a shorter layer
+	Entries int64 // headers, those of no file among them
+	Kept    int64 // bytes of paths, contents and extended headers
+	Path    int64 // bytes of the longest path with its link
+}
+
+// numbers are its fields, in the order in which they are written.
+func (c *Cost) numbers() []*int64 {
+	return []*int64{&c.Stored, &c.Plain, &c.Ratio, &c.Entries, &c.Kept, &c.Path}
 }
 
 // Open returns the cache in dir, which need not be there yet; "" is the user's
@@ -57,7 +74,7 @@ func Open(dir string, limit int64) (*Cache, error) {
 		}
 		dir = filepath.Join(base, "tare")
 	}
-	return &Cache{dir: filepath.Join(dir, "v1"), limit: limit}, nil
+	return &Cache{dir: filepath.Join(dir, "v2"), limit: limit}, nil
 }
 
 var reDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
@@ -66,39 +83,58 @@ func (c *Cache) path(kind, digest string) string {
 	return filepath.Join(c.dir, kind, strings.TrimPrefix(digest, "sha256:"))
 }
 
-// Get returns the index of the blob of that digest, if it is kept and was made
-// for all of wants.
-func (c *Cache) Get(digest string, wants []analysis.Want) *Index {
+// errOther is an index that was made for other wants.
+var errOther = errors.New("the index was made for other wants")
+
+// Get returns the index of the blob of that digest, or nil, if it is not kept or
+// was not made for all of wants. Admit is shown the index before its files are
+// made; an error of it is Get's.
+func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) error) (*Index, error) {
 	if c == nil || !reDigest.MatchString(digest) {
-		return nil
+		return nil, nil
 	}
 	id, err := read(c.path("blobs", digest))
 	if err != nil || !reDigest.Match(id) {
-		return nil
+		return nil, nil
 	}
 	name := c.path("index", string(id))
-	data, err := read(name)
+	f, err := open(name)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	index, err := decode(data)
-	if err != nil || index.DiffID != string(id) {
+	defer f.Close()
+	var refused error
+	index, err := decode(f, func(x *Index) error {
+		if x.DiffID != string(id) {
+			return errDamaged
+		}
+		if !covers(x.Wants, wants) {
+			return errOther
+		}
+		if admit != nil {
+			refused = admit(x)
+		}
+		return refused
+	})
+	switch {
+	case refused != nil:
+		return nil, refused
+	case errors.Is(err, errOther):
+		return nil, nil
+	case err != nil:
 		os.Remove(name) // damaged: made again by who reads the layer next
-		return nil
-	}
-	if !covers(index.Wants, wants) {
-		return nil
+		return nil, nil
 	}
 	touch(name)
 	touch(c.path("blobs", digest))
-	return index
+	return index, nil
 }
 
 // maxFile is how many bytes a file of the cache may have.
 const maxFile = 256 << 20
 
-// read reads a file of the cache. What is none that Put wrote is removed.
-func read(name string) ([]byte, error) {
+// open opens a file of the cache. What is none that Put wrote is removed.
+func open(name string) (*os.File, error) {
 	info, err := os.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -107,7 +143,17 @@ func read(name string) ([]byte, error) {
 		os.Remove(name)
 		return nil, fs.ErrInvalid
 	}
-	return os.ReadFile(name)
+	return os.Open(name)
+}
+
+// read reads a file of the cache whole.
+func read(name string) ([]byte, error) {
+	f, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile))
 }
 
 // touch marks a file as used: least recently used goes first.

@@ -43,10 +43,10 @@ func (h *holes) Read(p []byte) (int, error) {
 	if err := h.plain.ctx.Err(); err != nil {
 		return n, err
 	}
-	if err := ratio(h.read, h.plain.stored.n, h.plain.limits); err != nil {
+	if err := h.plain.became(h.read); err != nil {
 		return n, err
 	}
-	if err := ratio(h.plain.image.unpacked.Add(int64(n)), h.plain.image.stored.Load(), h.plain.limits); err != nil {
+	if err := over(h.plain.image.unpacked.Add(int64(n)), h.plain.image.stored.Load(), h.plain.limits); err != nil {
 		return n, err
 	}
 	return n, err

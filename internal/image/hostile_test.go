@@ -292,7 +292,7 @@ func TestCache(t *testing.T) {
 	if run(all); reads != 2 {
 		t.Error("an index with fewer wants does not serve more")
 	}
-	kept, err := filepath.Glob(filepath.Join(dir, "v1", "index", "*"))
+	kept, err := filepath.Glob(filepath.Join(dir, "v2", "index", "*"))
 	if err != nil || len(kept) != 1 {
 		t.Fatalf("%v, %v", kept, err)
 	}
@@ -348,8 +348,8 @@ func TestCacheShared(t *testing.T) {
 		}
 		wg.Wait()
 		c, _ := cache.Open(dir, 1<<20)
-		if c.Get(digest(gzipped(t, plain)), nil) == nil {
-			t.Error("nothing is kept")
+		if x, err := c.Get(digest(gzipped(t, plain)), nil, nil); x == nil {
+			t.Errorf("nothing is kept: %v", err)
 		}
 	}
 }

@@ -35,6 +35,7 @@ type layerReader struct {
 	want   *matcher
 	keep   *budget
 	cache  *cache.Cache
+	cost   cache.Cost // of what was read so far
 	ctx    context.Context
 	buf    [64 << 10]byte
 	arena  []analysis.File
@@ -62,23 +63,11 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 			return nil, err
 		}
 	}
-	if x := r.cache.Get(digest, r.wants); x != nil {
+	if x, err := r.cache.Get(digest, r.wants, r.admit); err != nil {
+		return nil, err
+	} else if x != nil {
 		if r.blob.Local && r.blob.Digest != "" {
 			if _, err := r.stored(); err != nil {
-				return nil, err
-			}
-		}
-		if x.DiffID != r.blob.DiffID {
-			return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
-		}
-		if x.Unpacked > r.limits.Inflate {
-			return nil, r.tooLarge()
-		}
-		for _, f := range x.Files {
-			if err := r.path(len(f.Path) + len(f.Link)); err != nil {
-				return nil, err
-			}
-			if err := r.spend(len(f.Path) + len(f.Link) + len(f.Contents)); err != nil {
 				return nil, err
 			}
 		}
@@ -91,8 +80,35 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 	return x, err
 }
 
+// admit refuses a layer that was read before as it would be if it were read now:
+// its limits may have been higher then.
+func (r *layerReader) admit(x *cache.Index) error {
+	c := x.Cost
+	switch {
+	case x.DiffID != r.blob.DiffID:
+		return fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
+	case r.blob.Size >= 0 && c.Stored != r.blob.Size:
+		return fmt.Errorf("it has %d bytes, the manifest says %d", c.Stored, r.blob.Size)
+	case c.Plain > r.limits.Inflate || x.Unpacked > r.limits.Inflate:
+		return r.tooLarge()
+	case c.Ratio > r.limits.Ratio:
+		return &source.LimitError{What: fmt.Sprintf("compression ratio: a byte of it became %d", c.Ratio), Limit: r.limits.Ratio, Flag: "--max-ratio"}
+	}
+	if err := r.path(int(c.Path)); err != nil {
+		return err
+	}
+	if r.keep.entries.Add(-c.Entries) < 0 {
+		return r.tooMany()
+	}
+	if err := r.hold(c.Kept); err != nil {
+		return err
+	}
+	return over(r.keep.unpacked.Add(c.Plain), r.keep.stored.Add(c.Stored), r.limits)
+}
+
 // path checks the length of an entry's path, with that of its link.
 func (r *layerReader) path(n int) error {
+	r.cost.Path = max(r.cost.Path, int64(n))
 	if n > r.limits.Path {
 		return &source.LimitError{What: fmt.Sprintf("a path of %d bytes", n), Limit: int64(r.limits.Path), Flag: "--max-path"}
 	}
@@ -106,14 +122,20 @@ func (r *layerReader) tooLarge() error {
 // spend takes one more entry and the bytes that are kept of it from what the
 // image may hold.
 func (r *layerReader) spend(bytes int) error {
+	r.cost.Entries++
 	if r.keep.entries.Add(-1) < 0 {
-		return &source.LimitError{What: "entries of the image", Limit: int64(r.limits.Entries), Flag: "--max-entries"}
+		return r.tooMany()
 	}
 	return r.hold(int64(bytes))
 }
 
+func (r *layerReader) tooMany() error {
+	return &source.LimitError{What: "entries of the image", Limit: int64(r.limits.Entries), Flag: "--max-entries"}
+}
+
 // hold takes bytes that are kept from what the image may hold.
 func (r *layerReader) hold(bytes int64) error {
+	r.cost.Kept += bytes
 	if r.keep.left.Add(-bytes) < 0 {
 		return &source.LimitError{What: "bytes of paths, databases and metadata", Limit: r.limits.Keep, Flag: "--max-keep"}
 	}
@@ -169,7 +191,8 @@ func (r *layerReader) read() (*cache.Index, error) {
 	if got := sum(stored.hash); r.blob.Digest != "" && got != r.blob.Digest {
 		return nil, fmt.Errorf("wrong digest: want %s, got %s", r.blob.Digest, got)
 	}
-	index.DiffID, index.Wants = sum(plain.hash), r.wants
+	r.cost.Stored, r.cost.Plain, r.cost.Ratio = stored.n, plain.n, plain.ratio
+	index.DiffID, index.Wants, index.Cost = sum(plain.hash), r.wants, r.cost
 	if index.DiffID != r.blob.DiffID {
 		return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, index.DiffID)
 	}

@@ -105,7 +105,7 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 			f.Layer = l
 		}
 	}
-	err := im.Merge(opt.Limits.Entries-n, opt.Limits.Keep)
+	err := im.Merge(opt.Limits.Entries-n, keep.left.Load())
 	switch err {
 	case nil:
 		return nil

@@ -54,6 +54,7 @@ type stream struct {
 	hash   hash.Hash
 	buf    []byte
 	n      int64
+	ratio  int64 // the most that a stored byte became, behind the first GiB
 
 	heading bool // headers are read, from that many bytes on
 	from    int64
@@ -128,25 +129,40 @@ func (s *stream) fill() error {
 		if s.n > s.limits.Inflate {
 			return &source.LimitError{What: "uncompressed bytes of a layer", Limit: s.limits.Inflate, Flag: "--max-layer-bytes"}
 		}
-		if s.heading && s.n-s.from > s.limits.Keep {
+		if s.heading && s.n-s.from-plainHeaders > s.limits.Keep {
 			return &source.LimitError{What: "bytes of an entry's headers", Limit: s.limits.Keep, Flag: "--max-keep"}
 		}
-		if err := ratio(s.n, s.stored.n, s.limits); err != nil {
+		if err := s.became(s.n); err != nil {
 			return err
 		}
 		// many layers, each below what is looked at alone
 		stored := s.image.stored.Add(s.stored.n - s.told)
 		s.told = s.stored.n
-		if err := ratio(s.image.unpacked.Add(int64(len(b))), stored, s.limits); err != nil {
+		if err := over(s.image.unpacked.Add(int64(len(b))), stored, s.limits); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ratio is the error of stored bytes that became too many.
-func ratio(unpacked, stored int64, limits source.Limits) error {
-	if unpacked > 1<<30 && unpacked/limits.Ratio > stored {
+// became notes what the layer's stored bytes have become so far, and is an error
+// where that is too much.
+func (s *stream) became(unpacked int64) error {
+	s.ratio = max(s.ratio, ratio(unpacked, s.stored.n))
+	return over(unpacked, s.stored.n, s.limits)
+}
+
+// ratio is how many bytes each stored byte became; 0 up to 1 GiB.
+func ratio(unpacked, stored int64) int64 {
+	if unpacked <= 1<<30 {
+		return 0
+	}
+	return unpacked / max(1, stored)
+}
+
+// over is the error of stored bytes that became too many.
+func over(unpacked, stored int64, limits source.Limits) error {
+	if ratio(unpacked, stored) > limits.Ratio {
 		return &source.LimitError{What: fmt.Sprintf("compression ratio: %d bytes became %d", stored, unpacked), Limit: limits.Ratio, Flag: "--max-ratio"}
 	}
 	return nil

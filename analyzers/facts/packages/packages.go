@@ -154,6 +154,20 @@ func (r *reader) own(p *Package, name string) bool {
 	return true
 }
 
+// text reports whether the bytes of the file at name were kept, and says it where
+// they were not: what is skipped is not what is not there.
+func (r *reader) text(name string, f *analysis.File) bool {
+	switch name = analysis.Clip(name, 200); {
+	case f.Contents != nil:
+		return true
+	case f.Size < 1<<20: // less than any of the wants
+		r.set.Unread = fmt.Sprintf("%q is not read: it is one more name of a file that is called otherwise", name)
+	default:
+		r.set.Unread = fmt.Sprintf("%q is too large to be read: %s", name, analysis.Bytes(f.Size))
+	}
+	return false
+}
+
 // first finds the layer in which an entry of a database first appears: a
 // database that a later layer writes again moves nothing.
 type first map[string]*analysis.Layer
@@ -179,9 +193,7 @@ func (r *reader) databases(split func(text string) []entry, paths ...string) (la
 	}
 	for _, p := range paths {
 		if f := r.image.Regular(p); f != nil {
-			if f.Contents == nil {
-				r.set.Unread = fmt.Sprintf("%q is too large to be read: %s", p, analysis.Bytes(f.Size))
-			}
+			r.text(p, f)
 			return last, layers
 		}
 	}
@@ -246,7 +258,7 @@ func (r *reader) dpkg() {
 		if list == nil {
 			list = r.image.Regular("var/lib/dpkg/info/" + p.Name + ".list")
 		}
-		if list != nil {
+		if list != nil && r.text("var/lib/dpkg/info/"+p.Name+".list", list) {
 			for line := range strings.Lines(string(list.Contents)) {
 				if !r.own(p, strings.TrimSuffix(line, "\n")) {
 					break
@@ -264,15 +276,15 @@ func (r *reader) dpkg() {
 // distroless reads one file for each package, as Bazel's rules write them,
 // with its files in a .md5sums beside it.
 func (r *reader) distroless() {
-	for name, f := range r.image.Files() {
+	for name, f := range r.image.Inodes() {
 		dir, base := path.Split(name)
-		if dir != "var/lib/dpkg/status.d/" || strings.HasSuffix(base, ".md5sums") || f.Contents == nil {
+		if dir != "var/lib/dpkg/status.d/" || strings.HasSuffix(base, ".md5sums") || !r.text(name, f) {
 			continue
 		}
 		for i, e := range r.paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
 			p := r.add(&Package{Type: Deb, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: f.Layer})
 			sums := r.image.Regular(name + ".md5sums")
-			if sums == nil || i > 0 { // they are the first entry's, which should be the only one
+			if sums == nil || i > 0 || !r.text(name+".md5sums", sums) { // they are the first entry's, which should be the only one
 				continue
 			}
 			for line := range strings.Lines(string(sums.Contents)) {

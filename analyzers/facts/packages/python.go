@@ -14,21 +14,18 @@ import (
 
 // rest finds what lies anywhere: Python distributions and conda packages.
 func (r *reader) rest() {
-	for name, f := range r.image.Files() {
-		if f.Contents == nil {
-			continue
-		}
+	for name, f := range r.image.Inodes() {
 		dir, base := path.Split(name)
 		dir = strings.TrimSuffix(dir, "/")
 		switch {
-		case base == "METADATA" && strings.HasSuffix(dir, ".dist-info"):
-			r.distribution(f, dir)
-		case base == "PKG-INFO" && strings.HasSuffix(dir, ".egg-info"):
-			r.distribution(f, dir)
+		case base == "METADATA" && strings.HasSuffix(dir, ".dist-info"), base == "PKG-INFO" && strings.HasSuffix(dir, ".egg-info"):
+			r.distribution(name, f, dir)
 		case strings.HasSuffix(base, ".egg-info"):
-			r.distribution(f, name)
+			r.distribution(name, f, name)
 		case path.Base(dir) == "conda-meta" && strings.HasSuffix(base, ".json"):
-			r.conda(f, path.Dir(dir))
+			if r.text(name, f) {
+				r.conda(f, path.Dir(dir))
+			}
 		}
 	}
 }
@@ -36,8 +33,8 @@ func (r *reader) rest() {
 // distribution reads an installed distribution (packaging.python.org,
 // "Recording installed projects"). What lies in a _vendor directory is part of
 // another.
-func (r *reader) distribution(f *analysis.File, dir string) {
-	if strings.Contains("/"+dir, "/_vendor/") {
+func (r *reader) distribution(name string, f *analysis.File, dir string) {
+	if strings.Contains("/"+dir, "/_vendor/") || !r.text(name, f) {
 		return
 	}
 	head, _, _ := strings.Cut(strings.ReplaceAll(string(f.Contents), "\r\n", "\n"), "\n\n")
@@ -57,7 +54,7 @@ func (r *reader) distribution(f *analysis.File, dir string) {
 			}
 		}
 	}
-	if record := r.image.Regular(dir + "/RECORD"); record != nil {
+	if record := r.image.Regular(dir + "/RECORD"); record != nil && r.text(dir+"/RECORD", record) {
 		for name := range recorded(string(record.Contents)) {
 			if !r.own(p, below(path.Dir(dir), name)) {
 				break
