@@ -62,6 +62,10 @@ func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Nod
 			c.pass.Undecided(requirement, c.pass.At(name, 0, 0), fmt.Sprintf("%q cannot be read: %v", name, pe.Err))
 			return
 		}
+		if errors.Is(err, requirements.ErrTooLarge) {
+			c.pass.Undecided(requirement, c.pass.At(name, 0, 0), fmt.Sprintf("%q is not read: %v", name, err))
+			return
+		}
 		c.pass.Reportf(invalid, c.pass.At(name, 1, 1), name, "pip cannot read the file: %v", err)
 		return
 	}

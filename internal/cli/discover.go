@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/internal/checkout"
+	"github.com/tareweight/tare/internal/command"
 )
 
 // discover lists the Dockerfiles below a directory, as git sees them: tracked,
@@ -24,7 +25,7 @@ func discover(root *checkout.Root, dir string) (files []string, remark string) {
 		}
 		return present(root, files), ""
 	}
-	if errors.Is(err, errGitTime) {
+	if errors.As(err, new(*command.TimeError)) || errors.As(err, new(*command.OutputError)) {
 		remark = "the directories are walked, as " + err.Error() + ": files that git ignores are checked too"
 	}
 	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {

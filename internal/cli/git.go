@@ -1,50 +1,22 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/tareweight/tare/internal/command"
 )
 
-// Limits of what git is waited for: a pipe in the place of a .gitignore holds it
-// for ever.
-const (
-	gitTime   = 10 * time.Second
-	gitOutput = 64 << 20 // bytes
-)
-
-var errGitTime = fmt.Errorf("git takes more than the limit of %v", gitTime)
+// limits of git: a pipe in the place of a .gitignore holds it for ever.
+var limits = command.Limits{Time: 10 * time.Second, Output: 64 << 20}
 
 // git runs git in dir and returns what it prints. What the repository's own
 // configuration says must not run a program.
 func git(dir string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), gitTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir}, args...)...)
-	out := &bounded{left: gitOutput}
-	cmd.Stdout, cmd.WaitDelay = out, time.Second
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		err = errGitTime
-	}
-	return out.Bytes(), err
-}
-
-// bounded is a buffer that refuses more than it may hold.
-type bounded struct {
-	bytes.Buffer
-	left int
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if b.left -= len(p); b.left < 0 {
-		return 0, fmt.Errorf("git prints more than the limit of %d bytes", gitOutput)
-	}
-	return b.Buffer.Write(p)
+	return command.Run(context.Background(), limits, nil, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir}, args...)...)
 }
 
 // A revision is the commit that --config-ref names: configurations are read as
@@ -56,7 +28,7 @@ type revision struct {
 
 func newRevision(top, ref string) (*revision, error) {
 	out, err := git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
-	if errors.Is(err, errGitTime) {
+	if errors.As(err, new(*command.TimeError)) {
 		return nil, err
 	}
 	if err != nil {

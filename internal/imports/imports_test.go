@@ -29,8 +29,10 @@ var may = map[string][]string{
 	"analyzers/analysistest": {"analyzers/analysis", "internal/driver", "internal/report", "internal/config", "internal/dockerfile", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"internal/buildcontext":  {"analyzers/analysis", "internal/checkout", "internal/dockerfile"},
+	"internal/attacks":       {},
 	"internal/checkout":      {},
-	"internal/cli":           {"internal/buildcontext", "internal/cache", "internal/checkout", "analyzers/analysis", "analyzers/facts/locks", "analyzers/redact", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
+	"internal/command":       {},
+	"internal/cli":           {"internal/buildcontext", "internal/cache", "internal/checkout", "internal/command", "analyzers/analysis", "analyzers/facts/locks", "analyzers/redact", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
 	"internal/cache":         {"analyzers/analysis"},
 	"internal/config":        {"analyzers/analysis", "internal/checkout"},
 	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/buildcontext", "internal/checkout", "internal/dockerfile", "internal/driver", "internal/source"},
@@ -41,7 +43,7 @@ var may = map[string][]string{
 	"internal/inflate":       {},
 	"internal/origin":        {"analyzers/analysis", "analyzers/facts/bases", "analyzers/redact"},
 	"internal/report":        {"analyzers/analysis", "analyzers/redact", "internal/driver"},
-	"internal/source":        {"internal/cache", "analyzers/analysis", "internal/checkout"},
+	"internal/source":        {"internal/cache", "analyzers/analysis", "internal/checkout", "internal/command"},
 }
 
 // barred are packages of the standard library that checks and facts must not

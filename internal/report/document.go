@@ -331,7 +331,7 @@ func newImage(res *driver.Result) *Image {
 		Base: ImageBase{redact.Credentials(im.Base.Ref), im.Base.Digest, im.Base.Layers, im.Base.How}, Unaligned: im.Aligned, Layers: []Layer{}, Packages: []Package{}, Tree: []Dir{},
 	}
 	if im.Indexed {
-		out.UnpackedBytes = &size.Unpacked
+		out.UnpackedBytes = new(size.Unpacked)
 		out.Tree = tree(im)
 	}
 	for _, l := range im.Layers {
@@ -340,7 +340,7 @@ func newImage(res *driver.Result) *Image {
 			CreatedBy: redact.History(l.CreatedBy), Instructions: []Lines{},
 		}
 		if im.Indexed {
-			x.UnpackedBytes = &l.Size.Unpacked
+			x.UnpackedBytes = new(l.Size.Unpacked) // a copy: a pointer into the layer would hold all of it
 		}
 		if l.Base || len(l.Instructions) > 0 {
 			x.AttributedBy = im.Base.How
@@ -352,7 +352,7 @@ func newImage(res *driver.Result) *Image {
 		out.Layers = append(out.Layers, x)
 	}
 	for _, p := range res.Packages {
-		x := Package{Name: p.Name, Version: p.Version, Type: string(p.Type), Bytes: p.Bytes()}
+		x := Package{Name: strings.Clone(p.Name), Version: strings.Clone(p.Version), Type: string(p.Type), Bytes: p.Bytes()}
 		if p.Layer != nil {
 			x.Layer = p.Layer.DiffID
 		}
@@ -387,10 +387,10 @@ func tree(im *analysis.Image) []Dir {
 		total += f.Size
 	}
 	flush()
-	var out []Dir
+	out := []Dir{}
 	for p, n := range sums {
-		if n*100 >= total {
-			out = append(out, Dir{p, n})
+		if n > 0 && n*100 >= total {
+			out = append(out, Dir{strings.Clone(p), n}) // p is a part of what the whole index may stand in
 		}
 	}
 	slices.SortFunc(out, func(a, b Dir) int { return cmp.Compare(a.Path, b.Path) })

@@ -92,7 +92,7 @@ func TestPulls(t *testing.T) {
 	open("/app:index", true)
 	want("an index, warm", "HEAD manifests/index")
 
-	documents, err := filepath.Glob(filepath.Join(dir, "v1", "documents", "*"))
+	documents, err := filepath.Glob(filepath.Join(dir, "v2", "documents", "*"))
 	if err != nil || len(documents) != 5 {
 		t.Fatalf("%q, %v: want two manifests, two configurations and an index", documents, err)
 	}

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,14 +16,13 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/tareweight/tare/internal/command"
 )
 
-// Limits of a credential helper: it may wait for a person or a network, and
-// print what it likes.
-const (
-	helperTime   = 30 * time.Second
-	helperOutput = 1 << 20 // bytes
-)
+// helperLimits are those of a credential helper, which may wait for a person or
+// a network.
+var helperLimits = command.Limits{Time: 30 * time.Second, Output: 1 << 20}
 
 // credentials are those of docker login, or of podman's, for a repository.
 // go-containerregistry reads the files; programs that keep credentials are run
@@ -119,26 +117,19 @@ func loginFile() (*configfile.ConfigFile, error) {
 // credential.
 func ask(ctx context.Context, helper, server string) (authn.Authenticator, error) {
 	program := "docker-credential-" + helper
-	ctx, cancel := context.WithTimeout(ctx, helperTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "get")
-	out := &output{left: helperOutput}
-	cmd.Stdin, cmd.Stdout, cmd.WaitDelay = strings.NewReader(server), out, time.Second
-	err := cmd.Run()
+	out, err := command.Run(ctx, helperLimits, strings.NewReader(server), program, "get")
 	var found struct{ Username, Secret string }
 	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("credential helper %q takes more than the limit of %v", program, helperTime)
-	case out.left < 0:
-		return nil, fmt.Errorf("credential helper %q prints more than the limit of %d bytes", program, helperOutput)
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, fmt.Errorf("credential helper %q, which the configuration of docker login names, is not there", program)
-	case err != nil:
-		if strings.Contains(out.String(), "credentials not found") {
+	case errors.As(err, new(*exec.ExitError)):
+		if strings.Contains(string(out), "credentials not found") {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("credential helper %q fails: %w", program, err)
-	case json.Unmarshal(out.Bytes(), &found) != nil:
+	case err != nil:
+		return nil, err
+	case json.Unmarshal(out, &found) != nil:
 		return nil, fmt.Errorf("credential helper %q prints no credentials", program)
 	case found.Username == "" && found.Secret == "":
 		return nil, nil
@@ -146,17 +137,4 @@ func ask(ctx context.Context, helper, server string) (authn.Authenticator, error
 		return authn.FromConfig(authn.AuthConfig{Username: found.Username, IdentityToken: found.Secret}), nil
 	}
 	return authn.FromConfig(authn.AuthConfig{Username: found.Username, Password: found.Secret}), nil
-}
-
-// output is a buffer that refuses more than it may hold.
-type output struct {
-	bytes.Buffer
-	left int
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	if o.left -= len(p); o.left < 0 {
-		return 0, errors.New("too much output")
-	}
-	return o.Buffer.Write(p)
 }

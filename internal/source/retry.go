@@ -11,7 +11,7 @@ import (
 
 // How patient a registry is met with.
 const (
-	attempts    = 6 // of one request, and of one body without a byte more
+	attempts    = 5 // of one request, and of one body without a byte more
 	firstWait   = 200 * time.Millisecond
 	longestWait = 60 * time.Second // between the attempts of one request, all together: a registry that asks for more is told of as it is
 	idleLimit   = 60 * time.Second // of a body that gives nothing

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path"
 	"regexp"
 	"strings"
@@ -23,6 +24,8 @@ const (
 	MaxSize     = 4 << 20 // bytes of a file
 	MaxIncludes = 100     // files that one file includes, directly or not
 	maxTotal    = MaxSize // bytes of all of them
+	maxLines    = 20_000  // logical lines of all of them: the largest real ones have a few thousand
+	maxInvalid  = 1000    // of them that pip rejects
 	maxDepth    = 30
 )
 
@@ -137,9 +140,11 @@ type reader struct {
 	locate func(from, target string) string
 	stack  []string // the files that are being read
 	total  int64    // bytes that were read
+	lines  int      // logical lines that were read
 }
 
-var errTooLarge = errors.New("the file is too large")
+// ErrTooLarge is a file of more bytes than are read.
+var ErrTooLarge = errors.New("the file is too large")
 
 func (r *reader) read(name string, constraint bool) error {
 	info, err := fs.Stat(r.fsys, name)
@@ -150,10 +155,10 @@ func (r *reader) read(name string, constraint bool) error {
 		return fmt.Errorf("%q is a directory", name)
 	}
 	if info.Size() > MaxSize {
-		return fmt.Errorf("%w: %d bytes, limit %d", errTooLarge, info.Size(), MaxSize)
+		return fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, info.Size(), MaxSize)
 	}
 	if r.total += info.Size(); r.total > maxTotal {
-		return fmt.Errorf("%w: with the files before it %d bytes, limit %d", errTooLarge, r.total, maxTotal)
+		return fmt.Errorf("%w: with the files before it %d bytes, limit %d", ErrTooLarge, r.total, maxTotal)
 	}
 	content, err := fs.ReadFile(r.fsys, name)
 	if err != nil {
@@ -172,7 +177,15 @@ func (r *reader) parse(name string, content []byte, constraint bool) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range logical(text) {
+	for l := range logical(text) {
+		if r.lines++; r.lines > maxLines || len(r.file.Invalid) == maxInvalid {
+			reason := fmt.Sprintf("the lines from here on are not read: they are more than the limit of %d", maxLines)
+			if r.lines <= maxLines {
+				reason = fmt.Sprintf("the lines from here on are not read: pip rejects %d before them", maxInvalid)
+			}
+			r.file.Undecided = append(r.file.Undecided, Undecided{Path: name, Line: l.number, Reason: reason})
+			break
+		}
 		if err := r.line(name, l, constraint); err != nil {
 			r.file.Invalid = append(r.file.Invalid, Invalid{Path: name, Line: l.number, Text: l.text, Reason: err.Error(), Absent: errors.As(err, new(*absentError))})
 		}
@@ -283,45 +296,49 @@ type line struct {
 
 // logical splits text as pip does: Python's line ends, a backslash at the end
 // joins lines, except behind a comment.
-func logical(text string) []line {
-	var out []line
-	var joined strings.Builder
-	first := 0
-	emit := func(number, end int, s string) {
-		if loc := commentAt(s); loc >= 0 {
-			s = s[:loc]
-		}
-		if s = strings.TrimSpace(s); s != "" {
-			out = append(out, line{number, end, s})
-		}
-	}
-	n := 0
-	for _, l := range splitLines(text) {
-		n++
-		isComment := commentAt(l) == 0
-		if !strings.HasSuffix(l, `\`) || isComment {
-			if isComment {
-				l = " " + l
+func logical(text string) iter.Seq[line] {
+	return func(yield func(line) bool) {
+		more := true
+		var joined strings.Builder
+		first := 0
+		emit := func(number, end int, s string) {
+			if loc := commentAt(s); loc >= 0 {
+				s = s[:loc]
 			}
-			if first > 0 {
-				joined.WriteString(l)
-				emit(first, n, joined.String())
-				joined.Reset()
-				first = 0
-			} else {
-				emit(n, n, l)
+			if s = strings.TrimSpace(s); s != "" {
+				more = more && yield(line{number, end, s})
 			}
-			continue
 		}
-		if first == 0 {
-			first = n
+		n := 0
+		for l := range splitLines(text) {
+			if !more {
+				return
+			}
+			n++
+			isComment := commentAt(l) == 0
+			if !strings.HasSuffix(l, `\`) || isComment {
+				if isComment {
+					l = " " + l
+				}
+				if first > 0 {
+					joined.WriteString(l)
+					emit(first, n, joined.String())
+					joined.Reset()
+					first = 0
+				} else {
+					emit(n, n, l)
+				}
+				continue
+			}
+			if first == 0 {
+				first = n
+			}
+			joined.WriteString(strings.Trim(l, `\`))
 		}
-		joined.WriteString(strings.Trim(l, `\`))
+		if first > 0 {
+			emit(first, n, joined.String())
+		}
 	}
-	if first > 0 {
-		emit(first, n, joined.String())
-	}
-	return out
 }
 
 // commentAt is where a comment begins in l, the blanks before it included: at
@@ -341,36 +358,38 @@ func commentAt(l string) int {
 }
 
 // splitLines is Python's str.splitlines.
-func splitLines(text string) []string {
-	var out []string
-	start := 0
-	for i, c := range text {
-		if i < start {
-			continue
-		}
-		size := 0
-		switch c {
-		case '\n', '\v', '\f', '\x1c', '\x1d', '\x1e':
-			size = 1
-		case '\r':
-			size = 1
-			if strings.HasPrefix(text[i:], "\r\n") {
-				size = 2
+func splitLines(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start := 0
+		for i, c := range text {
+			if i < start {
+				continue
 			}
-		case '\u0085':
-			size = 2
-		case '\u2028', '\u2029':
-			size = 3
+			size := 0
+			switch c {
+			case '\n', '\v', '\f', '\x1c', '\x1d', '\x1e':
+				size = 1
+			case '\r':
+				size = 1
+				if strings.HasPrefix(text[i:], "\r\n") {
+					size = 2
+				}
+			case '\u0085':
+				size = 2
+			case '\u2028', '\u2029':
+				size = 3
+			}
+			if size > 0 {
+				if !yield(text[start:i]) {
+					return
+				}
+				start = i + size
+			}
 		}
-		if size > 0 {
-			out = append(out, text[start:i])
-			start = i + size
+		if start < len(text) {
+			yield(text[start:])
 		}
 	}
-	if start < len(text) {
-		out = append(out, text[start:])
-	}
-	return out
 }
 
 var reEnv = regexp.MustCompile(`\$\{[A-Z0-9_]+\}`)
