@@ -304,3 +304,100 @@ func TestGivesUp(t *testing.T) {
 		t.Error("a cancelled run opens an image")
 	}
 }
+
+// TestPatience: what comes, but would never end, is an error by its limit: a
+// layer that drips, one that each connection brings a byte of, documents that
+// drip, waits that repeat.
+func TestPatience(t *testing.T) {
+	im, err := random.Image(300_000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := im.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drip := func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Length", "300000")
+		for r.Context().Err() == nil && r.Method != http.MethodHead {
+			w.Write([]byte("x"))
+			w.(http.Flusher).Flush()
+			time.Sleep(5 * time.Millisecond)
+		}
+		return true
+	}
+	layer := func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, manifest.Layers[0].Digest.String()) }
+	for what, test := range map[string]struct {
+		misbehave func(w http.ResponseWriter, r *http.Request) bool
+		want      string
+	}{
+		"a layer that drips": {func(w http.ResponseWriter, r *http.Request) bool { return layer(r) && drip(w, r) }, "sends less than 4096 bytes a second"},
+		"a byte a connection": {func(w http.ResponseWriter, r *http.Request) bool {
+			if layer(r) {
+				w.Header().Set("Content-Length", "300000")
+				w.Write([]byte("x"))
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}, "broke off 5 times"},
+		"a configuration that drips": {func(w http.ResponseWriter, r *http.Request) bool {
+			return strings.HasSuffix(r.URL.Path, manifest.Config.Digest.String()) && drip(w, r)
+		}, "sends less than 4096 bytes a second"},
+		"a manifest that drips": {func(w http.ResponseWriter, r *http.Request) bool {
+			return strings.Contains(r.URL.Path, "/manifests/") && drip(w, r)
+		}, "takes more than 100ms to send a document"},
+		"a token that drips": {func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/v2/" {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="x"`)
+				w.WriteHeader(http.StatusUnauthorized)
+				return true
+			}
+			return r.URL.Path == "/token" && drip(w, r)
+		}, "takes more than 100ms to send a document"},
+		"Retry-After again and again": {func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Retry-After", "59")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}, "429"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			reg := fake.New(fake.Logger(log.New(io.Discard, "", 0)))
+			var misbehaving atomic.Bool
+			s := quiet(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !misbehaving.Load() || !test.misbehave(w, r) {
+					reg.ServeHTTP(w, r)
+				}
+			}))
+			defer s.Close()
+			defer s.CloseClientConnections()
+			host := strings.TrimPrefix(s.URL, "http://")
+			ref, err := name.ParseReference(host + "/app:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := remote.Write(ref, im); err != nil {
+				t.Fatal(err)
+			}
+			misbehaving.Store(true)
+			var waited atomic.Int64
+			got, err := Open(context.Background(), host+"/app:1", Options{idle: 50 * time.Millisecond, wait: func(_ context.Context, d time.Duration) error {
+				waited.Add(int64(d))
+				return nil
+			}})
+			if err == nil {
+				var rc io.ReadCloser
+				if rc, err = got.Layers[0].Open(context.Background()); err == nil {
+					_, err = io.Copy(io.Discard, rc)
+					rc.Close()
+				}
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+			if d := time.Duration(waited.Load()); d > 3*longestWait {
+				t.Errorf("waited %v", d)
+			}
+		})
+	}
+}
