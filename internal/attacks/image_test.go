@@ -151,8 +151,10 @@ func deep(w *tar.Writer) {
 	}
 }
 
-func paths(w *tar.Writer) {
-	for range 200_000 {
+func paths(w *tar.Writer) { randomPaths(w, 200_000) }
+
+func randomPaths(w *tar.Writer, n int) {
+	for range n {
 		put(w, random(200)+"/"+random(200), 0, strings.NewReader(""))
 	}
 }
@@ -270,7 +272,7 @@ func TestImagesTogether(t *testing.T) {
 		args := []string{"check"}
 		for i := range 4 {
 			l := newLayout(t, filepath.Join(dir, fmt.Sprint(i)))
-			l.layer(paths)
+			l.layer(func(w *tar.Writer) { randomPaths(w, 120_000) }) // two of them would be over the limit
 			l.close(nil)
 			args = append(args, fmt.Sprintf("oci:%d", i))
 		}

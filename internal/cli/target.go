@@ -111,7 +111,7 @@ func (fd *finder) argument(arg string) error {
 		}
 		return fd.add(root, src, filepath.ToSlash(fd.flags.stdinName), filepath.Dir(fd.flags.stdinName), nil)
 	}
-	info, err := os.Lstat(arg)
+	_, err := os.Lstat(arg)
 	if errors.Is(err, fs.ErrNotExist) || err != nil && source.IsReference(arg) {
 		if !source.IsReference(arg) {
 			return usage("no file or directory %q, and no reference of an image either: that has a tag, a digest or a registry", arg)
@@ -124,6 +124,7 @@ func (fd *finder) argument(arg string) error {
 	if err == nil {
 		var root *checkout.Root
 		if root, err = fd.root(arg); err == nil {
+			var info fs.FileInfo
 			if info, err = root.Stat(arg); err == nil {
 				return fd.path(root, arg, info)
 			}

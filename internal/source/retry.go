@@ -60,6 +60,8 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			return res, err // the first question: which scheme is spoken, and whether anybody is there
 		case outer.Err() != nil || n == attempts || req.Body != nil && req.GetBody == nil:
 			return res, err
+		case err != nil && strings.Contains(err.Error(), "malformed HTTP"):
+			return res, err // no registry: it will be none the next time
 		case err != nil:
 		case !temporary(res.StatusCode):
 			return res, nil
