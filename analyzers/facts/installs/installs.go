@@ -4,23 +4,41 @@
 package installs
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/shell"
 )
 
 // Fact holds the steps of every RUN.
 var Fact = &analysis.Fact[*Steps]{
 	Name:    "installs",
-	Needs:   analysis.Needs{Facts: []analysis.AnyFact{shell.Fact}},
+	Needs:   analysis.Needs{Facts: []analysis.AnyFact{shell.Fact, inputs.Fact}},
 	Compute: compute,
 }
 
 // Steps is what the RUN instructions of a Dockerfile install and remove.
 type Steps struct {
-	of map[*analysis.Instruction][]*Step
+	of   map[*analysis.Instruction][]*Step
+	open []Open
 }
+
+// Open returns what may install and cannot be read, in order.
+func (s *Steps) Open() []Open { return s.open }
+
+// An Open is a place where something may be installed, and why it is not known.
+type Open struct {
+	*analysis.Instruction
+	At     analysis.Location
+	Reason string
+	System bool // packages of the system
+	Python bool // distributions
+}
+
+// Location is that of the place.
+func (o Open) Location() analysis.Location { return o.At }
 
 // Of returns the steps of a RUN in order.
 func (s *Steps) Of(inst *analysis.Instruction) []*Step { return s.of[inst] }
@@ -72,14 +90,16 @@ func compute(pass *analysis.Pass) (*Steps, error) {
 	if pass.Dockerfile == nil {
 		return s, nil
 	}
+	r := &reader{pass: pass, tree: inputs.Fact.Of(pass), steps: s}
 	commands := shell.Fact.Of(pass)
 	for _, stage := range pass.Dockerfile.Stages {
 		for _, inst := range stage.Instructions {
+			r.trigger(inst)
+			if why := commands.Unread(inst); why != "" {
+				r.unread(inst, inst.Location(), text(inst), why)
+			}
 			for _, c := range commands.Of(inst) {
-				if step := read(c); step != nil {
-					step.Command = c
-					s.of[inst] = append(s.of[inst], step)
-				}
+				r.command(c, 0)
 			}
 		}
 	}
@@ -154,9 +174,15 @@ func parse(words []shell.Word, valued map[string]bool) args {
 		case strings.HasPrefix(text, "--"):
 			name, value, glued := strings.Cut(text, "=")
 			o := opt{name: name, value: shell.Word{Text: value, Known: w.Known, Line: w.Line}}
-			if !glued && valued[name] && i+1 < len(words) {
+			switch {
+			case glued || i+1 == len(words):
+			case valued[name]:
 				i++
 				o.value = words[i]
+			case valued["known"] && !valued[name+"!"] && !strings.HasPrefix(words[i+1].Text, "-"):
+				// an option that the table does not have: the word behind it may be its value
+				words = slices.Clone(words)
+				words[i+1].Known = false
 			}
 			a.options = append(a.options, o)
 		case len(text) > 1 && text[0] == '-':

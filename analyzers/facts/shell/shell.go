@@ -43,10 +43,14 @@ type Command struct {
 	Dead     bool     // in a branch that the values of the variables rule out
 	PipeFrom *Command // the command whose output it reads, or nil
 	Writes   []Word   // files that its output is redirected to
+	Script   string   // the script that it stands in, as the report names it; "" for the RUN itself
 }
 
 // Location is the line of the command's first word.
 func (c *Command) Location() analysis.Location {
+	if c.Script != "" {
+		return analysis.Location{Path: c.Script, Line: c.Line, End: c.Line}
+	}
 	l := c.Instruction.Location()
 	l.Line, l.End = c.Line, c.Line
 	return l

@@ -65,10 +65,43 @@ func (w *walker) fields(word *syntax.Word, at *place) []Word {
 	if word == nil {
 		return nil
 	}
+	if v := w.round(word, at); v != nil { // one argument in each round of the loop
+		var out []Word
+		for value := range strings.FieldsSeq(v.Value) {
+			inner := *at
+			inner.vars = at.vars.Set(analysis.Vars{Name: v.Name, Value: value, Known: true})
+			out = append(out, w.fields(word, &inner)...)
+		}
+		return out
+	}
 	b := &fields{walker: w, at: at, line: w.lines.At(int(word.Pos().Offset()))}
 	b.parts(word.Parts)
 	b.end()
 	return b.out
+}
+
+// maxRounds is how many rounds of a loop a quoted variable is written out for.
+const maxRounds = 200
+
+// round returns the loop's variable that a word has in quotes: it is one argument
+// in each round, and not one that holds them all. Nil if there is none.
+func (w *walker) round(word *syntax.Word, at *place) *analysis.Vars {
+	for _, p := range word.Parts {
+		q, ok := p.(*syntax.DblQuoted)
+		if !ok {
+			continue
+		}
+		for _, part := range q.Parts {
+			x, ok := part.(*syntax.ParamExp)
+			if !ok || x.Index != nil || x.Param.Value == "@" || x.Param.Value == "*" {
+				continue
+			}
+			if v := at.vars.Find(x.Param.Value); v != nil && v.Known && w.several[v] && strings.Count(v.Value, " ") < maxRounds {
+				return v
+			}
+		}
+	}
+	return nil
 }
 
 // fields collects the arguments that a word becomes.
