@@ -161,6 +161,7 @@ type Vars struct {
 	Known       bool // Value is what the shell sees
 	Unset       bool // an ARG without a value: not known, as the user may give it one
 	Arg         bool // of ARG: it is not in the image's environment
+	Line        int  // of the ARG or ENV that sets it; 0 if nothing of the file does
 	next        *Vars
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/installs"
@@ -25,9 +26,20 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 		c.pass.Undecided(requirement, s, "the name of the file behind -r is not known")
 		return
 	}
+	if s.Pip.RequireHashes {
+		return // pip refuses what is not exact and has no hash
+	}
+	if w.Text == "-" || w.Text == "/dev/stdin" {
+		if s.PipeFrom == nil || !c.exported(s, s.PipeFrom) {
+			c.pass.Undecided(requirement, s, "the requirements come by standard input")
+		}
+		return
+	}
 	src := c.tree.Resolve(s.Command, w.Text)
 	if src.Path == "" {
-		c.pass.Undecided(requirement, s, fmt.Sprintf("%q cannot be opened: %s", w.Text, src.Reason))
+		if src.Writer == nil || !c.exported(s, src.Writer) {
+			c.pass.Undecided(requirement, s, fmt.Sprintf("%q cannot be opened: %s", w.Text, src.Reason))
+		}
 		return
 	}
 	switch base := path.Base(src.Path); {
@@ -55,6 +67,10 @@ func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Nod
 	if c.seen["file "+name]++; c.seen["file "+name] > 1 {
 		return
 	}
+	if text, err := c.pass.ReadFile(name); err == nil && template.MatchString(text) {
+		c.pass.Undecided(requirement, c.pass.At(name, 1, 1), fmt.Sprintf("%q is a template: render it, and check what comes of it", name))
+		return
+	}
 	f, err := requirements.Read(c.pass.Files, name, locate)
 	if err != nil {
 		var pe *fs.PathError
@@ -73,7 +89,7 @@ func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Nod
 		c.pass.Undecided(requirement, c.pass.At(u.Path, u.Line, u.Line), u.Reason)
 	}
 	for _, i := range f.Invalid {
-		if i.Absent && at != nil { // it may be where the RUN runs
+		if i.Absent { // it may be where pip runs
 			c.pass.Undecided(invalid, c.pass.At(i.Path, i.Line, i.Line), i.Reason)
 			continue
 		}
@@ -86,6 +102,9 @@ func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Nod
 	}
 	c.hashed(f, name)
 }
+
+// template is text that Jinja, or a tool like it, fills in.
+var template = regexp.MustCompile(`\{\{.*?\}\}|\{%.*?%\}`)
 
 // key makes a key that no other finding has.
 func (c *check) key(key string) string {
@@ -104,6 +123,9 @@ func (c *check) line(r *requirements.Requirement, reader string, at analysis.Nod
 	}
 	f := analysis.Finding{Rule: requirement, Location: where, Key: c.key(r.Path + ": " + python.NormalizeName(r.Name))}
 	f.Message = fmt.Sprintf("%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q", r.Text, said(r), reader, r.Name+"==VERSION")
+	if r.Class == requirements.Pinned {
+		f.Message = fmt.Sprintf("%q names no version of PEP 440: pip rejects it from 24.1 on; write %q", r.Text, r.Name+"==VERSION")
+	}
 	if r.URL != "" {
 		f.Rule, f.Key = source, c.key(r.Path+": "+r.URL)
 		f.Message = fromSource(r, reader)
@@ -193,7 +215,7 @@ func said(r *requirements.Requirement) string {
 	case requirements.Multi:
 		return "two versions that exclude each other"
 	case requirements.Pinned:
-		return "no version of PEP 440, which pip rejects from 24.1 on"
+		return "no version of PEP 440"
 	}
 	return "a range"
 }

@@ -46,6 +46,10 @@ func (c *check) names(s *installs.Step) {
 		if pins == nil {
 			pins, readable = c.constraints(s)
 		}
+		if v := placeholder(s, w, r); v != nil {
+			c.pass.Undecided(inline, s, fmt.Sprintf("%q is no version of PEP 440: it is what ARG %s of line %d has until the build gives it another", w.Text, v.Name, v.Line))
+			continue
+		}
 		name := python.NormalizeName(r.Name)
 		switch {
 		case pins[name] || slices.Contains(open, w.Text) || slices.Contains(own, w.Text):
@@ -61,7 +65,7 @@ func (c *check) names(s *installs.Step) {
 		}
 	}
 	if unknown {
-		c.pass.Undecided(inline, s, "a word of the command is not known")
+		c.pass.Undecided(inline, s, "a word of the command is not known"+s.Unknown())
 	}
 	if !readable && len(open) > 0 {
 		c.pass.Undecided(inline, s, unreadable)
@@ -73,6 +77,20 @@ func (c *check) names(s *installs.Step) {
 	if len(own) > 0 {
 		c.report(installer, s, own, "the next build may run another installer; write "+example(own[0]))
 	}
+}
+
+// placeholder is the ARG whose default makes a requirement one that pip would
+// reject: it stands for what the build is given. Nil if there is none.
+func placeholder(s *installs.Step, w shell.Word, r *requirements.Requirement) *analysis.Vars {
+	if r.Class != requirements.Pinned {
+		return nil
+	}
+	for _, v := range s.Vars.All() {
+		if v.Arg && v.Line > 0 && v.Value != "" && strings.Contains(w.Text, v.Value) && strings.Contains(s.Instruction.Text, v.Name) {
+			return v
+		}
+	}
+	return nil
 }
 
 // sourced reports a URL or VCS requirement that a command names.
@@ -158,59 +176,4 @@ func (c *check) read(s *installs.Step, w shell.Word) *requirements.File {
 		return nil
 	}
 	return f
-}
-
-var (
-	reSpec    = regexp.MustCompile(`^(?:[^\s:]+::)?([A-Za-z0-9_][\w.-]*)\s*(.*)$`)
-	reRelease = regexp.MustCompile(`^=\s*\d+(\.\d+){2,}([a-z]+\d*)?$`)
-)
-
-// specs judges what a command of conda names (conda's documentation, "Package
-// match specifications"): "=1.2" is any 1.2, and exact enough from three
-// numbers on.
-func (c *check) specs(s *installs.Step) {
-	var open, own []string
-	for _, w := range s.Names {
-		floats, name := condaOpen(w.Text)
-		switch {
-		case !w.Known || !floats:
-		case installs.Installer(name):
-			own = append(own, w.Text)
-		default:
-			open = append(open, w.Text)
-		}
-	}
-	if len(own) > 0 {
-		c.report(installer, s, own, fmt.Sprintf("the next build may run another installer; write %q", own[0]+"==VERSION"))
-	}
-	if len(open) > 0 {
-		_, name := condaOpen(open[0])
-		c.report(inline, s, open, fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", name+"==VERSION"))
-	}
-}
-
-// condaOpen reports whether a specification of conda names a package and
-// leaves its version open.
-func condaOpen(text string) (open bool, name string) {
-	text = strings.Trim(text, `'"`)
-	if strings.Contains(text, "/") && !strings.Contains(text, "::") || path.Ext(text) == ".conda" || strings.HasSuffix(text, ".tar.bz2") {
-		return false, ""
-	}
-	m := reSpec.FindStringSubmatch(text)
-	if m == nil {
-		return false, ""
-	}
-	version, build := m[2], ""
-	if strings.HasPrefix(version, "=") { // name=version=build, and no ">="
-		version, build, _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(version, "="), "="), "=")
-	}
-	switch {
-	case m[1] == "python" && strings.Contains(m[2], "."), installs.Compiler(m[1]):
-		return false, m[1] // a release line of the interpreter, as a base image's tag; a compiler is another check's
-	case strings.Contains(m[2], "*") && (build == "" || strings.Contains(version, "*")):
-		return true, m[1]
-	case strings.HasPrefix(m[2], "==") && !strings.ContainsAny(m[2], ",<>|"), build != "" && version != "", reRelease.MatchString(m[2]):
-		return false, m[1]
-	}
-	return true, m[1]
 }

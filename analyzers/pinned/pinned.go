@@ -5,6 +5,8 @@ package pinned
 import (
 	_ "embed"
 
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/installs"
@@ -104,6 +106,7 @@ func run(pass *analysis.Pass) error {
 			var before []*installs.Step
 			for _, below := range stage.Chain() {
 				for _, inst := range below.Instructions {
+					before = append(before, c.copied(steps, inst)...)
 					for _, s := range steps.Of(inst) {
 						if below == stage {
 							c.step(s)
@@ -116,6 +119,11 @@ func run(pass *analysis.Pass) error {
 				}
 			}
 		}
+		for _, o := range steps.Open() {
+			if o.Python && o.Stage.Reached {
+				pass.Undecided(inline, o, o.Reason)
+			}
+		}
 	}
 	for _, name := range pass.Named {
 		if kind := locks.KindOf(name); kind != "" {
@@ -125,6 +133,25 @@ func run(pass *analysis.Pass) error {
 		c.judge(name, "pip", nil, nil, nil)
 	}
 	return nil
+}
+
+// copied are the steps of the stage whose environment a COPY --from brings: what
+// they installed is there from then on.
+func (c *check) copied(steps *installs.Steps, inst *analysis.Instruction) (list []*installs.Step) {
+	if _, ok := inst.Command.(*instructions.CopyCommand); !ok {
+		return nil
+	}
+	for _, e := range inst.Stage.Uses {
+		if e.Instruction != inst || e.Stage == nil {
+			continue
+		}
+		for _, s := range e.Stage.Chain() {
+			for _, from := range s.Instructions {
+				list = append(list, steps.Of(from)...)
+			}
+		}
+	}
+	return list
 }
 
 // hasPython reports whether the image holds an interpreter or a distribution.
@@ -159,11 +186,14 @@ func (c *check) step(s *installs.Step) {
 	}
 	switch s.Kind {
 	case installs.Python:
-		c.names(s)
+		if s.Verb != "wheel" { // which installs nothing
+			c.names(s)
+		}
 		for _, w := range s.Pip.Requirements {
 			c.file(s, w)
 		}
 	case installs.Conda:
 		c.specs(s)
+		c.environments(s)
 	}
 }

@@ -18,7 +18,7 @@ import (
 // project only bounds. Before is what the same chain ran earlier.
 func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 	switch {
-	case s.Kind == installs.Python && s.Verb == "install":
+	case s.Kind == installs.Python && (s.Verb == "install" || s.Verb == "wheel"):
 		c.projectInstall(s, before)
 	case s.Manager == "uv" && s.Verb == "sync":
 		if has(s, "--locked", "--frozen") || on(s, "UV_LOCKED") || on(s, "UV_FROZEN") {
@@ -33,6 +33,17 @@ func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 	case s.Manager == "poetry" && (s.Verb == "install" || s.Verb == "sync"):
 		if c.reaches(s, "poetry.lock") == no {
 			c.reportUnlocked(s, "", "poetry install resolves anew, as no poetry.lock reaches it: COPY poetry.lock beside pyproject.toml")
+		}
+	case s.Manager == "pdm" && (s.Verb == "install" || s.Verb == "sync"):
+		if c.reaches(s, "pdm.lock") == no {
+			c.reportUnlocked(s, "", fmt.Sprintf("pdm %s resolves anew, as no pdm.lock reaches it: COPY pdm.lock beside pyproject.toml", s.Verb))
+		}
+	case s.Manager == "pixi" && s.Verb == "install":
+		if has(s, "--locked", "--frozen") || on(s, "PIXI_LOCKED") || on(s, "PIXI_FROZEN") {
+			return
+		}
+		if c.reaches(s, "pixi.lock") == no {
+			c.reportUnlocked(s, "", "pixi install resolves anew, as no pixi.lock reaches it: COPY pixi.lock and add --locked")
 		}
 	case s.Manager == "pipenv" && s.Verb == "install" && len(s.Names) == 0 && len(s.Pip.Requirements) == 0:
 		if !has(s, "--deploy", "--ignore-pipfile") {
@@ -142,42 +153,71 @@ func (c *check) projectInstall(s *installs.Step, before []*installs.Step) {
 	}
 	project := ""
 	for _, w := range append(slices.Clone(s.Pip.Editables), s.Names...) {
-		text := w.Text
-		if _, p, ok := strings.Cut(text, " @ "); ok {
-			text = strings.TrimPrefix(p, "file://")
-		}
-		bare, _, _ := strings.Cut(text, "[")
-		if w.Known && (bare == "." || strings.HasPrefix(bare, "./") || strings.HasPrefix(bare, "/") || strings.HasPrefix(bare, "..")) && path.Ext(bare) != ".whl" && !strings.ContainsAny(bare, "*") && path.Ext(bare) != ".gz" && path.Ext(bare) != ".zip" {
+		if w.Known && isProject(w.Text) {
 			project = w.Text
 		}
 	}
-	if project == "" || slices.ContainsFunc(before, func(b *installs.Step) bool { return c.closes(b, s) }) {
+	if project == "" {
 		return
 	}
-	c.reportUnlocked(s, "", fmt.Sprintf("%s install of %q takes what the project requires in whatever versions are newest: install from a locked file first, then the project with --no-deps", s.Manager, project))
+	severity, open := analysis.Severity(""), ""
+	for _, b := range before {
+		switch closed, first := c.closes(b, s); {
+		case closed:
+			return
+		case first != nil: // most of what is required is there already
+			severity = analysis.Note
+			open = fmt.Sprintf(" (%q of %s:%d leaves the set open)", first.Text, first.Path, first.Line)
+		}
+	}
+	c.reportUnlocked(s, severity, fmt.Sprintf("%s %s of %q takes what the project requires in whatever versions are newest%s: install from a locked file first, then the project with --no-deps", s.Manager, s.Verb, project, open))
 }
 
-// closes reports whether b installed an exact set into the environment of s.
-func (c *check) closes(b, s *installs.Step) bool {
-	if b.Dead || b.Remove {
+// isProject reports whether an operand of pip install is a project whose
+// requirements pip resolves: a directory, or what was built of one, a wheel or an
+// archive by its name or in dist. A directory of wheels may hold all that they
+// require.
+func isProject(text string) bool {
+	if _, p, ok := strings.Cut(text, " @ "); ok {
+		text = strings.TrimPrefix(p, "file://")
+	}
+	text, _, _ = strings.Cut(text, "[")
+	file := path.Ext(text) == ".whl" || strings.HasSuffix(text, ".tar.gz") || path.Ext(text) == ".zip"
+	switch {
+	case strings.Contains(text, "://"):
 		return false
+	case file && strings.ContainsAny(text, "*?"):
+		return path.Base(path.Dir(text)) == "dist"
+	case file:
+		return !strings.Contains(path.Dir(text), "wheel")
+	}
+	return !strings.ContainsAny(text, "*?") && (text == "." || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, ".."))
+}
+
+// closes reports whether b installed an exact set into the environment of s;
+// where it installed one that is not, first is the first requirement that is not
+// exact.
+func (c *check) closes(b, s *installs.Step) (closed bool, first *requirements.Requirement) {
+	if b.Dead || b.Remove {
+		return false, nil
 	}
 	if b.Kind == installs.Project {
-		return b.Verb == "sync" || b.Verb == "install"
+		return b.Verb == "sync" || b.Verb == "install", nil
 	}
-	if b.Kind != installs.Python || b.Pip.Python != s.Pip.Python && b.Manager == s.Manager || len(b.Pip.Requirements) == 0 {
-		return false
+	here := slices.Contains(s.Stage.Chain(), b.Stage) // else the environment was copied
+	if b.Kind != installs.Python || here && b.Pip.Python != s.Pip.Python && b.Manager == s.Manager || len(b.Pip.Requirements) == 0 {
+		return false, nil
 	}
 	for _, w := range b.Pip.Requirements {
 		f := c.read(b, w)
 		if f == nil {
-			return true // not known: not said
+			return true, nil // not known: not said
 		}
 		for _, r := range f.Requirements {
 			if !r.Constraint && !r.Exact && !r.Pinned && r.Class != requirements.Local {
-				return false
+				return false, r
 			}
 		}
 	}
-	return true
+	return true, nil
 }

@@ -70,7 +70,7 @@ func (s Specifier) String() string {
 
 const (
 	epochRelease = `v?(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)*`
-	pre          = `(?:[-_.]?(?:a|b|c|rc|alpha|beta|pre|preview)[-_.]?[0-9]*)?`
+	pre          = `(?:[-_.]?(?:alpha|a|beta|b|preview|pre|rc|c)[-_.]?[0-9]*)?`
 	post         = `(?:(?:-[0-9]+)|(?:[-_.]?(?:post|rev|r)[-_.]?[0-9]*))?`
 	dev          = `(?:[-_.]?dev[-_.]?[0-9]*)?`
 	local        = `(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?`

@@ -54,22 +54,22 @@ func (b *builder) begin() {
 	for _, inst := range b.file.Args {
 		inst.State.Vars = b.global
 		for _, arg := range inst.Command.(*instructions.ArgCommand).Args {
-			b.global = b.arg(b.global, arg, nil)
+			b.global = b.arg(b.global, arg, nil, inst.Line)
 		}
 	}
 }
 
 // arg returns vars with one ARG more. Inherit has the values that an ARG
 // without a default takes from before the first FROM.
-func (b *builder) arg(vars *analysis.Vars, arg instructions.KeyValuePairOptional, inherit *analysis.Vars) *analysis.Vars {
-	x := analysis.Vars{Name: arg.Key, Known: true, Arg: true}
+func (b *builder) arg(vars *analysis.Vars, arg instructions.KeyValuePairOptional, inherit *analysis.Vars, line int) *analysis.Vars {
+	x := analysis.Vars{Name: arg.Key, Known: true, Arg: true, Line: line}
 	if v, ok := b.options.BuildArgs[arg.Key]; ok {
 		x.Value = v
 	} else if arg.Value != nil {
 		v, known, err := b.expand.word(*arg.Value, vars)
 		x.Value, x.Known = v, known && err == nil
 	} else if v := inherit.Find(arg.Key); v != nil {
-		x.Value, x.Known, x.Unset = v.Value, v.Known, v.Unset
+		x.Value, x.Known, x.Unset, x.Line = v.Value, v.Known, v.Unset, v.Line
 	} else if vars.Find(arg.Key) != nil {
 		return vars // an ENV, or an ARG of the stage below, keeps its value
 	} else {
@@ -169,14 +169,14 @@ func (b *builder) after(inst *analysis.Instruction, st analysis.State) analysis.
 	switch c := inst.Command.(type) {
 	case *instructions.ArgCommand:
 		for _, arg := range c.Args {
-			st.Vars = b.arg(st.Vars, arg, b.global)
+			st.Vars = b.arg(st.Vars, arg, b.global, inst.Line)
 		}
 	case *instructions.EnvCommand:
 		set := st.Vars
 		for _, kv := range c.Env {
 			key, known := word(kv.Key)
 			value, ok := word(kv.Value)
-			set = set.Set(analysis.Vars{Name: key, Value: value, Known: known && ok})
+			set = set.Set(analysis.Vars{Name: key, Value: value, Known: known && ok, Line: inst.Line})
 		}
 		st.Vars = set
 	case *instructions.WorkdirCommand:

@@ -104,6 +104,7 @@ type Source struct {
 	Path   string                // in the build context; "" if it is not from there
 	By     *analysis.Instruction // that brought it, or made it; nil if unknown
 	Reason string                // why Path is ""
+	Writer *tareshell.Command    // that makes it; nil if it is brought, or unknown
 }
 
 // Resolve finds the file that command reads as name.
@@ -300,7 +301,7 @@ func (t *Tree) written(commands []*tareshell.Command, name string) (Source, bool
 			}
 		}
 		if made {
-			return Source{By: c.Instruction, Reason: fmt.Sprintf("line %d writes it: %s", c.Line, c.Name())}, true
+			return Source{By: c.Instruction, Writer: c, Reason: fmt.Sprintf("line %d writes it: %s", c.Line, c.Name())}, true
 		}
 	}
 	return Source{}, false

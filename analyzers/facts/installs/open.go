@@ -101,12 +101,16 @@ func (r *reader) unknown(s *Step) {
 	}
 }
 
+// Unknown says why a word of the step is not known, as the end of a sentence: "",
+// or the variable that has no value.
+func (s *Step) Unknown() string { return variables(s.Command) }
+
 // variables names the variables of ARG without a value that a command's line may
 // hold.
 func variables(c *shell.Command) string {
 	for _, v := range c.Instruction.State.Vars.All() {
 		if !v.Known && v.Arg && (strings.Contains(c.Instruction.Text, "$"+v.Name) || strings.Contains(c.Instruction.Text, "${"+v.Name)) {
-			return fmt.Sprintf(": ARG %s has no value; --build-arg gives it one", v.Name)
+			return fmt.Sprintf(": ARG %s of line %d has no value; --build-arg gives it one", v.Name, v.Line)
 		}
 	}
 	return ""

@@ -103,7 +103,7 @@ func pythonic(name string, c *shell.Command) *Step {
 				return pythonicAfter(rest[1:], c)
 			}
 		}
-	case name == "uvx", strings.HasPrefix(name, "easy_install"), name == "uv", name == "pipx", name == "poetry", name == "pipenv", name == "pdm":
+	case name == "uvx", strings.HasPrefix(name, "easy_install"), name == "uv", name == "pipx", name == "poetry", name == "pipenv", name == "pdm", name == "pixi":
 		return project(name, words, c)
 	case name == "conda", name == "mamba", name == "micromamba":
 		return conda(name, words, c)
@@ -144,7 +144,7 @@ func pip(words []shell.Word, c *shell.Command, env string) *Step {
 	a := parse(words, pipValues)
 	s := &Step{Kind: Python, Manager: "pip", Verb: a.verb, Names: a.operands}
 	switch a.verb {
-	case "install":
+	case "install", "wheel":
 		s.pip(a, c, "PIP_")
 		if s.Pip.Python = env; a.has("--python") {
 			v, _ := a.value("--python")
@@ -179,6 +179,11 @@ func (s *Step) pip(a args, c *shell.Command, env string) {
 	if v, ok := c.Lookup(env + "CONSTRAINT"); ok && v != "" {
 		for w := range strings.FieldsSeq(v) {
 			s.Pip.Constraints = append(s.Pip.Constraints, shell.Word{Text: w, Known: true, Line: c.Line})
+		}
+	}
+	if v, ok := c.Lookup(env + "REQUIREMENT"); ok && env == "PIP_" { // pip alone: every option is a variable
+		for w := range strings.FieldsSeq(v) {
+			s.Pip.Requirements = append(s.Pip.Requirements, shell.Word{Text: w, Known: true, Line: c.Line})
 		}
 	}
 	if v, ok := c.Lookup(env + "FIND_LINKS"); ok {
@@ -226,7 +231,7 @@ func project(name string, words []shell.Word, c *shell.Command) *Step {
 		}
 		return s
 	}
-	values := map[string]map[string]bool{"poetry": poetryValues, "pdm": pdmValues, "pipenv": pipenvValues}[name]
+	values := map[string]map[string]bool{"poetry": poetryValues, "pdm": pdmValues, "pipenv": pipenvValues, "pixi": set("--manifest-path -e --environment --frozen-except")}[name]
 	a := parse(words, values)
 	s := &Step{Kind: Project, Manager: name, Verb: a.verb, Names: a.operands}
 	switch a.verb {
