@@ -135,7 +135,7 @@ func (c *check) late(d *analysis.Dockerfile) {
 
 // reaches reports whether a command may fetch distributions from an index.
 func reaches(s *installs.Step) bool {
-	if s.Dead || s.Remove || s.Kind != installs.Python && s.Kind != installs.Project || s.Pip.NoIndex {
+	if s.Dead || s.Remove || s.Kind != installs.Python && s.Kind != installs.Project || s.Pip.NoIndex || s.Verb == "wheel" {
 		return false
 	}
 	if run, ok := s.Instruction.Command.(*instructions.RunCommand); ok {

@@ -184,6 +184,10 @@ func (c *check) lock(name string, kind locks.Kind) {
 	}
 	l, err := locks.Read(kind, []byte(text))
 	if err != nil {
+		if errors.Is(err, locks.ErrTooLarge) {
+			c.pass.Undecided(requirement, c.pass.At(name, 0, 0), fmt.Sprintf("%q is not read: %v", name, err))
+			return
+		}
 		c.pass.Reportf(invalid, c.pass.At(name, 1, 1), name, "the lock file cannot be read: %v", err)
 		return
 	}

@@ -42,7 +42,9 @@ func Credentials(text string) string {
 		})
 		text = bareUserinfo(text)
 	}
-	text = signed.ReplaceAllString(text, "${1}"+hidden)
+	if strings.Contains(text, "=") {
+		text = signed.ReplaceAllString(text, "${1}"+hidden)
+	}
 	return bearer.ReplaceAllString(text, "${1} "+hidden)
 }
 

@@ -58,15 +58,8 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 			if f.timeout < 0 {
 				return usage("--timeout %v: want a time, such as 10m; 0 is no limit", f.timeout)
 			}
-			if n := 0; true {
-				for _, set := range []bool{f.config != "", f.configRef != "", f.noConfig} {
-					if set {
-						n++
-					}
-				}
-				if n > 1 {
-					return usage("--config, --config-ref and --no-config exclude each other: give one of them")
-				}
+			if err := oneConfig(cmd, &f); err != nil {
+				return err
 			}
 			if _, err := v1.ParsePlatform(f.platform); f.platform != "" && (err != nil || !strings.Contains(f.platform, "/")) {
 				return usage("--platform %q: want os/architecture[/variant]", f.platform)
@@ -104,4 +97,25 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
 	return cmd
+}
+
+// oneConfig checks that one configuration at most is named: what an empty
+// variable of a CI job leaves empty must not fall back to another.
+func oneConfig(cmd *cobra.Command, f *checkFlags) error {
+	n := 0
+	for flag, value := range map[string]string{"config": f.config, "config-ref": f.configRef} {
+		if cmd.Flags().Changed(flag) {
+			n++
+			if value == "" {
+				return usage("--%s is empty: name one, or leave the flag out", flag)
+			}
+		}
+	}
+	if f.noConfig {
+		n++
+	}
+	if n > 1 {
+		return usage("--config, --config-ref and --no-config exclude each other: give one of them")
+	}
+	return nil
 }

@@ -11,7 +11,9 @@ import (
 )
 
 // limits of git: a pipe in the place of a .gitignore holds it for ever.
-var limits = command.Limits{Time: 10 * time.Second, Output: 64 << 20}
+// It fetches nothing that the repository lacks: the repository's own configuration
+// says from where, and by which program.
+var limits = command.Limits{Time: 10 * time.Second, Output: 64 << 20, Memory: 256 << 20, Env: []string{"GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0"}}
 
 // git runs git in dir and returns what it prints. What the repository's own
 // configuration says must not run a program.

@@ -2,14 +2,17 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 
+	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/report"
 )
 
@@ -70,8 +73,20 @@ func write(std Streams, doc *report.Document, outs []output) error {
 // replaceFile writes a file by way of another beside it. What is no regular
 // file, such as /dev/stderr, is written in place.
 func replaceFile(name string, data []byte) error {
+	if root, err := checkout.Find("."); err == nil && !filepath.IsAbs(name) && filepath.IsLocal(name) {
+		_, err := root.Stat(filepath.Dir(name)) // a link of the checkout must not lead it elsewhere
+		root.Close()
+		if errors.Is(err, checkout.ErrOutside) {
+			return fmt.Errorf("%q: %w", filepath.Dir(name), err)
+		}
+	}
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(name, data, 0o644)
+		f, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NONBLOCK, 0) // a pipe that nobody reads is an error
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(data)
+		return errors.Join(err, f.Close())
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".tare-*")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"time"
 )
@@ -14,7 +15,9 @@ import (
 // Limits of one program.
 type Limits struct {
 	Time   time.Duration
-	Output int // bytes of standard output
+	Output int      // bytes of standard output
+	Memory uint64   // bytes of its own, on Linux; 0: no limit
+	Env    []string // besides the process's own
 }
 
 // A TimeError is a program that was ended because it took too long, an
@@ -48,7 +51,14 @@ func Run(ctx context.Context, limits Limits, stdin io.Reader, program string, ar
 	out := &output{left: limits.Output}
 	cmd.Stdin, cmd.Stdout = stdin, out
 	cmd.WaitDelay = time.Second // for what a child of it holds open
-	err := cmd.Run()
+	if limits.Env != nil {
+		cmd.Env = append(os.Environ(), limits.Env...)
+	}
+	err := cmd.Start()
+	if err == nil {
+		bound(cmd.Process.Pid, limits.Memory)
+		err = cmd.Wait()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -7,13 +7,15 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // Limits of what a file may say in few bytes: an alias stands for all that its
 // anchor holds, which may hold aliases again, and itself.
 const (
-	maxNodes = 10_000 // keys, values and items, aliases written out
-	maxDepth = 20
+	maxNodes  = 10_000 // keys, values and items, aliases written out
+	maxDepth  = 20
+	maxScalar = 1000 // bytes of a word: a report shows it
 )
 
 // bounds counts the nodes of a file as if its aliases were written out.
@@ -29,7 +31,16 @@ func (b *bounds) check(n *yaml.Node, depth int) error {
 	if n.Kind == yaml.AliasNode {
 		return b.check(n.Alias, depth+1)
 	}
-	for _, child := range n.Content {
+	if n.Tag == "!!binary" {
+		return fmt.Errorf("%d: binary data: want text that a person reads", n.Line)
+	}
+	if len(n.Value) > maxScalar {
+		return fmt.Errorf("%d: a value of %d bytes, more than the limit of %d", n.Line, len(n.Value), maxScalar)
+	}
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && child.Kind != yaml.ScalarNode {
+			return fmt.Errorf("%d: want a word for a key", child.Line) // an alias would be another word than it looks
+		}
 		if err := b.check(child, depth+1); err != nil {
 			return err
 		}
@@ -44,7 +55,11 @@ func settings(node *yaml.Node, prefix string, list []Setting) []Setting {
 		node = node.Alias
 	}
 	if node.Kind != yaml.MappingNode {
-		return append(list, Setting{strings.TrimSuffix(prefix, "."), written(node), node.Line})
+		value := written(node)
+		if strings.Count(prefix, ".") > 1 || node.Kind != yaml.ScalarNode { // what is judged is named in full
+			value = analysis.Clip(value, maxValue)
+		}
+		return append(list, Setting{strings.TrimSuffix(prefix, "."), value, node.Line})
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key := node.Content[i].Value + "."
@@ -72,5 +87,5 @@ func written(n *yaml.Node) string {
 		}
 		text = "[" + strings.Join(items, ", ") + "]"
 	}
-	return analysis.Clip(text, maxValue)
+	return redact.Credentials(text)
 }

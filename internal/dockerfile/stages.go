@@ -20,14 +20,15 @@ const scratch = "scratch"
 
 // A builder makes the stages of one file, in order.
 type builder struct {
-	triggered int // instructions that ONBUILD added
-	file      *analysis.Dockerfile
-	options   Options
-	declared  []instructions.Stage
-	expand    expander
-	global    *analysis.Vars // ARGs before the first FROM, and the automatic ones
-	byName    map[string]*analysis.Stage
-	end       map[*analysis.Stage]analysis.State // after a stage's last instruction
+	triggered      int // instructions that ONBUILD added
+	triggeredBytes int // of their text
+	file           *analysis.Dockerfile
+	options        Options
+	declared       []instructions.Stage
+	expand         expander
+	global         *analysis.Vars // ARGs before the first FROM, and the automatic ones
+	byName         map[string]*analysis.Stage
+	end            map[*analysis.Stage]analysis.State // after a stage's last instruction
 }
 
 // begin evaluates the ARGs before the first FROM, the automatic platform ARGs
@@ -137,6 +138,9 @@ func (b *builder) triggers(s *analysis.Stage) error {
 		on, ok := inst.Command.(*instructions.OnbuildCommand)
 		if !ok || inst.Stage != s.Parent {
 			continue
+		}
+		if b.triggeredBytes += len(on.Expression); b.triggeredBytes > MaxSize {
+			return fmt.Errorf("ONBUILD of line %d: triggers of this file have more than %d bytes, each time they run", inst.Line, MaxSize)
 		}
 		tree, err := parser.Parse(strings.NewReader(on.Expression))
 		if err != nil {

@@ -248,20 +248,24 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 	if d := res.Dockerfile; d != nil {
 		source = strings.Split(strings.ReplaceAll(string(d.Source), "\r\n", "\n"), "\n")
 	}
+	read := func(at Lines) []string {
+		if d := res.Dockerfile; d == nil || d.Path != at.Path {
+			return lines(at.Path, at.Line, at.End)
+		}
+		return source[min(at.Line-1, len(source)):min(at.End, len(source))]
+	}
+	var shown Lines // thousands of findings may stand on one long line
+	var shownText string
 	for _, f := range res.Findings {
 		out := Finding{
 			Rule: f.Rule.ID, Severity: f.Severity, Key: redact.Credentials(f.Key), Message: redact.Credentials(f.Message), Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
 			Fingerprint: fingerprint(f.Rule.ID, t.Name, f.Location.Path, stage, f.Key),
 		}
 		if f.Location.Layer == nil && f.Location.Line > 0 {
-			first, last := f.Location.Line, min(max(f.Location.Line, f.Location.End), f.Location.Line+9)
-			var text []string
-			if d := res.Dockerfile; d == nil || d.Path != f.Location.Path {
-				text = lines(f.Location.Path, first, last)
-			} else if first <= len(source) {
-				text = source[first-1 : min(last, len(source))]
+			if at := (Lines{f.Location.Path, f.Location.Line, min(max(f.Location.Line, f.Location.End), f.Location.Line+9)}); at != shown {
+				shown, shownText = at, snippet(read(at))
 			}
-			out.Snippet = redact.Credentials(snippet(text))
+			out.Snippet = shownText
 		}
 		if f.Bytes != (analysis.Size{}) {
 			out.Bytes = &Bytes{f.Bytes.Unpacked, f.Bytes.Download}
@@ -307,7 +311,7 @@ func fingerprint(parts ...string) string {
 func snippet(lines []string) string {
 	var out []string
 	for _, line := range lines {
-		out = append(out, analysis.Clip(line, maxLine))
+		out = append(out, analysis.Clip(redact.Credentials(line), maxLine))
 	}
 	return strings.Join(out, "\n")
 }

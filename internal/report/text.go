@@ -217,7 +217,7 @@ func bars(b *strings.Builder, p painter, t *Target) {
 			if n == 0 {
 				fill = "▏"
 			}
-			fmt.Fprintf(b, "  %-24s %8s %s\n", redact.Printable(analysis.Clip(x.name, 24)), analysis.Bytes(x.bytes), p.paint(section.color, fill))
+			fmt.Fprintf(b, "  %-24s %8s %s\n", analysis.Clip(redact.Printable(x.name), 24), analysis.Bytes(x.bytes), p.paint(section.color, fill))
 		}
 	}
 }

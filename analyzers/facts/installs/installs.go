@@ -90,8 +90,8 @@ func compute(pass *analysis.Pass) (*Steps, error) {
 	if pass.Dockerfile == nil {
 		return s, nil
 	}
-	r := &reader{pass: pass, tree: inputs.Fact.Of(pass), steps: s}
 	commands := shell.Fact.Of(pass)
+	r := &reader{pass: pass, tree: inputs.Fact.Of(pass), commands: commands, steps: s}
 	for _, stage := range pass.Dockerfile.Stages {
 		for _, inst := range stage.Instructions {
 			r.trigger(inst)
@@ -174,6 +174,9 @@ func parse(words []shell.Word, valued map[string]bool) args {
 		case strings.HasPrefix(text, "--"):
 			name, value, glued := strings.Cut(text, "=")
 			o := opt{name: name, value: shell.Word{Text: value, Known: w.Known, Line: w.Line}}
+			if valued["known"] && !valued[name] && !valued[name+"!"] {
+				name = abbreviated(name, valued)
+			}
 			switch {
 			case glued || i+1 == len(words):
 			case valued[name]:
@@ -203,6 +206,24 @@ func parse(words []shell.Word, valued map[string]bool) args {
 		}
 	}
 	return a
+}
+
+// abbreviated is the option that a beginning of its name stands for, as Python's
+// parsers of options take it where it is the only one; else the name itself.
+func abbreviated(name string, valued map[string]bool) string {
+	found := ""
+	for full := range valued {
+		if strings.HasPrefix(full, name) {
+			if found != "" && strings.HasSuffix(found, "!") != strings.HasSuffix(full, "!") {
+				return name
+			}
+			found = full
+		}
+	}
+	if found == "" {
+		return name
+	}
+	return strings.TrimSuffix(found, "!")
 }
 
 func (a *args) operand(w shell.Word) {

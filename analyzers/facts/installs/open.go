@@ -10,6 +10,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/shell"
+	"github.com/tareweight/tare/analyzers/redact"
 )
 
 // maxScripts is how deep scripts that run scripts are followed.
@@ -18,9 +19,11 @@ const maxScripts = 5
 // A reader finds the steps of a Dockerfile, in the scripts too that its RUN
 // instructions run from the build context, and what it cannot read.
 type reader struct {
-	pass  *analysis.Pass
-	tree  *inputs.Tree
-	steps *Steps
+	pass     *analysis.Pass
+	tree     *inputs.Tree
+	commands *shell.Commands
+	steps    *Steps
+	ended    bool // the scripts became too many words
 }
 
 // command adds what c installs or removes.
@@ -41,7 +44,7 @@ func (r *reader) command(c *shell.Command, depth int) {
 		return
 	}
 	file, ok := c.ScriptFile()
-	if !ok {
+	if !ok || r.ended {
 		return
 	}
 	why := ""
@@ -61,7 +64,11 @@ func (r *reader) command(c *shell.Command, depth int) {
 			why = fmt.Sprintf("the script %q cannot be read: %v", file.Text, err)
 			break
 		}
-		commands, reason := shell.Follow(c, at.Path, text)
+		commands, reason := r.commands.Follow(c, at.Path, text)
+		if r.ended = r.commands.Exhausted(); r.ended { // the others are not looked at
+			why = reason
+			break
+		}
 		if reason != "" {
 			r.unread(c.Instruction, c.Location(), text, fmt.Sprintf("the script %q: %s", file.Text, reason))
 		}
@@ -152,4 +159,4 @@ func (r *reader) trigger(inst *analysis.Instruction) {
 }
 
 // short is the beginning of a command, for a message.
-func short(c *shell.Command) string { return analysis.Clip(c.String(), 60) }
+func short(c *shell.Command) string { return analysis.Clip(redact.Credentials(c.String()), 60) }

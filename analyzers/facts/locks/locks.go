@@ -3,6 +3,7 @@
 package locks
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,36 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// MaxSize is how many bytes of a lock file are read.
-const MaxSize = 64 << 20
+// Limits of a lock file: its parsers take memory for each value, and time that
+// grows with the square of the values of one line.
+const (
+	MaxSize   = 64 << 20 // bytes
+	maxValues = 400_000  // commas and lines
+	maxLine   = 64 << 10 // bytes of a line of TOML
+)
+
+// ErrTooLarge is a lock file that goes over a limit.
+var ErrTooLarge = errors.New("the lock file is too large")
+
+// bounds checks the limits of a text.
+func bounds(kind Kind, text []byte) error {
+	if len(text) > MaxSize {
+		return fmt.Errorf("%w: %d bytes, more than the limit of %d", ErrTooLarge, len(text), MaxSize)
+	}
+	if n := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte(",")); n > maxValues {
+		return fmt.Errorf("%w: %d lines and commas, more than the limit of %d", ErrTooLarge, n, maxValues)
+	}
+	if kind == Pipfile || kind == Environment || kind == CondaLock {
+		return nil
+	}
+	n := 0
+	for line := range bytes.Lines(text) {
+		if n++; len(line) > maxLine {
+			return fmt.Errorf("%w: line %d has %d bytes, more than the limit of %d", ErrTooLarge, n, len(line), maxLine)
+		}
+	}
+	return nil
+}
 
 // A Kind is a format of lock files.
 type Kind string
@@ -84,8 +113,8 @@ type Source struct {
 // Read reads a lock of that kind. The error names the line where the format
 // tells it.
 func Read(kind Kind, text []byte) (*Lock, error) {
-	if len(text) > MaxSize {
-		return nil, fmt.Errorf("%d bytes, more than the limit of %d", len(text), MaxSize)
+	if err := bounds(kind, text); err != nil {
+		return nil, err
 	}
 	l := &Lock{Kind: kind}
 	var err error
@@ -341,6 +370,11 @@ func (l *Lock) environment(text []byte) error {
 	return nil
 }
 
+// aliased reports whether an alias stands anywhere in a node.
+func aliased(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, aliased)
+}
+
 var reSpecName = regexp.MustCompile(`^(?:[^\s:]+::)?([A-Za-z0-9][\w.-]*)`)
 
 func spec(text string, line int, conda bool) Package {
@@ -378,6 +412,9 @@ func (l *Lock) condaLock(text []byte) error {
 		return err
 	}
 	for _, n := range doc.Package {
+		if aliased(&n) { // each would be written out anew
+			return fmt.Errorf("line %d: an alias: conda-lock writes none", n.Line)
+		}
 		var e struct {
 			Name, Version, Manager, Category, URL string
 			Hash                                  map[string]string

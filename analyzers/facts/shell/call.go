@@ -40,6 +40,9 @@ func (w *walker) call(c *syntax.CallExpr, at *place) truth {
 // command carries out a command of which the words are known, as far as the
 // walk follows it, and puts it out.
 func (w *walker) command(c *Command, at *place) truth {
+	if !w.budget.spend(40) {
+		return unknown
+	}
 	c.Vars, c.Dir, c.DirKnown, c.Dead, c.PipeFrom = at.vars, at.dir, at.dirKnown, at.dead, at.pipe
 	c.Words = unwrap(c.Words)
 	if len(c.Words) == 0 {
@@ -336,7 +339,7 @@ func (w *walker) test(x syntax.TestExpr, at *place) truth {
 				return unknown
 			}
 			l, r := w.word(a, at), w.word(b, at)
-			ok, err := match(r.Text, l.Text)
+			ok, err := w.budget.match(r.Text, l.Text)
 			return is(l.Known && r.Known && err == nil, ok == (x.Op != syntax.TsNoMatch))
 		}
 	}

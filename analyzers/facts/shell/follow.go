@@ -49,14 +49,14 @@ func (c *Command) PipedScript() bool {
 
 // Follow walks the script that c runs: text, which stands in the file that the
 // report calls at. It returns why it could not, or "".
-func Follow(c *Command, at, text string) ([]*Command, string) {
+func (all *Commands) Follow(c *Command, at, text string) ([]*Command, string) {
 	interpreter := c.Name()
 	if first, _, _ := strings.Cut(text, "\n"); strings.HasPrefix(first, "#!") {
 		interpreter = shebang(first)
 	} else if !shells[interpreter] {
 		interpreter = "sh"
 	}
-	w := &walker{inst: c.Instruction, out: &[]*Command{}, functions: map[string]function{}}
+	w := &walker{inst: c.Instruction, out: &[]*Command{}, functions: map[string]function{}, budget: all.budget}
 	from := place{vars: c.Vars, dir: c.Dir, dirKnown: c.DirKnown, dead: c.Dead}
 	words := c.Words[1:]
 	if file, _ := c.ScriptFile(); file != c.Words[0] {
@@ -65,15 +65,15 @@ func Follow(c *Command, at, text string) ([]*Command, string) {
 		}
 		words = words[min(1, len(words)):]
 	}
-	var all []string
+	var args []string
 	known := true
 	for i, a := range words {
 		from.vars = from.vars.Set(analysis.Vars{Name: strconv.Itoa(i + 1), Value: a.Text, Known: a.Known})
-		all = append(all, a.Text)
+		args = append(args, a.Text)
 		known = known && a.Known && !strings.Contains(a.Text, " ")
 	}
 	for _, name := range []string{"@", "*"} {
-		from.vars = from.vars.Set(analysis.Vars{Name: name, Value: strings.Join(all, " "), Known: known})
+		from.vars = from.vars.Set(analysis.Vars{Name: name, Value: strings.Join(args, " "), Known: known})
 		w.mark(from.vars, true)
 	}
 	why := w.script(script{text, lines(text, 1, 0)}, interpreter, &from)

@@ -21,6 +21,7 @@ var Fact = &analysis.Fact[*Commands]{Name: "shell", Compute: compute}
 type Commands struct {
 	of     map[*analysis.Instruction][]*Command
 	unread map[*analysis.Instruction]string
+	budget *budget
 }
 
 // Of returns the commands of a RUN in the order in which they stand; nil for
@@ -29,6 +30,10 @@ func (c *Commands) Of(inst *analysis.Instruction) []*Command { return c.of[inst]
 
 // Unread says why the commands of a RUN are not known, or "".
 func (c *Commands) Unread(inst *analysis.Instruction) string { return c.unread[inst] }
+
+// Exhausted reports whether the scripts became more words than are followed: the
+// rest is not known.
+func (c *Commands) Exhausted() bool { return c.budget.over() }
 
 // A Command is one simple command of a RUN: sudo, env and the like cut off,
 // the script of sh -c walked in its place.
@@ -101,10 +106,11 @@ func compute(pass *analysis.Pass) (*Commands, error) {
 	if pass.Dockerfile == nil {
 		return c, nil
 	}
+	c.budget = &budget{maxWork}
 	for _, stage := range pass.Dockerfile.Stages {
 		for _, inst := range stage.Instructions {
 			if run, ok := inst.Command.(*instructions.RunCommand); ok {
-				w := &walker{inst: inst, out: &[]*Command{}, functions: map[string]function{}}
+				w := &walker{inst: inst, out: &[]*Command{}, functions: map[string]function{}, budget: c.budget}
 				if why := w.run(run); why != "" {
 					c.unread[inst] = why
 				}

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -35,8 +36,27 @@ type walker struct {
 	lines     analysis.LineTable // of the script being walked
 	depth     int
 	calls     int
+	budget    *budget
 	several   map[*analysis.Vars]bool // loop variables: the words of all rounds, to be split
 }
+
+// A budget bounds what the scripts of a Dockerfile may become, all together: a
+// function may be called by others many times, a variable of many words be written
+// many times. Real ones come to some ten thousand.
+type budget struct{ left int }
+
+// maxWork is the budget: a word is one, and one more for each 32 bytes of it; a
+// command forty; a pattern what its bytes times those of its text come to, in
+// hundreds.
+const maxWork = 1_000_000
+
+// spend takes work from the budget; it is false when there is none left.
+func (b *budget) spend(n int) bool {
+	b.left -= n
+	return b.left >= 0
+}
+
+func (b *budget) over() bool { return b.left < 0 }
 
 type function struct {
 	body  *syntax.Stmt
@@ -102,6 +122,9 @@ func (w *walker) script(sc script, interpreter string, at *place) string {
 	w.stmts(f.Stmts, at)
 	w.depth--
 	w.lines = outer
+	if w.budget.over() {
+		return fmt.Sprintf("the scripts of the Dockerfile become more than the limit of %d words", maxWork)
+	}
 	return ""
 }
 
@@ -116,6 +139,9 @@ func (w *walker) stmts(list []*syntax.Stmt, at *place) truth {
 }
 
 func (w *walker) stmt(s *syntax.Stmt, at *place) truth {
+	if !w.budget.spend(1) {
+		return unknown
+	}
 	before := len(*w.out)
 	t := w.node(s.Cmd, at)
 	for _, r := range s.Redirs {
@@ -325,7 +351,10 @@ func (w *walker) forget(at, inner *place) {
 
 // match reports whether a pattern of the shell is of the whole text, in which
 // a slash is like any other.
-func match(pat, text string) (bool, error) {
+func (b *budget) match(pat, text string) (bool, error) {
+	if !b.spend(1 + len(pat)*len(text)/100) {
+		return false, errWork
+	}
 	expr, err := pattern.Regexp(pat, pattern.EntireString)
 	if err != nil {
 		return false, err
@@ -337,6 +366,8 @@ func match(pat, text string) (bool, error) {
 	return rx.MatchString(text), nil
 }
 
+var errWork = errors.New("too much work")
+
 func (w *walker) choice(c *syntax.CaseClause, at *place) {
 	word := w.word(c.Word, at)
 	taken := no
@@ -346,7 +377,7 @@ func (w *walker) choice(c *syntax.CaseClause, at *place) {
 			want := w.word(p, at)
 			if !word.Known || !want.Known {
 				cond = unknown
-			} else if ok, err := match(want.Text, word.Text); err != nil {
+			} else if ok, err := w.budget.match(want.Text, word.Text); err != nil {
 				cond = unknown
 			} else if ok {
 				cond = yes

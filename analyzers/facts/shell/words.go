@@ -68,6 +68,9 @@ func (w *walker) fields(word *syntax.Word, at *place) []Word {
 	if v := w.round(word, at); v != nil { // one argument in each round of the loop
 		var out []Word
 		for value := range strings.FieldsSeq(v.Value) {
+			if w.budget.over() {
+				break
+			}
 			inner := *at
 			inner.vars = at.vars.Set(analysis.Vars{Name: v.Name, Value: value, Known: true})
 			out = append(out, w.fields(word, &inner)...)
@@ -117,7 +120,7 @@ type fields struct {
 }
 
 func (b *fields) end() {
-	if b.open || b.unknown {
+	if (b.open || b.unknown) && (b.budget.spend(1+b.text.Len()/32) || len(b.out) == 0) { // word wants one
 		b.out = append(b.out, Word{Text: b.text.String(), Known: !b.unknown, Line: b.line})
 	}
 	b.text.Reset()
@@ -244,6 +247,9 @@ func (b *fields) form(e *syntax.Expansion, v *analysis.Vars, value string, known
 
 // split puts an unquoted value: blanks in it end arguments.
 func (b *fields) split(value string) {
+	if b.budget.over() {
+		return
+	}
 	words := strings.Fields(value)
 	if len(words) == 0 {
 		return
