@@ -22,6 +22,23 @@ type Dockerfile struct {
 	Provisional bool
 }
 
+// Leaves are the stages with a name that no other stage of the file needs, and the
+// last: those that may ship.
+func (d *Dockerfile) Leaves() (leaves []*Stage) {
+	used := map[*Stage]bool{}
+	for _, s := range d.Stages {
+		for _, e := range s.Uses {
+			used[e.Stage] = true
+		}
+	}
+	for i, s := range d.Stages {
+		if i == len(d.Stages)-1 || s.Name != "" && !used[s] {
+			leaves = append(leaves, s)
+		}
+	}
+	return leaves
+}
+
 // Chain returns the judged stage and the stages it stands on, the root first.
 func (d *Dockerfile) Chain() []*Stage { return d.Target.Chain() }
 

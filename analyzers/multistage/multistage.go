@@ -73,6 +73,7 @@ func run(pass *analysis.Pass) error {
 	c := &check{pass: pass, commands: shell.Fact.Of(pass), steps: installs.Fact.Of(pass)}
 	switch w := c.work(d.Chain()); {
 	case w == nil:
+	case w.key == "compiler" && only(d): // said of the install itself: toolchain-installed, or toolchain-shipped
 	case only(d):
 		pass.Report(analysis.Finding{
 			Rule: missing, Location: w.at, Key: w.key,

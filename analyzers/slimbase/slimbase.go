@@ -73,7 +73,6 @@ var eol = &analysis.Rule{
 	Title:    "the base image's Python or distribution is past its support",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputDockerfile,
-	Runtime:  true,
 }
 
 var unapproved = &analysis.Rule{
@@ -81,7 +80,6 @@ var unapproved = &analysis.Rule{
 	Title:    "the base image is not in the configured list",
 	Severity: analysis.Error,
 	Needs:    analysis.InputDockerfile,
-	Runtime:  true,
 }
 
 func run(pass *analysis.Pass) error {

@@ -105,6 +105,11 @@ func fromText(pass *analysis.Pass) {
 			g.names = append(g.names, p.Name)
 		}
 	}
+	for _, o := range installs.Fact.Of(pass).Open() {
+		if o.System && slices.Contains(chain, o.Stage) {
+			pass.Undecided(installed, o, o.Reason)
+		}
+	}
 	for _, g := range groups {
 		slices.Sort(g.names)
 		pass.Reportf(installed, g.first.Step, g.first.Step.Manager+": "+strings.Join(g.names, " "),

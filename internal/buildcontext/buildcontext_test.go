@@ -66,8 +66,8 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestContextDir: the directory that holds the most of what the Dockerfile
-// copies, variables filled in.
+// TestContextDir: the Dockerfile's own directory, unless one above it holds all
+// of what it copies, variables filled in.
 func TestContextDir(t *testing.T) {
 	dir := write(t, map[string]string{"app_dir/main.py": "", "app_dir/x/y.py": "", "docker/prod/Dockerfile": "", "docker/entry.sh": ""})
 	for src, want := range map[string]string{
@@ -77,7 +77,7 @@ func TestContextDir(t *testing.T) {
 		"FROM a\nCOPY ../*/*/*/*.sh /\n":                                                        "docker/prod", "FROM a\nCOPY dock*/nothing.sh /\n": ".",
 		"FROM a\nRUN --mount=type=bind,source=entry.sh,target=/e sh /e\n": "docker",
 	} {
-		got := buildcontext.Dir(open(t, dir), filepath.Join(dir, "docker/prod/Dockerfile"), dir, []byte(src))
+		got := buildcontext.Dir(open(t, dir), filepath.Join(dir, "docker/prod/Dockerfile"), []byte(src))
 		if rel, err := filepath.Rel(dir, got); err != nil || rel != filepath.FromSlash(want) {
 			t.Errorf("%q: %q, want %q (%v)", src, rel, want, err)
 		}

@@ -2,6 +2,7 @@ package buildcontext
 
 import (
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -19,24 +20,44 @@ import (
 const maxSources = 200
 
 // Dir is the directory that the Dockerfile at file is most likely built in: its
-// own, or one above it up to limit, whichever holds the most of what it copies;
-// the lowest of equals. Both are below root.
-func Dir(root *checkout.Root, file, limit string, src []byte) string {
+// own, unless that lacks some of what it copies and one above it, up to root,
+// holds all of it. Where none does, what is missed in its own is said.
+func Dir(root *checkout.Root, file string, src []byte) string {
+	own := filepath.Dir(file)
 	sources := copied(src)
 	sources = sources[:min(len(sources), maxSources)]
-	best, most := filepath.Dir(file), -1
-	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
-		n := 0
-		if len(sources) > 0 {
-			n = count(root, dir, sources)
+	if len(sources) == 0 {
+		return own
+	}
+	for dir := absolute(own); ; dir = filepath.Dir(dir) {
+		if _, err := root.Rel(dir); err != nil {
+			return own
 		}
-		if n > most {
-			best, most = dir, n
-		}
-		if filepath.Dir(dir) == dir || same(dir, limit) {
-			return best
+		if count(root, dir, sources) == len(sources) {
+			return relative(dir, own)
 		}
 	}
+}
+
+// relative writes the absolute path dir, which is own or above it, as own is
+// written.
+func relative(dir, own string) string {
+	if filepath.IsAbs(own) {
+		return dir
+	}
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, dir); err == nil {
+			return rel
+		}
+	}
+	return dir
+}
+
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
 }
 
 // count is how many of the sources dir holds.
@@ -73,12 +94,6 @@ func present(files fs.FS, source string) bool {
 	}
 	_, err := fs.Lstat(files, at)
 	return err == nil
-}
-
-func same(a, b string) bool {
-	x, err1 := filepath.Abs(a)
-	y, err2 := filepath.Abs(b)
-	return err1 == nil && err2 == nil && x == y
 }
 
 // copied lists the sources that a Dockerfile takes from its build context,

@@ -22,6 +22,8 @@ type checkFlags struct {
 	formats                   []string
 	output                    string
 	noConfig, quiet           bool
+	notes, strict             bool
+	context                   string
 	addedOnly                 bool
 	limits                    source.Limits
 	cacheDir                  string
@@ -75,6 +77,9 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringSliceVar(&f.only, "only", nil, "run these rules or checks alone")
 	fl.StringSliceVar(&f.skip, "skip", nil, "leave these rules or checks out")
 	fl.StringVar(&f.failOn, "fail-on", "warning", "the lowest severity that fails: error, warning, note or never")
+	fl.BoolVar(&f.strict, "strict", false, "what could not be decided at a place fails too")
+	fl.BoolVar(&f.notes, "notes", false, "show notes in the text report, and not only how many there are")
+	fl.StringVar(&f.context, "context", "", "the build context, a directory (default: that of the Dockerfile, or the one above it that holds all that it copies)")
 	fl.StringArrayVarP(&f.formats, "format", "f", nil, "text, json or sarif; FORMAT=FILE writes a file, several can be given")
 	fl.StringVarP(&f.output, "output", "o", "", "write the report to a file")
 	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")

@@ -51,10 +51,10 @@ func outputs(f *checkFlags) (outs []output, err error) {
 }
 
 // write writes each report whole or not at all.
-func write(std Streams, doc *report.Document, outs []output) error {
+func write(std Streams, doc *report.Document, outs []output, notes bool) error {
 	for _, o := range outs {
 		var b bytes.Buffer
-		if err := o.format(&b, doc, report.Options{Color: o.file == "" && colored(std.Out)}); err != nil {
+		if err := o.format(&b, doc, report.Options{Color: o.file == "" && colored(std.Out), Notes: notes}); err != nil {
 			return fmt.Errorf("write %s report: %w", o.name, err)
 		}
 		if o.file == "" {

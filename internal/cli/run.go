@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/cache"
+	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
 	"github.com/tareweight/tare/internal/report"
 )
@@ -67,22 +69,23 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 			}
 		}
 		doc.Targets = append(doc.Targets, t)
-	})
+	}, note)
 	if err != nil {
 		return err
 	}
-	if err := write(std, doc, outs); err != nil {
+	if err := write(std, doc, outs, f.notes || f.failOn == "note"); err != nil {
 		return &statusError{Broken, err}
 	}
-	if status := statusOf(doc, least); status != Clean {
+	if status := statusOf(doc, least, f.strict); status != Clean {
 		return &statusError{status: status}
 	}
 	return nil
 }
 
 // statusOf is the exit status of a document; least is the index of the least
-// severity that fails, -1 if none does.
-func statusOf(doc *report.Document, least int) int {
+// severity that fails, -1 if none does. Strict says that what could not be decided
+// at a place fails too.
+func statusOf(doc *report.Document, least int, strict bool) int {
 	status := Clean
 	for _, t := range doc.Targets {
 		if len(t.Errors) > 0 {
@@ -93,20 +96,25 @@ func statusOf(doc *report.Document, least int) int {
 				status = Findings
 			}
 		}
+		if strict && slices.ContainsFunc(t.NotRun, func(n report.NotRun) bool { return n.Location.Path != "" }) {
+			status = Findings
+		}
 	}
 	return status
 }
 
 // judge judges the targets in turn and hands each one's report to done, so that
-// no more than one image is held. What is not judged when the time is over, 0
+// no more than one image is held. Of several, those that lack the stage that is
+// asked for are skipped. What is not judged when the time is over, 0
 // being no limit, is reported as that. The error is wrong usage, or that ctx ended.
-func judge(ctx context.Context, targets []target, opt driver.Options, limit time.Duration, done func(report.Target)) error {
+func judge(ctx context.Context, targets []target, opt driver.Options, limit time.Duration, done func(report.Target), skipped func(why string)) error {
 	timed := ctx
 	if limit > 0 {
 		var cancel context.CancelFunc
 		timed, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run takes longer than the limit of %v (--timeout)", limit))
 		defer cancel()
 	}
+	without := 0 // targets that lack the stage that --target names
 	for i := range targets {
 		t := targets[i]
 		targets[i] = target{} // what it holds open is let go with it
@@ -114,6 +122,12 @@ func judge(ctx context.Context, targets []target, opt driver.Options, limit time
 		res, err := check1(timed, t.Target, opt)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		var unknown *dockerfile.UnknownTargetError
+		if errors.As(err, &unknown) && len(targets) > 1 && without < len(targets)-1 {
+			without++
+			skipped(fmt.Sprintf("%s is left out: it has no stage %q", unknown.Path, unknown.Target))
+			continue
 		}
 		if err != nil {
 			return &statusError{Usage, err}

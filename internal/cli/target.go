@@ -143,7 +143,7 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
 		return fd.add(root, nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
 	}
-	return fd.file(root, arg, enclosing(root, arg))
+	return fd.file(root, arg)
 }
 
 // directory adds the Dockerfiles of a directory.
@@ -169,7 +169,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 		return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)
 	}
 	for _, f := range files {
-		if err := fd.file(root, f, dir); err != nil {
+		if err := fd.file(root, f); err != nil {
 			return err
 		}
 	}
@@ -184,26 +184,10 @@ func isDockerfile(name string) bool {
 	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") || strings.HasPrefix(name, "Containerfile.") || strings.HasSuffix(lower, ".dockerfile")
 }
 
-// enclosing is how far up the build context of a Dockerfile may be: the
-// current directory if that is above it, else the file's own.
-func enclosing(root *checkout.Root, file string) string {
-	wd, err := os.Getwd()
-	if err != nil {
-		return filepath.Dir(file)
-	}
-	if _, err := root.Rel(wd); err != nil {
-		return filepath.Dir(file)
-	}
-	if rel, err := filepath.Rel(wd, absolute(file)); err == nil && filepath.IsLocal(rel) {
-		return "."
-	}
-	return filepath.Dir(file)
-}
-
-// file adds one Dockerfile. Its context is the directory of its own, or one
-// above it up to limit. One that cannot be read is a target that cannot be
-// judged: the others are.
-func (fd *finder) file(root *checkout.Root, name, limit string) error {
+// file adds one Dockerfile. Its context is the one that --context or the
+// configuration names, else the directory of its own, or one above it. One that
+// cannot be read is a target that cannot be judged: the others are.
+func (fd *finder) file(root *checkout.Root, name string) error {
 	src, err := root.ReadFile(name, dockerfile.MaxSize)
 	if err != nil {
 		t := target{}
@@ -211,7 +195,7 @@ func (fd *finder) file(root *checkout.Root, name, limit string) error {
 		fd.targets = append(fd.targets, t)
 		return nil
 	}
-	return fd.add(root, src, display(name), buildcontext.Dir(root, name, limit, src), nil)
+	return fd.add(root, src, display(name), buildcontext.Dir(root, name, src), nil)
 }
 
 func reason(err error) error {
@@ -301,7 +285,11 @@ func (fd *finder) revised(root *checkout.Root, dir string) (*config.Config, erro
 // add adds a target: a Dockerfile with its context and the image that --image
 // or the configuration names, or files of requirements.
 func (fd *finder) add(root *checkout.Root, src []byte, name, dir string, named []string) error {
-	c, err := fd.config(root, dir)
+	beside := dir
+	if src != nil {
+		beside = filepath.Dir(filepath.FromSlash(name)) // the Dockerfile's, wherever it is built
+	}
+	c, err := fd.config(root, beside)
 	if err != nil {
 		return err
 	}
@@ -315,6 +303,9 @@ func (fd *finder) add(root *checkout.Root, src []byte, name, dir string, named [
 		file := ""
 		if src != nil {
 			file = filepath.FromSlash(name)
+			if dir, err = fd.context(dir, c); err != nil {
+				return err
+			}
 		}
 		files, err := buildcontext.Open(root, dir, file)
 		if err != nil {
@@ -335,6 +326,21 @@ func (fd *finder) add(root *checkout.Root, src []byte, name, dir string, named [
 	}
 	fd.targets = append(fd.targets, t)
 	return nil
+}
+
+// context is the build context of a Dockerfile: what --context or the
+// configuration names, else dir.
+func (fd *finder) context(dir string, c *config.Config) (string, error) {
+	switch {
+	case fd.flags.context != "":
+		dir = fd.flags.context
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return "", usage("--context %q: want a directory", dir)
+		}
+	case c.Context != "":
+		dir = filepath.Join(filepath.Dir(c.Path), filepath.FromSlash(c.Context))
+	}
+	return dir, nil
 }
 
 // settings are those of a configuration, as the driver hands them on.

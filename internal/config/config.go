@@ -27,6 +27,7 @@ type Config struct {
 	Path       string         // of the file; "" if there is none
 	Image      string         `yaml:"image"`      // the image to judge with the Dockerfile; oci: and archive paths are relative to the file
 	Dockerfile string         `yaml:"dockerfile"` // relative to the file
+	Context    string         `yaml:"context"`    // the build context, relative to the file
 	Stage      string         `yaml:"stage"`      // the stage that ships
 	Analyzers  map[string]any `yaml:"-"`          // settings by analyzer
 	Settings   []Setting      `yaml:"-"`          // what the file sets, in its order

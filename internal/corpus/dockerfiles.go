@@ -77,7 +77,7 @@ func contextOf(repo, file string, src []byte) (fs.FS, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	where := buildcontext.Dir(root, file, repo, src)
+	where := buildcontext.Dir(root, file, src)
 	files, err := buildcontext.Open(root, where, file)
 	return files, where, err
 }

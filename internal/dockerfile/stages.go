@@ -3,9 +3,7 @@ package dockerfile
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -266,7 +264,7 @@ func (b *builder) target() error {
 			return e
 		}
 	} else {
-		d.Provisional = Development(d.Target.Name) || slices.ContainsFunc(strings.Split(path.Base(d.Path), "."), Development)
+		d.Provisional = Development(d.Target.Name) || developing(d.Path) || makesOthers(d.Target)
 	}
 	reach(d.Target)
 	return nil
@@ -284,9 +282,3 @@ func reach(s *analysis.Stage) {
 		}
 	}
 }
-
-var development = regexp.MustCompile(`(?i)(^|[-_.])(dev|devel|development|tests?|testing|lint|ci|debug|docs|local)([-_.]|$)`)
-
-// Development reports whether a stage or file of this name is one for
-// development, by convention.
-func Development(name string) bool { return development.MatchString(name) }

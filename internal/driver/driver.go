@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -150,10 +151,25 @@ func (c *checker) dockerfile(t Target) error {
 		return err
 	}
 	c.res.Dockerfile, c.world.Dockerfile = d, d
-	if d.Provisional {
+	c.chosen(d, t.Build.Target)
+	return nil
+}
+
+// chosen says which stage was judged where nobody chose one and others may ship.
+func (c *checker) chosen(d *analysis.Dockerfile, asked string) {
+	var others []string
+	for _, s := range d.Leaves() {
+		if s != d.Target && !dockerfile.Development(s.Name) {
+			others = append(others, strconv.Quote(s.String()))
+		}
+	}
+	switch {
+	case asked != "" || len(d.Stages) == 1:
+	case len(others) > 0:
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("%s: judged stage %q because it is last; %s may ship too: --target names the one that does", d.Path, d.Target, analysis.And(others, 5)))
+	case d.Provisional:
 		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("%s: judged stage %q because it is last; --target names the one that ships", d.Path, d.Target))
 	}
-	return nil
 }
 
 // inventory lists the packages for the report, where they were read.

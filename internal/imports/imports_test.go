@@ -34,7 +34,7 @@ var may = map[string][]string{
 	"internal/command":       {},
 	"internal/cli":           {"internal/buildcontext", "internal/cache", "internal/checkout", "internal/command", "analyzers/analysis", "analyzers/facts/locks", "analyzers/redact", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
 	"internal/cache":         {"analyzers/analysis"},
-	"internal/config":        {"analyzers/analysis", "internal/checkout"},
+	"internal/config":        {"analyzers/analysis", "analyzers/redact", "internal/checkout"},
 	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/buildcontext", "internal/checkout", "internal/dockerfile", "internal/driver", "internal/source"},
 	"internal/dockerfile":    {"analyzers/analysis"},
 	"internal/driver":        {"internal/cache", "analyzers/analysis", "analyzers/facts/packages", "internal/dockerfile", "internal/image", "internal/origin", "internal/source"},

@@ -16,6 +16,7 @@ import (
 // Options are how a report is written.
 type Options struct {
 	Color bool // for a terminal
+	Notes bool // text shows notes too, and not only how many there are
 }
 
 // A Func writes a document in one format.
@@ -46,18 +47,21 @@ func Text(w io.Writer, d *Document, opt Options) error {
 		last := ""
 		for j := range t.Findings {
 			f := &t.Findings[j]
+			if f.Severity == analysis.Note && !opt.Notes {
+				continue
+			}
 			if place := f.Location.Path + f.Location.Layer; place != last && last != "" {
 				b.WriteString("\n")
 			}
 			last = f.Location.Path + f.Location.Layer
 			textFinding(b, p, f)
 		}
-		if len(t.Findings) > 0 {
+		if last != "" {
 			b.WriteString("\n")
 		}
 		summary(b, p, t, d.Rules)
 	}
-	total(b, p, d)
+	total(b, p, d, opt)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -250,7 +254,7 @@ func short(names []string, rules []Rule) (out []string) {
 }
 
 // total counts the findings of all targets.
-func total(b *strings.Builder, p painter, d *Document) {
+func total(b *strings.Builder, p painter, d *Document, opt Options) {
 	counts := map[analysis.Severity]int{}
 	broken := 0
 	for _, t := range d.Targets {
@@ -262,7 +266,11 @@ func total(b *strings.Builder, p painter, d *Document) {
 	var parts []string
 	for _, s := range []analysis.Severity{analysis.Error, analysis.Warning, analysis.Note} {
 		if n := counts[s]; n > 0 {
-			parts = append(parts, p.paint(severityColors[s], fmt.Sprintf("%d %s", n, plural(string(s), n))))
+			text := fmt.Sprintf("%d %s", n, plural(string(s), n))
+			if s == analysis.Note && !opt.Notes {
+				text += " (--notes shows " + map[bool]string{true: "it", false: "them"}[n == 1] + ")"
+			}
+			parts = append(parts, p.paint(severityColors[s], text))
 		}
 	}
 	switch {

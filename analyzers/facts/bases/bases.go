@@ -107,7 +107,7 @@ func Lookup(ref string) Base {
 	case strings.HasPrefix(b.Path, "continuumio/") || strings.HasPrefix(b.Path, "condaforge/") || strings.HasPrefix(b.Path, "mambaorg/"):
 		b.Family, b.Python = "conda", true
 		b.Floating = b.unversioned()
-	case b.Official:
+	default: // whoever publishes it, the next build may take another
 		b.Floating = b.unversioned()
 	}
 	if b.Digest != "" {
@@ -152,6 +152,17 @@ func (b *Base) variant() (parts []string, slim, other bool) {
 	return parts, slim, other
 }
 
+// line is a tag of that version, for the distribution and variant of the parts of
+// a tag that floats.
+func (b *Base) line(version string, parts []string) string {
+	for _, p := range parts {
+		if numbers(p) == 0 && !reLTS.MatchString(p) && p != "rc" && p != "latest" {
+			version += "-" + p
+		}
+	}
+	return version
+}
+
 // parts counts the numbers of a version: 2 for 3.11.
 func numbers(version string) int {
 	if !reNumber.MatchString(version) {
@@ -170,10 +181,7 @@ func interpreter(b *Base, line int) {
 		n = numbers(parts[0])
 	}
 	b.Floating = n < line && !(len(parts) > 0 && strings.Contains(parts[0], "rc") && n > 1)
-	b.Line = b.With("3.14" + strings.TrimPrefix(b.Tag, strings.Join(parts[:min(1, len(parts))], "")))
-	if b.Slim {
-		b.Line = b.With("3.14-slim")
-	}
+	b.Line = b.With(b.line(newest("python"), parts))
 	if slim || other {
 		return
 	}
@@ -204,7 +212,10 @@ var reLTS = regexp.MustCompile(`^(lts|current|argon|boron|carbon|dubnium|erbium|
 func node(b *Base) {
 	parts, slim, other := b.variant()
 	b.Floating = len(parts) == 0 || numbers(parts[0]) < 1 && !(reLTS.MatchString(parts[0]) && parts[0] != "lts" && parts[0] != "current")
-	b.Line = b.With("24-slim")
+	b.Line = b.With(b.line(newest("node"), parts))
+	if len(parts) == 0 {
+		b.Line += "-slim"
+	}
 	if slim || other {
 		return
 	}
@@ -256,13 +267,13 @@ var reUbuntu = regexp.MustCompile(`^(trusty|xenial|bionic|focal|jammy|lunar|mant
 func ubuntu(b *Base) {
 	first, _, _ := strings.Cut(b.Tag, "-")
 	b.Floating = numbers(first) < 2 && !reUbuntu.MatchString(first)
-	b.Line = b.With("24.04")
+	b.Line = b.With(newest("ubuntu"))
 }
 
 func alpine(b *Base) {
 	b.Slim = true
 	b.Floating = numbers(b.Tag) < 2 && !reDate.MatchString(b.Tag)
-	b.Line = b.With("3.22")
+	b.Line = b.With(newest("alpine"))
 }
 
 // compilerImage is an image whose purpose is its compiler.

@@ -38,12 +38,28 @@ func parseEnds() map[string]End {
 	return m
 }
 
+// newest is the release of a kind that has support for longest: what is written in
+// the place of a tag that floats. An even number of Ubuntu's and Node's is one of
+// long support.
+func newest(kind string) (release string) {
+	var last time.Time
+	for key, e := range ends {
+		k, r, _ := strings.Cut(key, " ")
+		if k == kind && e.Date.After(last) {
+			release, last = r, e.Date
+		}
+	}
+	return release
+}
+
 var (
 	suiteNumbers = map[string]string{"wheezy": "7", "jessie": "8", "stretch": "9", "buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13"}
 	ubuntuNames  = map[string]string{"trusty": "14.04", "xenial": "16.04", "bionic": "18.04", "focal": "20.04", "jammy": "22.04", "noble": "24.04", "lunar": "23.04", "mantic": "23.10", "oracular": "24.10", "plucky": "25.04"}
 	reMinor      = regexp.MustCompile(`^v?(\d+\.\d+)`)
 	reMajor      = regexp.MustCompile(`^v?(\d+)`)
 	reAlpineTag  = regexp.MustCompile(`^alpine(\d+\.\d+)`)
+	rePythonTag  = regexp.MustCompile(`(?:^|[-_.])py(?:thon)?-?([23]\.\d+)(?:$|[-_.])`)
+	rePythonPath = regexp.MustCompile(`(?:^|/)python$`)
 	reUVPython   = regexp.MustCompile(`^python(\d+\.\d+)`)
 )
 
@@ -91,6 +107,13 @@ func (b Base) Ends() (out []End) {
 		}
 		if rest, ok := strings.CutPrefix(p, "ubuntu"); ok && b.Family == "cuda" {
 			add("ubuntu " + rest)
+		}
+	}
+	if b.Family != "python" && b.Family != "uv" {
+		if m := rePythonTag.FindStringSubmatch(b.Tag); m != nil { // "python3.9", "py3.9"
+			add("python " + m[1])
+		} else if m := reMinor.FindStringSubmatch(b.Tag); m != nil && rePythonPath.MatchString(b.Path) { // lambda/python:3.9
+			add("python " + m[1])
 		}
 	}
 	if i := strings.LastIndex(b.Path, "-debian"); b.Family == "distroless" && i >= 0 {

@@ -78,7 +78,7 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 			if base != "/" {
 				want = src
 			}
-			lacking.Reason = fmt.Sprintf("line %d copies %q, which the build context does not hold, or .dockerignore leaves out", inst.Line, strings.TrimPrefix(want, "/"))
+			lacking.Reason = fmt.Sprintf("line %d copies %q, which the build context %q does not hold, or .dockerignore leaves out", inst.Line, strings.TrimPrefix(want, "/"), t.dir)
 		}
 		for _, candidate := range t.candidates(c, src, rest, dir) {
 			if !t.spend(ofFile) {

@@ -4,6 +4,7 @@
 package inputs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,7 +25,7 @@ var Fact = &analysis.Fact[*Tree]{
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{tareshell.Fact}},
 	Compute: func(p *analysis.Pass) (*Tree, error) {
 		return &Tree{
-			files: p.Files, commands: tareshell.Fact.Of(p), left: maxWork,
+			files: p.Files, dir: cmp.Or(p.FilesDir, "."), commands: tareshell.Fact.Of(p), left: maxWork,
 			known: map[question]Source{}, words: map[word]expansion{}, globs: map[string][]string{},
 		}, nil
 	},
@@ -33,7 +34,8 @@ var Fact = &analysis.Fact[*Tree]{
 // A Tree is what the stages of a Dockerfile hold, as far as its text tells.
 // It may be asked by several checks at once.
 type Tree struct {
-	files    fs.FS // the build context; nil if there is none
+	files    fs.FS  // the build context; nil if there is none
+	dir      string // as the report names it
 	commands *tareshell.Commands
 
 	mu    sync.Mutex
@@ -198,7 +200,7 @@ func (t *Tree) context(name string, by *analysis.Instruction) Source {
 		}
 		return Source{By: by, Reason: fmt.Sprintf("%q of the build context cannot be read: %v", name, err)}
 	case err != nil:
-		return Source{By: by, Reason: fmt.Sprintf("%q is not in the build context", name)}
+		return Source{By: by, Reason: fmt.Sprintf("%q is not in the build context %q", name, t.dir)}
 	case info.IsDir():
 		return Source{By: by, Reason: fmt.Sprintf("%q is a directory", name)}
 	}
