@@ -1,6 +1,7 @@
 package buildcontext
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"path"
@@ -21,7 +22,8 @@ const maxSources = 200
 
 // Dir is the directory that the Dockerfile at file is most likely built in: its
 // own, unless that lacks some of what it copies and one above it, up to root,
-// holds all of it. Where none does, what is missed in its own is said.
+// holds all of it, or, where its own holds none of it, half or three. Where none does, what
+// is missed in its own is said.
 func Dir(root *checkout.Root, file string, src []byte) string {
 	own := filepath.Dir(file)
 	sources := copied(src)
@@ -29,14 +31,23 @@ func Dir(root *checkout.Root, file string, src []byte) string {
 	if len(sources) == 0 {
 		return own
 	}
+	here, half := -1, ""
 	for dir := absolute(own); ; dir = filepath.Dir(dir) {
 		if _, err := root.Rel(dir); err != nil {
-			return own
+			break
 		}
-		if count(root, dir, sources) == len(sources) {
+		n := count(root, dir, sources)
+		if n == len(sources) {
 			return relative(dir, own)
 		}
+		if here < 0 {
+			here = n
+		}
+		if half == "" && here == 0 && (2*n >= len(sources) || n >= 3) {
+			half = relative(dir, own)
+		}
 	}
+	return cmp.Or(half, own)
 }
 
 // relative writes the absolute path dir, which is own or above it, as own is
