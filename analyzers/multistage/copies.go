@@ -20,10 +20,16 @@ func (c *check) copies(d *analysis.Dockerfile) {
 	for _, s := range d.Chain() {
 		for _, e := range s.Uses {
 			cp, ok := command(e).(*instructions.CopyCommand)
-			if !ok || e.Stage == nil {
+			if !ok || e.Stage == nil && e.Image == "" {
 				continue
 			}
-			holds := c.compilers(e.Stage)
+			var holds []held
+			from := e.Image
+			if e.Stage != nil {
+				holds, from = c.compilers(e.Stage), e.Stage.String()
+			} else {
+				holds = named(e.Image)
+			}
 			for _, src := range cp.SourcePaths {
 				src = path.Clean("/" + src)
 				i := slices.IndexFunc(holds, func(h held) bool {
@@ -32,7 +38,7 @@ func (c *check) copies(d *analysis.Dockerfile) {
 				if i < 0 || c.pass.HasFiles() && !brought(causes.Fact.Of(c.pass), e.Instruction) {
 					continue
 				}
-				c.pass.Reportf(copiesToolchain, e.Instruction, fmt.Sprintf("%s %s", e.Stage, src),
+				c.pass.Reportf(copiesToolchain, e.Instruction, from+" "+src,
 					"COPY --from=%s %s brings %s: copy what was built, such as a virtual environment, and not the directory that holds the compiler", cp.From, src, holds[i].name)
 				break
 			}
@@ -59,17 +65,27 @@ type held struct {
 	dirs []string
 }
 
+// named are the compilers that an image is known to hold by its name, where the
+// official images put them.
+func named(ref string) []held {
+	b := bases.Lookup(ref)
+	if !b.Compiler {
+		return nil
+	}
+	dirs := []string{"/usr"}
+	switch b.Family {
+	case "golang":
+		dirs = append(dirs, "/usr/local/go")
+	case "rust":
+		dirs = append(dirs, "/usr/local/cargo", "/usr/local/rustup")
+	}
+	return []held{{fmt.Sprintf("the compilers of %q", ref), dirs}}
+}
+
 // compilers are those that a stage is known to hold.
 func (c *check) compilers(s *analysis.Stage) (out []held) {
-	if b := bases.Lookup(s.Root); s.Root != "" && b.Compiler {
-		dirs := []string{"/usr"}
-		switch b.Family {
-		case "golang": // where the official images put them
-			dirs = append(dirs, "/usr/local/go")
-		case "rust":
-			dirs = append(dirs, "/usr/local/cargo", "/usr/local/rustup")
-		}
-		out = append(out, held{fmt.Sprintf("the compilers of %q", s.Root), dirs})
+	if s.Root != "" {
+		out = named(s.Root)
 	}
 	for _, p := range c.steps.Remaining(s.Chain()) {
 		switch {

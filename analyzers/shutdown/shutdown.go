@@ -222,19 +222,48 @@ func lastCommand(list []*syntax.Stmt) (name, arg string) {
 		}
 	case *syntax.Block:
 		return lastCommand(c.Stmts)
-	case *syntax.IfClause, *syntax.CaseClause, *syntax.WhileClause, *syntax.ForClause:
-		found := false
-		syntax.Walk(c, func(n syntax.Node) bool {
-			if call, ok := n.(*syntax.CallExpr); ok && len(call.Args) > 0 && call.Args[0].Lit() == "exec" {
+	case *syntax.IfClause: // the first branch that does not end well
+		for branch := c; branch != nil; branch = branch.Else {
+			if name, arg := lastCommand(branch.Then); ends(name, arg) && serves(branch.Then, name) {
+				return name, arg
+			}
+		}
+		return "", ""
+	case *syntax.CaseClause:
+		for _, item := range c.Items {
+			if name, arg := lastCommand(item.Stmts); ends(name, arg) && serves(item.Stmts, name) {
+				return name, arg
+			}
+		}
+		return "", ""
+	case *syntax.WhileClause, *syntax.ForClause: // what runs again is no server
+		return "", ""
+	}
+	return name, arg
+}
+
+// servers are commands that run until they are told to end.
+var servers = map[string]bool{
+	"gunicorn": true, "uvicorn": true, "hypercorn": true, "daphne": true, "granian": true, "uwsgi": true, "waitress-serve": true, "celery": true, "flask": true, "fastapi": true,
+	"streamlit": true, "rq": true, "dramatiq": true, "huey_consumer": true, "jupyter": true, "nginx": true,
+}
+
+// serves reports whether a branch ends with a server: one that ends with a
+// migration or a test is a job, which nobody asks to end.
+func serves(list []*syntax.Stmt, name string) bool {
+	if servers[path.Base(name)] {
+		return true
+	}
+	found := false
+	if len(list) > 0 {
+		syntax.Walk(list[len(list)-1], func(n syntax.Node) bool {
+			if w, ok := n.(*syntax.Word); ok && (w.Lit() == "runserver" || servers[w.Lit()]) {
 				found = true
 			}
 			return true
 		})
-		if found {
-			return "exec", ""
-		}
 	}
-	return name, arg
+	return found
 }
 
 // function is the body of the function that a script declares by this name, nil
@@ -321,7 +350,7 @@ func judgeScript(pass *analysis.Pass, p *process) {
 	if body := function(f, cmd); body != nil {
 		cmd, arg = lastCommand([]*syntax.Stmt{body})
 	}
-	if cmd == "exec" || cmd == "" || reInit.MatchString(path.Base(cmd)) || reInit.MatchString(path.Base(arg)) || passes[cmd] {
+	if !ends(cmd, arg) {
 		return
 	}
 	at := pass.At(src.Path, int(last.Pos().Line()), int(last.End().Line()))
@@ -332,8 +361,14 @@ func judgeScript(pass *analysis.Pass, p *process) {
 	})
 }
 
+// ends reports whether a script that ends with this command stays process 1 while
+// it runs.
+func ends(cmd, arg string) bool {
+	return cmd != "exec" && cmd != "" && !reInit.MatchString(path.Base(cmd)) && !reInit.MatchString(path.Base(arg)) && !passes[cmd]
+}
+
 // passes are last commands of scripts that only prepare: nothing runs on.
-var passes = map[string]bool{"exit": true, "return": true, "true": true, "source": true, ".": true, "wait": true, "set": true}
+var passes = map[string]bool{"exit": true, "return": true, "true": true, "source": true, ".": true, "wait": true, "set": true, "echo": true, "printf": true, "export": true, "mkdir": true, "chown": true, "chmod": true, "cp": true, "ln": true, "sleep": true}
 
 func lastWord(s string) string {
 	words := strings.Fields(s)

@@ -96,7 +96,9 @@ func fromText(pass *analysis.Pass) {
 		if !installs.Compiler(p.Name) || had && installs.Usual(p.Name) {
 			continue // the base had it: that is said of the base
 		}
-		i := slices.IndexFunc(groups, func(g *group) bool { return g.first.Step.Instruction == p.Step.Instruction })
+		i := slices.IndexFunc(groups, func(g *group) bool {
+			return g.first.Step.Instruction == p.Step.Instruction && g.first.Step.Script == p.Step.Script
+		})
 		if i < 0 {
 			groups = append(groups, &group{first: p})
 			i = len(groups) - 1

@@ -10,6 +10,8 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/causes"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
+	"github.com/tareweight/tare/analyzers/facts/installs"
+	"github.com/tareweight/tare/analyzers/facts/shell"
 )
 
 //go:embed README.md
@@ -20,7 +22,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:  "waste",
 	Doc:   doc,
 	Rules: []*analysis.Rule{cache, rewritten, deleted, duplicate, vcs, bytecode, tests},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{causes.Fact, inputs.Fact}},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{causes.Fact, inputs.Fact, shell.Fact, installs.Fact}},
 	Run:   run,
 }
 
@@ -29,7 +31,7 @@ func rule(id, title string, severity analysis.Severity) *analysis.Rule {
 }
 
 var (
-	cache     = rule("waste-cache", "caches and lists of package managers are left behind", analysis.Warning)
+	cache     = &analysis.Rule{ID: "waste-cache", Title: "caches and lists of package managers are left behind", Severity: analysis.Warning, Uses: analysis.InputDockerfile | analysis.InputFiles, Runtime: true}
 	rewritten = rule("waste-rewritten", "files are shipped again for another owner, mode or time", analysis.Warning)
 	deleted   = rule("waste-deleted", "files are shipped and deleted by a later layer", analysis.Warning)
 	duplicate = rule("waste-duplicate", "the same bytes are shipped under several paths", analysis.Note)
@@ -59,7 +61,13 @@ const (
 )
 
 func run(pass *analysis.Pass) error {
-	if !pass.HasFiles() {
+	switch {
+	case pass.HasFiles(): // the image decides
+	case pass.Dockerfile != nil:
+		fromText(pass)
+		return nil
+	default:
+		pass.Undecided(cache, nil, "needs a Dockerfile or an image")
 		return nil
 	}
 	var application int64

@@ -8,9 +8,9 @@ var (
 	reCompiler = regexp.MustCompile(`^(` +
 		`build-essential|build-base|base-devel|alpine-sdk|crossbuild-essential-.*|` +
 		`(gcc|g\+\+|gfortran|gcc-c\+\+|gobjc|gdc|gnat|gccgo|gm2)(-?\d+(\.\d+)*)?(-multilib|-(x86-64|aarch64|arm|i686|powerpc64le|s390x|riscv64)-linux-gnu.*)?|` +
-		`gcc-gfortran|gcc-toolset-\d+(-gcc.*)?|devtoolset-\d+(-gcc.*|-toolchain)?|gcc\d+-c\+\+|libgcc-devel-static|` +
+		`gcc-gfortran|gcc-toolset-\d+(-gcc.*)?|llvm-toolset(-\d+)?(\.\d+)?|devtoolset-\d+(-gcc.*|-toolchain)?|gcc\d+-c\+\+|libgcc-devel-static|` +
 		`clang(-?\d+)?|clang-tools-extra|flang(-?\d+)?|tcc|zig|` +
-		`rust|rustc|cargo|rustc-[\d.]+|cargo-[\d.]+|rust-all|rust-toolset|rustup|` +
+		`rust|rustc|cargo|rustc-[\d.]+|cargo-[\d.]+|rust-all|rust-toolset|rustup|sdkman|` +
 		`go|golang(-[\d.]+)?(-go)?|golang-any|gcc-go|go-toolset|` +
 		`default-jdk(-headless)?|openjdk-?\d+-jdk(-headless)?|openjdk\d+(-jdk)?|java-[\d.]+-openjdk-devel|` +
 		`ghc|cuda-nvcc(-[\d-]+)?|cuda-toolkit(-[\d-]+)?|cuda-compiler(-[\d-]+)?|cuda-devel|nvidia-cuda-toolkit|` +

@@ -4,6 +4,7 @@
 package installs
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -95,7 +96,7 @@ func compute(pass *analysis.Pass) (*Steps, error) {
 	for _, stage := range pass.Dockerfile.Stages {
 		for _, inst := range stage.Instructions {
 			r.trigger(inst)
-			if why := commands.Unread(inst); why != "" {
+			if why := cmp.Or(commands.Unread(inst), commands.Foreign(inst)); why != "" {
 				r.unread(inst, inst.Location(), text(inst), why)
 			}
 			for _, c := range commands.Of(inst) {

@@ -75,6 +75,11 @@ func system(name string, c *shell.Command) *Step {
 			}
 		case "remove", "erase", "autoremove", "rm":
 			s.Remove, s.Auto, s.Names = true, true, a.operands
+		case "history": // undo, rollback: what this RUN installed goes, whatever it is
+			if v := a.sub(); v != "undo" && v != "rollback" {
+				return nil
+			}
+			s.Verb, s.Remove, s.Auto, s.Names = "history undo", true, true, []shell.Word{{Line: c.Line}}
 		default:
 			return nil
 		}

@@ -39,6 +39,9 @@ func toolchain(name string, c *shell.Command) *Step {
 		default:
 			return nil
 		}
+	case name == "sdk" && len(c.Words) > 2 && c.Words[1].Text == "install" && c.Words[2].Text == "java": // sdkman.io
+		s.Manager = "sdkman"
+		s.Paths = []string{home(c, "SDKMAN_DIR", "/root/.sdkman")}
 	case name == "tar" && c.PipeFrom != nil && reGo.MatchString(c.PipeFrom.String()):
 		s.Manager = "go"
 		s.Paths = []string{"/usr/local/go"}

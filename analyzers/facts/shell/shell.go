@@ -19,9 +19,10 @@ var Fact = &analysis.Fact[*Commands]{Name: "shell", Compute: compute}
 
 // Commands is what the RUN instructions of a Dockerfile run.
 type Commands struct {
-	of     map[*analysis.Instruction][]*Command
-	unread map[*analysis.Instruction]string
-	budget *budget
+	of      map[*analysis.Instruction][]*Command
+	unread  map[*analysis.Instruction]string
+	foreign map[*analysis.Instruction]string
+	budget  *budget
 }
 
 // Of returns the commands of a RUN in the order in which they stand; nil for
@@ -30,6 +31,10 @@ func (c *Commands) Of(inst *analysis.Instruction) []*Command { return c.of[inst]
 
 // Unread says why the commands of a RUN are not known, or "".
 func (c *Commands) Unread(inst *analysis.Instruction) string { return c.unread[inst] }
+
+// Foreign says which document of a RUN is not read, as another interpreter reads
+// it, or "". The other commands of the RUN are known.
+func (c *Commands) Foreign(inst *analysis.Instruction) string { return c.foreign[inst] }
 
 // Exhausted reports whether the scripts became more words than are followed: the
 // rest is not known.
@@ -102,7 +107,7 @@ func (c *Command) String() string {
 }
 
 func compute(pass *analysis.Pass) (*Commands, error) {
-	c := &Commands{of: map[*analysis.Instruction][]*Command{}, unread: map[*analysis.Instruction]string{}}
+	c := &Commands{of: map[*analysis.Instruction][]*Command{}, unread: map[*analysis.Instruction]string{}, foreign: map[*analysis.Instruction]string{}}
 	if pass.Dockerfile == nil {
 		return c, nil
 	}
@@ -115,6 +120,9 @@ func compute(pass *analysis.Pass) (*Commands, error) {
 					c.unread[inst] = why
 				}
 				c.of[inst] = *w.out
+				if w.foreign != "" {
+					c.foreign[inst] = w.foreign
+				}
 			}
 		}
 	}

@@ -37,6 +37,7 @@ type walker struct {
 	depth     int
 	calls     int
 	budget    *budget
+	foreign   string                  // why a document is not read that another interpreter reads; ""
 	several   map[*analysis.Vars]bool // loop variables: the words of all rounds, to be split
 }
 
@@ -165,6 +166,9 @@ func (w *walker) stmt(s *syntax.Stmt, at *place) truth {
 
 // stdin walks the document that a lone shell reads: sh <<EOF.
 func (w *walker) stdin(c *Command, r *syntax.Redirect, at *place) {
+	if notShell.MatchString(c.Name()) {
+		w.foreign = "the script is " + c.Name() + "'s"
+	}
 	if !shells[c.Name()] || len(c.Words) > 1 && !strings.HasPrefix(c.Words[1].Text, "-") {
 		return
 	}
