@@ -118,6 +118,7 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		return
 	}
 	b := bases.Lookup(root.Root)
+	why := because(root)
 	if b.Full && !windows(pass.Dockerfile) {
 		f := analysis.Finding{
 			Rule: full, Location: root.Location(), Key: b.Repository(),
@@ -129,10 +130,11 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		if edit := replace(root, root.Root, b.Sibling); edit != nil && b.Digest == "" {
 			f.Fixes = []analysis.Fix{{Message: "use " + b.Sibling, Edits: []analysis.Edit{*edit}}}
 		}
+		f.Related = why
 		pass.Report(f)
 	}
 	if b.Floating {
-		pass.Report(analysis.Finding{Rule: floating, Location: root.Location(), Key: b.Repository(), Message: drift(b, root.Root)})
+		pass.Report(analysis.Finding{Rule: floating, Location: root.Location(), Key: b.Repository(), Message: drift(b, root.Root), Related: why})
 	}
 	if b.Digest == "" {
 		pass.Reportf(undigested, root, b.Repository(), "base image %q has no digest: a rebuild may take other layers under the same tag; add @sha256:...", root.Root)
@@ -146,7 +148,7 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	}
 	for _, e := range b.Ends() {
 		left := e.Date.Sub(pass.Now)
-		f := analysis.Finding{Rule: eol, Location: root.Location(), Key: e.What}
+		f := analysis.Finding{Rule: eol, Location: root.Location(), Key: e.What, Related: why}
 		switch day := e.Date.Format(time.DateOnly); {
 		case left < 0:
 			f.Message = fmt.Sprintf("%s had its last security support on %s (%s): move to a supported release", e.What, day, e.Source)
@@ -161,6 +163,27 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	if list := pass.Config.(Config).Approved; len(list) > 0 && !slices.ContainsFunc(list, func(pattern string) bool { return approves(pattern, root.Root, b.Repository()) }) {
 		pass.Reportf(unapproved, root, b.Repository(), "base image %q is not approved: use one of %s", root.Root, analysis.And(list, 5))
 	}
+}
+
+// because are the lines of the ARGs that a base is named by.
+func because(root *analysis.Stage) (list []analysis.Related) {
+	if !strings.Contains(root.From, "$") {
+		return nil
+	}
+	for _, inst := range root.Dockerfile.Args {
+		c, ok := inst.Command.(*instructions.ArgCommand)
+		if !ok {
+			continue
+		}
+		for _, a := range c.Args {
+			if strings.Contains(root.From, "$"+a.Key) || strings.Contains(root.From, "${"+a.Key) {
+				at := root.Location()
+				at.Line, at.End = inst.Line, inst.End
+				list = append(list, analysis.Related{Location: at, Message: "by ARG " + a.Key})
+			}
+		}
+	}
+	return list
 }
 
 // approves reports whether a pattern of the configuration names the base.

@@ -114,8 +114,11 @@ func fromText(pass *analysis.Pass) {
 	}
 	for _, g := range groups {
 		slices.Sort(g.names)
-		pass.Reportf(installed, g.first.Step, g.first.Step.Manager+": "+strings.Join(g.names, " "),
-			"%s installs %s in the stage that ships: install it in a build stage and COPY what it makes, or remove it in the same RUN", g.first.Step.Manager, quote(g.names))
+		remedy := ": install it in a build stage and COPY what it makes, or remove it in the same RUN"
+		if g.first.Kept != "" { // which the author tried
+			remedy = ", where it stays: " + g.first.Kept
+		}
+		pass.Reportf(installed, g.first.Step, g.first.Step.Manager+": "+strings.Join(g.names, " "), "%s installs %s in the stage that ships%s", g.first.Step.Manager, quote(g.names), remedy)
 	}
 }
 

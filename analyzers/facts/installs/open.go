@@ -2,7 +2,9 @@ package installs
 
 import (
 	"fmt"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -35,6 +37,14 @@ func (r *reader) command(c *shell.Command, depth int) {
 		return
 	}
 	if c.Dead {
+		return
+	}
+	if why := nameless(c); why != "" {
+		r.add(Open{Instruction: c.Instruction, At: c.Location(), Reason: why, System: true, Python: true})
+		return
+	}
+	if words := wrapped(c); words != "" {
+		r.unread(c.Instruction, c.Location(), words, fmt.Sprintf("what %q runs is not followed", short(c)))
 		return
 	}
 	if c.PipedScript() {
@@ -81,6 +91,39 @@ func (r *reader) command(c *shell.Command, depth int) {
 	}
 }
 
+// nameless says why what c installs is not known, where its name or its script is
+// a value that is not known; "" where that is none of its doing.
+func nameless(c *shell.Command) string {
+	installs := slices.ContainsFunc(c.Words[1:], func(w shell.Word) bool {
+		return slices.Contains([]string{"install", "add", "sync", "-S"}, w.Text)
+	})
+	switch {
+	case !c.Words[0].Known && installs:
+		return fmt.Sprintf("the name of the command %q is not known", short(c))
+	case c.Name() == "eval", !c.Words[0].Known && len(c.Words) == 1, c.UnknownScript():
+		return fmt.Sprintf("the script that %q runs is not known", short(c))
+	}
+	return ""
+}
+
+// prints are commands that do not run what they name.
+var prints = regexp.MustCompile(`^(echo|printf|grep|egrep|rg|sed|awk|cat|tee|test|\[|git|ls|rm|cp|mv|ln|chmod|chown|mkdir|touch|find|which|type|hash|alias|curl|wget|tar|man|dpkg|rpm|snap|npm|yarn|pnpm|make|cmake)$`)
+
+// wrapped are the words behind a command that is not known, which look like an
+// installer that it runs; "" if there are none.
+func wrapped(c *shell.Command) string {
+	if prints.MatchString(c.Name()) {
+		return ""
+	}
+	for i := 1; i+1 < len(c.Words); i++ {
+		name, verb := path.Base(c.Words[i].Text), c.Words[i+1].Text
+		if (pythonWord.FindString(name) == name || systemWord.FindString(name) == name) && name != "" && (verb == "install" || verb == "add" || verb == "sync" || verb == "pip") {
+			return name
+		}
+	}
+	return ""
+}
+
 // elsewhere reports whether a script that no instruction brings is one of the
 // base image: a path of the system's.
 func elsewhere(name string, src inputs.Source) bool {
@@ -124,8 +167,8 @@ func variables(c *shell.Command) string {
 }
 
 var (
-	systemWord = regexp.MustCompile(`\b(apt-get|apt|aptitude|apk|dnf|microdnf|yum|zypper|pacman|tdnf)\b`)
-	pythonWord = regexp.MustCompile(`\b(pip\d*(\.\d+)?|uv|uvx|pipx|poetry|pipenv|pdm|pixi|conda|mamba|micromamba|easy_install)\b`)
+	systemWord = regexp.MustCompile(`(?i)\b(apt-get|apt|aptitude|apk|dnf|microdnf|yum|zypper|pacman|tdnf)\b`)
+	pythonWord = regexp.MustCompile(`(?i)\b(pip\d*(\.\d+)?|uv|uvx|pipx|poetry|pipenv|pdm|pixi|conda|mamba|micromamba|easy_install)\b`)
 	// Installers that bring one program of a version that they choose, and no compiler.
 	harmless = regexp.MustCompile(`astral\.sh/(uv|ruff)|install\.python-poetry\.org|pdm-project\.org|deb\.nodesource\.com|sh\.rustup\.rs|static\.rust-lang\.org|get-pip\.py`)
 )

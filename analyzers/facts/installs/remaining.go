@@ -1,6 +1,7 @@
 package installs
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ type Package struct {
 	Name string // without its version
 	Word shell.Word
 	Step *Step
+	Kept string // why a removal that was meant for it did not take it away; ""
 }
 
 // Remaining returns the packages of the system, of conda and of compilers' own
@@ -88,6 +90,9 @@ func marks(word, name string) bool {
 // leaves those, unless dependencies go too.
 func (p *present) remove(s *Step) {
 	var names []string
+	for i := range p.list {
+		p.list[i].kept(s)
+	}
 	all := true // every word is known
 	for _, w := range s.Names {
 		if w.Known {
@@ -127,6 +132,24 @@ func (p *present) remove(s *Step) {
 		}
 		return false
 	})
+}
+
+// kept notes why the removal s does not take pkg away, where it looks as if it
+// should.
+func (pkg *Package) kept(s *Step) {
+	if pkg.Step.Manager != s.Manager {
+		return
+	}
+	for _, w := range s.Names {
+		name := PackageName(s.Manager, w.Text)
+		switch {
+		case !w.Known:
+		case s.Manager == "apt" && !s.Auto && name == pkg.Name && Wrapper(name):
+			pkg.Kept = fmt.Sprintf("%s of line %d leaves what %q depends on, the compiler among it: add --auto-remove", s.Verb, s.Line, name)
+		case s.Manager == "apk" && pkg.Step.Virtual != "" && name != pkg.Step.Virtual && strings.HasPrefix(name, ".") && s.Instruction == pkg.Step.Instruction:
+			pkg.Kept = fmt.Sprintf("apk del of line %d removes %q, and the virtual package is called %q", s.Line, name, pkg.Step.Virtual)
+		}
+	}
 }
 
 // mounted reports whether all that a step fills lies on a cache or tmpfs

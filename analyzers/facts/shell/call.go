@@ -69,8 +69,8 @@ func (w *walker) command(c *Command, at *place) truth {
 		}
 		return yes
 	case "eval", ".", "source":
-		if name == "eval" {
-			w.inner(join(c.Words[1:]), "sh", at)
+		if word := join(c.Words[1:]); name == "eval" && word.Known {
+			w.inner(word, "sh", at)
 			return unknown
 		}
 	}
@@ -79,7 +79,7 @@ func (w *walker) command(c *Command, at *place) truth {
 		return w.invoke(f, c.Words[1:], at)
 	}
 	*w.out = append(*w.out, c)
-	if i := scriptArg(c.Words); i > 0 {
+	if i := scriptArg(c.Words); i > 0 && c.Words[i].Known {
 		inner := *at
 		*w.out = (*w.out)[:len(*w.out)-1]
 		w.inner(c.Words[i], name, &inner)
@@ -139,10 +139,11 @@ var wrappers = map[string]string{
 	"sudo": "-u -g -h -p -C -D -r -t -T -U --user --group", "env": "-u -C -S --unset --chdir", "exec": "-a", "command": "", "time": "-f -o",
 	"xargs": "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs", "nohup": "", "nice": "-n", "ionice": "-c -n", "timeout": "-k -s --signal --kill-after", "gosu": "", "su-exec": "", "setpriv": "", "chronic": "",
 	"retry": "-t --times -d", "eatmydata": "", "builtin": "", "stdbuf": "-i -o -e", "catchsegv": "", "fakeroot": "", "faketime": "", "unbuffer": "", "doas": "-u",
+	"flock": "-w -E --timeout", "chroot": "--userspec --groups", "setarch": "", "linux32": "", "linux64": "", "watch": "-n --interval", "unshare": "", "nsenter": "", "chrt": "", "taskset": "", "dumb-init": "", "tini": "", "micromamba-run": "",
 }
 
 // operands is how many words a wrapper takes before the command.
-var operands = map[string]int{"timeout": 1, "gosu": 1, "su-exec": 1}
+var operands = map[string]int{"timeout": 1, "gosu": 1, "su-exec": 1, "flock": 1, "chroot": 1, "setarch": 1, "chrt": 1, "taskset": 1}
 
 // unwrap cuts off what only runs another command.
 func unwrap(words []Word) []Word {

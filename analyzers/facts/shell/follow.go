@@ -37,6 +37,12 @@ func (c *Command) ScriptFile() (Word, bool) {
 	return Word{}, false
 }
 
+// UnknownScript reports whether c is a shell whose script, behind -c, is not known.
+func (c *Command) UnknownScript() bool {
+	i := scriptArg(c.Words)
+	return i > 0 && !c.Words[i].Known
+}
+
 // PipedScript reports whether c is a shell that reads its script from another
 // command: curl ... | sh.
 func (c *Command) PipedScript() bool {

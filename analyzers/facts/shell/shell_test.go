@@ -49,7 +49,7 @@ func TestCommands(t *testing.T) {
 		{"word splitting", "ENV P=\"a b\"\nRUN p $P \"$P\" x${P}y", `3: p a b "a b" xa by`},
 		{"assignment before a command", "RUN A=1 p $A; p $A", `2: p ...|2: p ...`},
 		{"export", "RUN export A=1 && p $A", "2: p 1"},
-		{"substitution", "RUN p $(q) `r` $((1+1)) v$(q)", "2: p ... ... ... ..."},
+		{"substitution", "RUN p $(q) `r` $((1+1)) v$(q)", "2: q|2: r|2: q|2: p ... ... ... ..."},
 		{"quotes", `RUN p 'a $b' "c\"d" e\ f`, `2: p "a $b" "c\"d" "e f"`},
 		{"conditions", "ARG D=no\nRUN if [ \"$D\" = yes ]; then a; elif test -n \"$U\"; then b; else c; fi", "(3: a)|3: b|3: c"},
 		{"and, or", "ARG D=no\nRUN [ $D = yes ] && a; [ $D = no ] || b; [ -z \"$U\" ] && c; true && d; false || e", "(3: a)|(3: b)|3: c|3: d|3: e"},

@@ -172,7 +172,14 @@ func (w *walker) stdin(c *Command, r *syntax.Redirect, at *place) {
 	if !shells[c.Name()] || len(c.Words) > 1 && !strings.HasPrefix(c.Words[1].Text, "-") {
 		return
 	}
-	if text, ok := literal(r.Hdoc); ok {
+	text, ok := literal(r.Hdoc)
+	if !ok {
+		word := w.word(r.Hdoc, at)
+		if text, ok = word.Text, word.Known; !ok {
+			w.foreign = "the script that " + c.Name() + " reads is not all known"
+		}
+	}
+	if ok {
 		inner := *at
 		w.script(script{text, lines(text, w.lines.At(int(r.Hdoc.Pos().Offset())), 0)}, c.Name(), &inner)
 	}
@@ -225,6 +232,11 @@ func (w *walker) node(cmd syntax.Command, at *place) truth {
 		}
 	case *syntax.TestClause:
 		return w.test(c.X, at)
+	case *syntax.CoprocClause:
+		if c.Stmt != nil {
+			inner := *at
+			w.stmt(c.Stmt, &inner)
+		}
 	case *syntax.TimeClause:
 		if c.Stmt != nil {
 			return w.stmt(c.Stmt, at)

@@ -166,7 +166,15 @@ func (b *fields) parts(parts []syntax.WordPart) {
 			b.quoted = was
 		case *syntax.ParamExp:
 			b.param(p)
-		default: // $(...), $((...)), <(...)
+		case *syntax.CmdSubst: // what it prints is not known, what it runs is
+			inner := *b.at
+			b.stmts(p.Stmts, &inner)
+			b.unknown = true
+		case *syntax.ProcSubst:
+			inner := *b.at
+			b.stmts(p.Stmts, &inner)
+			b.unknown = true
+		default: // $((...))
 			b.unknown = true
 		}
 	}
