@@ -195,7 +195,7 @@ func (c *check) lock(name string, kind locks.Kind) {
 		where := c.pass.At(name, max(1, p.Line), max(1, p.Line))
 		switch {
 		case kind == locks.Environment && p.Conda:
-			if open, _ := condaOpen(p.Spec); open {
+			if open, _ := condaOpen(p.Spec); open && !installs.Installer(p.Name) { // "- pip" only lets the part of pip be read
 				c.pass.Reportf(requirement, where, c.key(name+": "+p.Name), "%q is not exact: conda takes whatever is newest; write %q, or install from a lock", p.Spec, p.Name+"==VERSION")
 			}
 		case kind == locks.Environment:

@@ -35,11 +35,14 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 	dir := strings.HasSuffix(dest, "/") || dest == "." || strings.HasSuffix(dest, "/.") || len(c.SourcePaths)+len(c.SourceContents) > 1
 	if !path.IsAbs(dest) {
 		if !inst.State.WorkdirKnown {
-			return Source{}, false
+			return t.somewhere(c, inst, name), false
 		}
 		dest = path.Join(inst.State.Workdir, dest)
 	}
 	dest = path.Clean(dest)
+	if !path.IsAbs(dest) && path.IsAbs(name) {
+		return t.somewhere(c, inst, name), false
+	}
 	if dest == "." && !path.IsAbs(name) { // the base's own working directory
 		dest = "."
 	}
@@ -93,6 +96,17 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 		}
 	}
 	return lacking, false
+}
+
+// somewhere is the reason of a file that a COPY may bring to where name is: into a
+// working directory that only the base knows.
+func (t *Tree) somewhere(c transfer, inst *analysis.Instruction, name string) Source {
+	for _, src := range c.SourcePaths {
+		if base := path.Base(path.Clean("/" + src)); base == path.Base(name) || base == "/" {
+			return Source{Reason: fmt.Sprintf("line %d copies %q into a working directory that only the base image knows", inst.Line, src)}
+		}
+	}
+	return Source{}
 }
 
 // candidates are the paths of the build context that a source may put at rest,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -251,14 +252,24 @@ func (t *Tree) search(stage *analysis.Stage, before *analysis.Instruction, name 
 					lacking, named = src.Reason, true
 				}
 			case *instructions.AddCommand:
-				if src, ok := t.copied(transfer{SourcesAndDest: c.SourcesAndDest, exclude: c.ExcludePatterns}, inst, name, depth); ok {
+				src, ok := t.copied(transfer{SourcesAndDest: c.SourcesAndDest, exclude: c.ExcludePatterns}, inst, name, depth)
+				if ok {
 					return src
+				}
+				if src.Reason == "" && slices.ContainsFunc(c.SourcePaths, archive.MatchString) {
+					src.Reason = fmt.Sprintf("line %d adds an archive, which is extracted and may hold it", inst.Line)
+				}
+				if src.Reason != "" && !named {
+					lacking, named = src.Reason, true
 				}
 			}
 		}
 	}
 	return Source{Reason: lacking}
 }
+
+// archive is what ADD extracts (docs.docker.com, "Adding local tar archives").
+var archive = regexp.MustCompile(`\.(tar|tar\.(gz|bz2|xz|zst)|tgz|tbz2?|txz)$`)
 
 // writers are commands whose operands they write.
 var writers = map[string]bool{"mv": true, "cp": true, "tee": true, "install": true, "truncate": true, "unzip": true, "ln": true, "touch": true, "patch": true}

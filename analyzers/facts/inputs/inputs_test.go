@@ -61,6 +61,23 @@ RUN pip install -r none.txt
 	}
 }
 
+// TestReasons: why a file is not found is true.
+func TestReasons(t *testing.T) {
+	for src, want := range map[string]string{
+		"FROM x\nCOPY r.txt .\nRUN pip install -r /app/r.txt\n":                        "line 2 copies \"r.txt\" into a working directory that only the base image knows",
+		"FROM x\nCOPY . .\nRUN pip install -r /app/r.txt\n":                            "line 2 copies \".\" into a working directory",
+		"FROM x\nADD app.tar.gz /app/\nRUN pip install -r /app/r.txt\n":                "line 2 adds an archive, which is extracted and may hold it",
+		"FROM x\nADD none.txt /app/r.txt\nRUN pip install -r /app/r.txt\n":             "no instruction brings",
+		"FROM x\nADD https://example.com/r.txt /app/\nRUN pip install -r /app/r.txt\n": "line 2 brings it from \"https://example.com/r.txt\"",
+		"FROM x\nARG D\nWORKDIR $D\nCOPY r.txt .\nRUN pip install -r /app/r.txt\n":   "line 4 copies \"r.txt\" into a working directory",
+	} {
+		found := resolve(t, src, fstest.MapFS{"app.tar.gz": {}, "r.txt": {}})
+		if len(found) != 1 || !strings.Contains(found[0].Reason, want) {
+			t.Errorf("%q: %+v, want %q", src, found, want)
+		}
+	}
+}
+
 // TestWork: installs that are each looked for through as many copies end, and
 // say why.
 func TestWork(t *testing.T) {

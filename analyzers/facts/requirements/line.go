@@ -191,7 +191,7 @@ func (req *Requirement) link(s string) error {
 		req.Name = parts[0]
 	}
 	req.Class = URLNoHash
-	if urlHash.MatchString(s) {
+	if urlHash.MatchString(s) || addressed.MatchString(s) {
 		req.Class = URLHash
 	} else if strings.EqualFold(scheme, "file") {
 		req.Class = Local
@@ -318,3 +318,7 @@ func (r *reader) editable(text, from string) (*Requirement, error) {
 	}
 	return req, nil
 }
+
+// addressed is a URL whose path has the digest of what it gives: PyPI serves files
+// below their BLAKE2b-256 (warehouse, "File storage").
+var addressed = regexp.MustCompile(`^https://files\.pythonhosted\.org/packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/`)
