@@ -25,6 +25,8 @@ func Validate(analyzers []*Analyzer) error {
 			switch {
 			case !strings.HasPrefix(r.ID, a.Name+"-"):
 				return fmt.Errorf("rule %q of analyzer %q: its ID must begin with %q", r.ID, a.Name, a.Name+"-")
+			case strings.TrimSpace(r.Title) == "":
+				return fmt.Errorf("rule %q has no title", r.ID)
 			case ids[r.ID]:
 				return fmt.Errorf("two rules are called %q", r.ID)
 			case r.Severity != Error && r.Severity != Warning && r.Severity != Note:

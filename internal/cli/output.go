@@ -44,6 +44,13 @@ func outputs(f *checkFlags) (outs []output, err error) {
 		}
 		outs = append(outs, output{write, name, file})
 	}
+	for i, o := range outs {
+		for _, before := range outs[:i] {
+			if o.file != "" && absolute(o.file) == absolute(before.file) {
+				return nil, usage("%s and %s would both be written to %q: give each a file of its own", before.name, o.name, o.file)
+			}
+		}
+	}
 	if stdout > 1 {
 		return nil, usage("%d formats would go to standard output: give all but one a file, as in -f sarif=out.sarif", stdout)
 	}

@@ -197,3 +197,49 @@ func TestObeyed(t *testing.T) {
 		}
 	}
 }
+
+// TestSARIFBounds: many targets are one run, of no more results than GitHub keeps,
+// the worst ones; two targets of one name collide with nothing.
+func TestSARIFBounds(t *testing.T) {
+	d := document()
+	many := d.Targets[0]
+	many.Findings = nil
+	for i := range 30_000 {
+		f := document().Targets[0].Findings[0]
+		f.Severity = []analysis.Severity{analysis.Note, analysis.Warning, analysis.Note}[i%3]
+		if i == 29_999 {
+			f.Severity = analysis.Error
+		}
+		many.Findings = append(many.Findings, f)
+	}
+	d.Targets = append(d.Targets, many, many, d.Targets[0])
+	var buf bytes.Buffer
+	if err := report.SARIF(&buf, d, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var log struct {
+		Runs []struct {
+			Results     []struct{ Level string }
+			Invocations []struct {
+				ToolExecutionNotifications []struct{ Message struct{ Text string } }
+			}
+		}
+	}
+	if err := json.Unmarshal(buf.Bytes(), &log); err != nil {
+		t.Fatal(err)
+	}
+	if len(log.Runs) != 1 {
+		t.Fatalf("%d runs", len(log.Runs))
+	}
+	counts := map[string]int{}
+	for _, r := range log.Runs[0].Results {
+		counts[r.Level]++
+	}
+	if counts["error"] != 2 || counts["warning"] != 4998 || counts["note"] != 0 {
+		t.Errorf("%v", counts)
+	}
+	notes := log.Runs[0].Invocations[0].ToolExecutionNotifications
+	if last := notes[len(notes)-1].Message.Text; !strings.Contains(last, "of 60007 findings the 5000 of the highest severity") {
+		t.Errorf("%q", last)
+	}
+}

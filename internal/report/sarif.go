@@ -11,13 +11,15 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
-// SARIF writes a SARIF 2.1.0 log, one run for each target: only what GitHub
-// and editors read. What GitHub does with it:
+// SARIF writes a SARIF 2.1.0 log of one run: only what GitHub and editors read.
+// What GitHub does with it:
 //   - the first location alone places an alert; a result without one is refused;
 //   - a uri must be a path of the repository: one with a scheme (an image's tag
 //     reads as one) rejects the whole upload, one with a digest makes alerts
 //     that never match again;
-//   - two runs of one category in an upload are refused: each has its own id;
+//   - more than 20 runs in a file are refused, and two runs of one category: there
+//     is one for all targets, and each result says in its properties whose it is;
+//   - of more than 25,000 results of a run the upload is refused, and 5,000 are kept;
 //   - primaryLocationLineHash alone matches alerts over time, and is computed
 //     from the file's text if it is missing: ours is of the key, which does
 //     not move with lines;
@@ -42,30 +44,43 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		rule.Properties.ProblemSeverity = map[analysis.Severity]string{analysis.Error: "error", analysis.Warning: "warning", analysis.Note: "recommendation"}[r.Severity]
 		driver.Rules = append(driver.Rules, rule)
 	}
+	r := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}, AutomationDetails: automation{"tare/"}}
+	r.Invocations = []invocation{{ExecutionSuccessful: true, Notifications: []notification{}}}
 	for i := range d.Targets {
-		log.Runs = append(log.Runs, run(&d.Targets[i], driver, index))
+		r.add(&d.Targets[i], index)
 	}
+	r.bound()
+	log.Runs = append(log.Runs, r)
 	return encode(w, log)
 }
 
-func run(t *Target, driver sarifDriver, index map[string]int) sarifRun {
-	r := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}, AutomationDetails: automation{"tare/" + category(t.Name) + "/"}}
-	r.Invocations = []invocation{{ExecutionSuccessful: len(t.Errors) == 0, Notifications: []notification{}}}
+// add adds what was found of a target.
+func (r *sarifRun) add(t *Target, index map[string]int) {
+	v := &r.Invocations[0]
+	v.ExecutionSuccessful = v.ExecutionSuccessful && len(t.Errors) == 0
+	say := func(level, message string) *notification {
+		v.Notifications = append(v.Notifications, notification{Level: level, Message: text{t.Name + ": " + message}})
+		return &v.Notifications[len(v.Notifications)-1]
+	}
 	if s := t.Settings; s != nil {
-		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "note", Message: text{s.String()}})
+		say("note", s.String())
 	}
 	for _, err := range t.Errors {
-		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "error", Message: text{err}})
+		say("error", err)
 	}
 	for _, n := range t.NotRun {
-		note := notification{Level: "note", Message: text{n.Reason}}
+		message := n.Reason
+		if n.Location.Path != "" {
+			message = n.Location.String() + ": " + message
+		}
+		note := say("note", message)
 		if i, ok := index[n.Rule]; ok {
 			note.Rule = &ruleRef{n.Rule, i}
 		}
-		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, note)
 	}
 	for _, f := range t.Findings {
 		res := sarifResult{RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: text{sentence(f.Message)}}
+		res.Properties.Target = t.Name
 		res.PartialFingerprints.LineHash = f.Fingerprint + ":1"
 		res.Locations = []sarifLocation{place(t, f.Location, f.Snippet)}
 		for i, rel := range f.Related {
@@ -78,11 +93,38 @@ func run(t *Target, driver sarifDriver, index map[string]int) sarifRun {
 		}
 		r.Results = append(r.Results, res)
 	}
-	return r
 }
 
-// category is a target's name as a run's id may hold it.
-func category(name string) string { return strings.Trim(strings.ReplaceAll(name, "/", "_"), "_") }
+// maxResults is how many results GitHub keeps of a run.
+const maxResults = 5_000
+
+// bound keeps the results of the highest severity, in their order, and says how
+// many are left out.
+func (r *sarifRun) bound() {
+	n := len(r.Results)
+	if n <= maxResults {
+		return
+	}
+	left := maxResults
+	var kept []sarifResult
+	keep := map[int]bool{}
+	for _, s := range analysis.Severities {
+		for i := range r.Results {
+			if r.Results[i].Level == s && left > 0 {
+				keep[i] = true
+				left--
+			}
+		}
+	}
+	for i, res := range r.Results {
+		if keep[i] {
+			kept = append(kept, res)
+		}
+	}
+	r.Results = kept
+	r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "warning",
+		Message: text{fmt.Sprintf("of %d findings the %d of the highest severity are here, as code scanning keeps no more", n, maxResults)}})
+}
 
 // sentence keeps a message from being read as Markdown's links.
 func sentence(s string) string {
@@ -210,7 +252,10 @@ type (
 		PartialFingerprints struct {
 			LineHash string `json:"primaryLocationLineHash"`
 		} `json:"partialFingerprints"`
-		Fixes []sarifFix `json:"fixes,omitempty"`
+		Fixes      []sarifFix `json:"fixes,omitempty"`
+		Properties struct {
+			Target string `json:"target"`
+		} `json:"properties"`
 	}
 	sarifLocation struct {
 		ID               int               `json:"id,omitempty"`

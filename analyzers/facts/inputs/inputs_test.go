@@ -69,7 +69,7 @@ func TestReasons(t *testing.T) {
 		"FROM x\nADD app.tar.gz /app/\nRUN pip install -r /app/r.txt\n":                "line 2 adds an archive, which is extracted and may hold it",
 		"FROM x\nADD none.txt /app/r.txt\nRUN pip install -r /app/r.txt\n":             "no instruction brings",
 		"FROM x\nADD https://example.com/r.txt /app/\nRUN pip install -r /app/r.txt\n": "line 2 brings it from \"https://example.com/r.txt\"",
-		"FROM x\nARG D\nWORKDIR $D\nCOPY r.txt .\nRUN pip install -r /app/r.txt\n":   "line 4 copies \"r.txt\" into a working directory",
+		"FROM x\nARG D\nWORKDIR $D\nCOPY r.txt .\nRUN pip install -r /app/r.txt\n":     "line 4 copies \"r.txt\" into a working directory",
 	} {
 		found := resolve(t, src, fstest.MapFS{"app.tar.gz": {}, "r.txt": {}})
 		if len(found) != 1 || !strings.Contains(found[0].Reason, want) {
