@@ -3,6 +3,7 @@ module github.com/tareweight/tare
 go 1.26.8
 
 require (
+	github.com/agext/levenshtein v1.2.3
 	github.com/aquasecurity/go-pep440-version v0.0.1
 	github.com/cespare/xxhash/v2 v2.3.0
 	github.com/docker/cli v29.8.2+incompatible
@@ -22,7 +23,6 @@ require (
 )
 
 require (
-	github.com/agext/levenshtein v1.2.3 // indirect
 	github.com/aquasecurity/go-version v0.0.1 // indirect
 	github.com/containerd/typeurl/v2 v2.3.0 // indirect
 	github.com/docker/docker-credential-helpers v0.9.9 // indirect

@@ -104,7 +104,6 @@ type Pass struct {
 	Report     func(Finding)
 
 	undecided func(Undecided)
-	open      func(*File) (io.ReadCloser, error)
 	facts     map[AnyFact]*memo
 }
 
@@ -129,15 +128,6 @@ func (p *Pass) Undecided(rule *Rule, node Node, reason string) {
 		u.Location = node.Location()
 	}
 	p.undecided(u)
-}
-
-// Open returns the bytes of a file of the image. A file that no Want names
-// costs one more read of its layer.
-func (p *Pass) Open(f *File) (io.ReadCloser, error) {
-	if p.open == nil {
-		return nil, fmt.Errorf("open %q: the image's layers are not at hand", f.Path)
-	}
-	return p.open(f)
 }
 
 // At is the place of lines of a file of Files.

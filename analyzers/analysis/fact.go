@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"sync"
@@ -57,7 +56,6 @@ type Target struct {
 	Named      []string
 	Now        time.Time
 	AddedOnly  bool
-	Open       func(*File) (io.ReadCloser, error) // one more read of a layer; nil where that cannot be
 
 	mu    sync.Mutex
 	facts map[AnyFact]*memo
@@ -73,7 +71,7 @@ func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecide
 func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
 	return &Pass{
 		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named, Now: t.Now, AddedOnly: t.AddedOnly, Config: config,
-		Report: report, undecided: undecided, open: t.Open, facts: map[AnyFact]*memo{},
+		Report: report, undecided: undecided, facts: map[AnyFact]*memo{},
 	}
 }
 

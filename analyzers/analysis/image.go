@@ -121,7 +121,6 @@ type File struct {
 	Opaque   bool // a mark that hides what older layers have below Path
 	Kind     Kind
 	Hash     uint64 // xxHash64 of a regular file's bytes
-	Offset   int64  // where the entry's compressed bytes are, at the latest: bytes into the layer's blob
 	Contents []byte // nil unless a Want names it
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/causes"
 	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/analyzers/facts/shell"

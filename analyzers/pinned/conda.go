@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/facts/installs"
-	"github.com/tareweight/tare/analyzers/facts/locks"
 	"github.com/tareweight/tare/analyzers/facts/shell"
+	"github.com/tareweight/tare/analyzers/locks"
 )
 
 // environments judges the files that a command of conda reads: an environment's

@@ -9,11 +9,11 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/installs"
-	"github.com/tareweight/tare/analyzers/facts/locks"
-	"github.com/tareweight/tare/analyzers/facts/requirements"
 	"github.com/tareweight/tare/analyzers/facts/shell"
+	"github.com/tareweight/tare/analyzers/locks"
 	"github.com/tareweight/tare/analyzers/python"
 	"github.com/tareweight/tare/analyzers/redact"
+	"github.com/tareweight/tare/analyzers/requirements"
 )
 
 // file judges the file of an -r: the one of the build context that the command

@@ -9,9 +9,9 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/installs"
-	"github.com/tareweight/tare/analyzers/facts/requirements"
 	"github.com/tareweight/tare/analyzers/facts/shell"
 	"github.com/tareweight/tare/analyzers/python"
+	"github.com/tareweight/tare/analyzers/requirements"
 )
 
 var reInterpreter = regexp.MustCompile(`(^|/)bin/(python|pypy)\d*(\.\d+)*$`)

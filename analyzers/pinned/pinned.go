@@ -10,8 +10,8 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
 	"github.com/tareweight/tare/analyzers/facts/installs"
-	"github.com/tareweight/tare/analyzers/facts/locks"
 	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/analyzers/locks"
 )
 
 //go:embed README.md

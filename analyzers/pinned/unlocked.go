@@ -10,8 +10,8 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/installs"
-	"github.com/tareweight/tare/analyzers/facts/requirements"
 	"github.com/tareweight/tare/analyzers/facts/shell"
+	"github.com/tareweight/tare/analyzers/requirements"
 )
 
 // unlocked judges a command that installs a project: it may resolve what the

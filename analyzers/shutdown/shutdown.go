@@ -14,7 +14,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
 	tareshell "github.com/tareweight/tare/analyzers/facts/shell"
 )

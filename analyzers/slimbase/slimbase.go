@@ -12,7 +12,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/causes"
 )
 

@@ -19,8 +19,8 @@ import (
 
 func sample() *Index {
 	return &Index{DiffID: "sha256:0", Unpacked: 7, Cost: Cost{Stored: 1, Plain: 2, Ratio: 3, Entries: 6, Kept: 100, Path: 9}, Wants: []analysis.Want{{Glob: "**/x", Max: 9}}, Files: []*analysis.File{
-		{Path: "usr", Mode: fs.ModeDir | 0o755}, {Path: "usr/bin/a", Mode: 0o755, Size: 7, Hash: 1 << 63, Offset: 900, Kind: analysis.KindELF, Contents: []byte{}},
-		{Path: "usr/bin/b", Link: "a", Mode: fs.ModeSymlink, Offset: 100}, {Path: "c", Hard: true, Link: "usr/bin/a"}, {Path: "d", Deleted: true}, {Path: "e", Opaque: true, Contents: []byte("text")},
+		{Path: "usr", Mode: fs.ModeDir | 0o755}, {Path: "usr/bin/a", Mode: 0o755, Size: 7, Hash: 1 << 63, Kind: analysis.KindELF, Contents: []byte{}},
+		{Path: "usr/bin/b", Link: "a", Mode: fs.ModeSymlink}, {Path: "c", Hard: true, Link: "usr/bin/a"}, {Path: "d", Deleted: true}, {Path: "e", Opaque: true, Contents: []byte("text")},
 	}}
 }
 

@@ -188,7 +188,7 @@ func (r *reader) drain() {
 func (r *reader) files(x *Index, n int64) error {
 	var arena []analysis.File
 	x.Files = make([]*analysis.File, 0, min(n, 64<<10))
-	last, offset := "", int64(0)
+	last := ""
 	for i := range n {
 		if len(arena) == 0 {
 			arena = make([]analysis.File, min(n-i, 512))
@@ -206,8 +206,6 @@ func (r *reader) files(x *Index, n int64) error {
 		f.Hard, f.Deleted, f.Opaque, f.Kind = flags&flagHard != 0, flags&flagDeleted != 0, flags&flagOpaque != 0, analysis.Kind(flags>>kindShift)
 		f.Mode, f.Size = fs.FileMode(r.num()), r.num()
 		f.Link = r.keep("", r.bytes())
-		offset += r.num()
-		f.Offset = offset
 		if r.fill(8); r.end-r.at < 8 {
 			return errDamaged
 		}

@@ -15,9 +15,8 @@ import (
 //	diffID, unpacked, cost (stored, plain, ratio, entries, kept, path),
 //	wants (count, then glob and max of each),
 //	files (count, then each: bytes shared with the path before, the rest of the
-//	path, flags and kind, mode, size, link, offset less the one before, hash as
-//	8 bytes, contents if flagged)
-const magic = "tare-index-2\n"
+//	path, flags and kind, mode, size, link, hash as 8 bytes, contents if flagged)
+const magic = "tare-index-3\n"
 
 // maxDecoded bounds what a file of the cache may become in memory where its
 // caller sets no limit: bytes of paths, links and contents.
@@ -86,7 +85,7 @@ func encode(w io.Writer, x *Index) error {
 		num(w.Max)
 	}
 	num(int64(len(x.Files)))
-	last, offset := "", int64(0)
+	last := ""
 	for _, f := range x.Files {
 		shared := 0
 		for shared < len(last) && shared < len(f.Path) && last[shared] == f.Path[shared] {
@@ -108,8 +107,6 @@ func encode(w io.Writer, x *Index) error {
 		num(int64(f.Mode))
 		num(f.Size)
 		str(f.Link)
-		num(f.Offset - offset)
-		offset = f.Offset
 		b = binary.LittleEndian.AppendUint64(b, f.Hash)
 		if f.Contents != nil {
 			b = binary.AppendUvarint(b, uint64(len(f.Contents)))

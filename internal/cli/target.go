@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/analyzers/facts/locks"
+	"github.com/tareweight/tare/analyzers/locks"
 	"github.com/tareweight/tare/internal/buildcontext"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/checkout"

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -241,24 +242,7 @@ func unknown(key *yaml.Node, known map[string]reflect.Type) error {
 
 // Distance is the number of letters to change, add or leave out to make b of
 // a (Levenshtein).
-func Distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			last, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, last+cost)
-		}
-	}
-	return row[len(b)]
-}
+func Distance(a, b string) int { return levenshtein.Distance(a, b, nil) }
 
 // ImageRef is Image as it can be opened from the current directory: the path
 // of a layout or an archive is relative to the configuration file.

@@ -21,7 +21,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers"
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/internal/buildcontext"
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/dockerfile"

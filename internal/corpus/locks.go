@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/tareweight/tare/analyzers/facts/locks"
+	"github.com/tareweight/tare/analyzers/locks"
 )
 
 // lockFiles reads every lock file: as many packages as it has package tables.

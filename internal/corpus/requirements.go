@@ -7,7 +7,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/tareweight/tare/analyzers/facts/requirements"
+	"github.com/tareweight/tare/analyzers/requirements"
 )
 
 // An answer is what pip's own parser says of one file.

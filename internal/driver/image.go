@@ -4,15 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/internal/attribution"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/image"
-	"github.com/tareweight/tare/internal/origin"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -69,17 +68,16 @@ func (c *checker) image(ctx context.Context, t Target) {
 	}
 	c.res.Image, c.world.Image = im, im
 	if c.res.Dockerfile != nil {
-		origin.Align(c.res.Dockerfile, im, provenance)
+		attribution.Align(c.res.Dockerfile, im, provenance)
 	}
 	if im.Base.How == "" && need&analysis.InputFiles != 0 {
 		c.base(ctx, src, im)
 	}
-	c.world.Open = func(f *analysis.File) (io.ReadCloser, error) { return image.Open(ctx, src, f) }
 }
 
 // provenance reads what the builder recorded, where an enabled rule reads a
 // Dockerfile. Without one at hand, the one that was recorded is judged.
-func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *origin.Provenance {
+func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *attribution.Provenance {
 	wanted := slices.ContainsFunc(c.opt.Analyzers, func(a *analysis.Analyzer) bool {
 		return slices.ContainsFunc(a.Rules, func(r *analysis.Rule) bool { return c.enabled(r) && r.Needs&analysis.InputDockerfile != 0 })
 	})
@@ -90,9 +88,9 @@ func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *
 	if err == nil && raw == nil {
 		return nil
 	}
-	var p *origin.Provenance
+	var p *attribution.Provenance
 	if err == nil {
-		p, err = origin.ParseProvenance(raw)
+		p, err = attribution.ParseProvenance(raw)
 	}
 	if err != nil {
 		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("the image's provenance is not used: %v", err))
@@ -147,7 +145,7 @@ func (c *checker) base(ctx context.Context, src *source.Image, im *analysis.Imag
 		if b.Digest == "" {
 			b.Digest = below.Digest
 		}
-		if origin.Stands(im, below.Config, b, root) {
+		if attribution.Stands(im, below.Config, b, root) {
 			return
 		}
 	}

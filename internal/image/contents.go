@@ -3,16 +3,12 @@ package image
 import (
 	"archive/tar"
 	"bytes"
-	"context"
-	"crypto/sha256"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/internal/source"
 )
 
 // isSparse reports whether a file may be longer than the bytes that the layer
@@ -102,58 +98,4 @@ func kindOf(b []byte) analysis.Kind {
 		}
 	}
 	return analysis.KindOther
-}
-
-// Open reads the layer of f once more, up to f. The layer's digest was checked
-// when it was indexed.
-func Open(ctx context.Context, src *source.Image, f *analysis.File) (io.ReadCloser, error) {
-	if f.Contents != nil {
-		return io.NopCloser(bytes.NewReader(f.Contents)), nil
-	}
-	rc, err := src.Layers[f.Layer.Index].Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := decompress(&countReader{r: rc, hash: sha256.New(), limit: -1})
-	if err != nil {
-		rc.Close()
-		return nil, err
-	}
-	plain.limits, plain.stored, plain.ctx, plain.image = source.DefaultLimits, &countReader{n: 1 << 62}, ctx, new(budget)
-	again := 0 // entries of the same path before f
-	for _, e := range f.Layer.Files {
-		if e == f {
-			break
-		}
-		if e.Path == f.Path && e.Mode.IsRegular() && !e.Hard && !e.Deleted && !e.Opaque {
-			again++
-		}
-	}
-	tr := tar.NewReader(plain)
-	for {
-		h, err := tr.Next()
-		if err != nil {
-			plain.close()
-			rc.Close()
-			return nil, fmt.Errorf("read %q once more: %w", f.Path, err)
-		}
-		if (h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse) && clean(h.Name) == f.Path {
-			if again--; again >= 0 {
-				continue
-			}
-			return &opened{Reader: tr, plain: plain, rc: rc}, nil
-		}
-	}
-}
-
-// An opened is one file of a layer that is being read.
-type opened struct {
-	io.Reader
-	plain *stream
-	rc    io.Closer
-}
-
-func (o *opened) Close() error {
-	o.plain.close()
-	return o.rc.Close()
 }

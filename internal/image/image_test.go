@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -156,45 +155,6 @@ func TestBroken(t *testing.T) {
 	members := append(gzipped(t, plain[:1000]), gzipped(t, plain[1000:])...)
 	if _, err := index(one(members, plain), image.Options{}); err != nil {
 		t.Errorf("several gzip members: %v", err)
-	}
-}
-
-func TestLimits(t *testing.T) {
-	plain := layer(t, files)
-	for flag, change := range map[string]func(*source.Limits){
-		"--max-entries":     func(l *source.Limits) { l.Entries = 3 },
-		"--max-path":        func(l *source.Limits) { l.Path = 5 },
-		"--max-layer-bytes": func(l *source.Limits) { l.Inflate = 1000 },
-		"--max-layers":      func(l *source.Limits) { l.Layers = 0 },
-		"--max-keep":        func(l *source.Limits) { l.Keep = 200 }, // the paths are 136 bytes
-	} {
-		limits := source.DefaultLimits
-		change(&limits)
-		_, err := index(one(gzipped(t, plain), plain), image.Options{Limits: limits, Wants: []analysis.Want{{Glob: "usr/bin/*", Max: 10_000}}})
-		var le *source.LimitError
-		if !errors.As(err, &le) || !strings.Contains(err.Error(), flag) {
-			t.Errorf("%s: %v", flag, err)
-		}
-	}
-}
-
-func TestOpen(t *testing.T) {
-	plain := layer(t, "-- etc/os-release --\nID=gentoo\n"+files) // which has the path once more
-	src := one(gzipped(t, plain), plain)
-	im, err := index(src, image.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rc, err := image.Open(context.Background(), src, im.Regular("etc/os-release"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(rc)
-	if err != nil || string(b) != "ID=debian\n" {
-		t.Errorf("%q, %v", b, err)
-	}
-	if err := rc.Close(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -242,7 +242,6 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 		if f == nil {
 			continue
 		}
-		f.Offset = plain.offset()
 		index.Files = append(index.Files, f)
 		if h.Typeflag == tar.TypeReg && !f.Deleted && !f.Opaque {
 			if f.Size > r.limits.Inflate-index.Unpacked {

@@ -44,7 +44,6 @@ func (c *countReader) drain() error {
 // A stream is the uncompressed bytes of a layer, hashed as they come.
 type stream struct {
 	next   func() ([]byte, error) // the next bytes, valid until the next call
-	offset func() int64           // bytes of the stored layer read so far
 	close  func()
 	stored *countReader
 	limits source.Limits
@@ -75,12 +74,11 @@ func decompress(r *countReader) (*stream, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	s := &stream{hash: sha256.New(), close: func() {}, offset: func() int64 { return r.n }}
+	s := &stream{hash: sha256.New(), close: func() {}}
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
 		z := inflate.Get(in)
 		s.next, s.close = z.Next, func() { inflate.Put(z) }
-		s.offset = z.Offset
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte("\x2a\x4d\x18")):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {

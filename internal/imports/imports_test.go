@@ -16,34 +16,55 @@ import (
 
 const module = "github.com/tareweight/tare/"
 
-// may lists what the packages below a directory may import of this module. The
-// longest directory counts; a directory may always import itself. Checks and
-// facts import nothing internal, no network, no disk.
+// may lists what the packages below a directory may import of this module, in the
+// order in which data flows: what many use, sources, model, facts, analyzers,
+// findings, reports. The longest directory counts; a directory may always import
+// itself. Checks and facts import nothing internal, no network, no disk.
 var may = map[string][]string{
-	"cmd":                    {"analyzers", "analyzers/multichecker"},
-	"analyzers":              {"analyzers/analysis", "analyzers/facts", "analyzers/python", "analyzers/redact"}, // a check; the suite imports all of them
-	"analyzers/analysis":     {},
-	"analyzers/python":       {},
-	"analyzers/redact":       {},
-	"analyzers/facts":        {"analyzers/analysis", "analyzers/facts", "analyzers/python", "analyzers/redact"},
-	"analyzers/analysistest": {"analyzers/analysis", "internal/driver", "internal/report", "internal/config", "internal/dockerfile", "internal/source"},
+	// used by many
+	"analyzers/analysis": {},
+	"analyzers/python":   {},
+	"analyzers/redact":   {},
+	"internal/checkout":  {},
+	"internal/command":   {},
+	"internal/inflate":   {},
+
+	// sources
+	"internal/cache":        {"analyzers/analysis"},
+	"internal/source":       {"analyzers/analysis", "internal/cache", "internal/checkout", "internal/command"},
+	"internal/config":       {"analyzers/analysis", "analyzers/redact", "internal/checkout"},
+	"internal/buildcontext": {"analyzers/analysis", "internal/checkout", "internal/dockerfile"},
+
+	// the model
+	"internal/dockerfile":  {"analyzers/analysis"},
+	"internal/image":       {"analyzers/analysis", "internal/cache", "internal/inflate", "internal/source"},
+	"internal/attribution": {"analyzers/analysis", "analyzers/bases", "analyzers/redact"},
+
+	// facts, and what reads files for them
+	"analyzers/bases":        {},
+	"analyzers/locks":        {},
+	"analyzers/requirements": {"analyzers/python", "analyzers/redact"},
+	"analyzers/facts":        {"analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/python", "analyzers/redact"},
+
+	// analyzers: a check; the suite alone imports several
+	"analyzers": {"analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/python", "analyzers/redact", "analyzers/requirements"},
+
+	// findings
+	"internal/driver": {"analyzers/analysis", "analyzers/facts/packages", "internal/attribution", "internal/cache", "internal/dockerfile", "internal/image", "internal/source"},
+
+	// reports
+	"internal/report": {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/driver"},
+
+	// the programs
+	"internal/cli": {"analyzers/analysis", "analyzers/locks", "analyzers/redact", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
+		"internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
-	"internal/buildcontext":  {"analyzers/analysis", "internal/checkout", "internal/dockerfile"},
-	"internal/attacks":       {},
-	"internal/checkout":      {},
-	"internal/command":       {},
-	"internal/cli":           {"internal/buildcontext", "internal/cache", "internal/checkout", "internal/command", "analyzers/analysis", "analyzers/facts/locks", "analyzers/redact", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
-	"internal/cache":         {"analyzers/analysis"},
-	"internal/config":        {"analyzers/analysis", "analyzers/redact", "internal/checkout"},
-	"internal/corpus":        {"analyzers", "analyzers/analysis", "analyzers/facts", "internal/buildcontext", "internal/checkout", "internal/dockerfile", "internal/driver", "internal/source"},
-	"internal/dockerfile":    {"analyzers/analysis"},
-	"internal/driver":        {"internal/cache", "analyzers/analysis", "analyzers/facts/packages", "internal/dockerfile", "internal/image", "internal/origin", "internal/source"},
-	"internal/image":         {"internal/cache", "analyzers/analysis", "internal/inflate", "internal/source"},
-	"internal/imports":       {},
-	"internal/inflate":       {},
-	"internal/origin":        {"analyzers/analysis", "analyzers/facts/bases", "analyzers/redact"},
-	"internal/report":        {"analyzers/analysis", "analyzers/redact", "internal/driver"},
-	"internal/source":        {"internal/cache", "analyzers/analysis", "internal/checkout", "internal/command"},
+	"cmd":                    {"analyzers", "analyzers/multichecker"},
+	"analyzers/analysistest": {"analyzers/analysis", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
+	"internal/corpus": {"analyzers", "analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/requirements", "internal/buildcontext", "internal/checkout",
+		"internal/dockerfile", "internal/driver", "internal/source"},
+	"internal/attacks": {},
+	"internal/imports": {},
 }
 
 // barred are packages of the standard library that checks and facts must not

@@ -1,4 +1,4 @@
-package origin
+package attribution
 
 import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"

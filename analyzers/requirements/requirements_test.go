@@ -7,7 +7,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/tareweight/tare/analyzers/facts/requirements"
+	"github.com/tareweight/tare/analyzers/requirements"
 )
 
 // describe writes a file's requirements as "path:line name class", and what is

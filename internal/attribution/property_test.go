@@ -1,4 +1,4 @@
-package origin_test
+package attribution_test
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tareweight/tare/internal/attribution"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/image"
-	"github.com/tareweight/tare/internal/origin"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -127,7 +127,7 @@ func TestRandomBuilds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := origin.ParseProvenance(raw)
+		p, err := attribution.ParseProvenance(raw)
 		if err != nil || string(p.Dockerfile) != text {
 			t.Fatalf("provenance of build %d: %v", i, err)
 		}
@@ -136,12 +136,12 @@ func TestRandomBuilds(t *testing.T) {
 			t.Fatalf("%v\n%s", err, text)
 		}
 		im := image.New(src)
-		origin.Align(d, im, nil)
+		attribution.Align(d, im, nil)
 		if im.Differs != nil {
 			t.Errorf("build %d: %+v\n%s", i, im.Differs, text)
 		}
 		checked := image.New(src)
-		if origin.Align(d, checked, p); checked.Differs != nil {
+		if attribution.Align(d, checked, p); checked.Differs != nil {
 			t.Errorf("build %d: its own provenance is not believed: %+v\n%s", i, checked.Differs, text)
 		}
 		var digests []string

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tareweight/tare/analyzers/facts/locks"
+	"github.com/tareweight/tare/analyzers/locks"
 )
 
 func describe(l *locks.Lock) string {

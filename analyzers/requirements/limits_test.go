@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tareweight/tare/analyzers/facts/requirements"
+	"github.com/tareweight/tare/analyzers/requirements"
 )
 
 // TestLimits: a file of more lines than anybody writes is read up to a limit,

@@ -1,4 +1,4 @@
-package origin
+package attribution
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/analyzers/facts/bases"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/redact"
 )
 

@@ -1,6 +1,6 @@
-// Package origin says which instruction of a Dockerfile made which layer of an
+// Package attribution says which instruction of a Dockerfile made which layer of an
 // image, and where the base image ends.
-package origin
+package attribution
 
 import (
 	"fmt"
