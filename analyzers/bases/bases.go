@@ -74,6 +74,15 @@ type Base struct {
 	Line     string // what a tag that does not float looks like: "python:3.14"
 }
 
+// Rooted reports whether the working directory of the base is known to be "/".
+func (b Base) Rooted() bool {
+	switch b.Family {
+	case "python", "pypy", "node", "debian", "ubuntu", "alpine", "buildpack-deps":
+		return b.Official
+	}
+	return false
+}
+
 // Scratch reports whether ref is no image at all.
 func Scratch(ref string) bool { return ref == "scratch" }
 
@@ -94,6 +103,9 @@ func Lookup(ref string) Base {
 		b.Floating = b.unversioned()
 	case b.Path == "nvidia/cuda" || strings.HasSuffix(b.Path, "/nvidia/cuda"):
 		cuda(&b)
+	case b.Path == "pytorch/pytorch":
+		b.Family, b.Python, b.Compiler = "pytorch", true, strings.HasSuffix(b.Tag, "-devel") // on CUDA's devel images
+		b.Floating = b.unversioned()
 	case strings.HasSuffix(b.Path, "astral-sh/uv") || strings.HasSuffix(b.Path, "astral/uv"):
 		b.Family = "uv"
 		b.Python = strings.HasPrefix(b.Tag, "python")
@@ -117,7 +129,9 @@ func Lookup(ref string) Base {
 }
 
 // unversioned reports a tag that says nothing.
-func (b *Base) unversioned() bool { return b.Tag == "" || b.Tag == "latest" }
+func (b *Base) unversioned() bool {
+	return b.Tag == "" || b.Tag == "latest" || strings.HasPrefix(b.Tag, "latest-")
+}
 
 // families are the official images whose tags are known.
 var families = map[string]func(*Base){

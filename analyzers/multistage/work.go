@@ -32,7 +32,7 @@ type work struct {
 // command that compiles. It returns nil if there is neither.
 func (c *check) work(chain []*analysis.Stage) *work {
 	for _, p := range c.steps.Remaining(chain) {
-		if installs.Compiler(p.Name) && c.added(chain, p) {
+		if installs.Compiler(p.Name) && !p.Step.Unlikely && c.added(chain, p) {
 			return &work{p.Step.Location(), fmt.Sprintf("%q is installed", p.Name), "compiler", p.Step.Stage}
 		}
 	}
@@ -42,7 +42,7 @@ func (c *check) work(chain []*analysis.Stage) *work {
 				continue
 			}
 			for _, cmd := range c.commands.Of(inst) {
-				if !cmd.Dead && builds(cmd) {
+				if !cmd.Dead && !cmd.Unlikely && builds(cmd) {
 					return &work{cmd.Location(), fmt.Sprintf("%q compiles", short(cmd)), "build", s}
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/analyzers/facts/shell"
 	"github.com/tareweight/tare/analyzers/locks"
@@ -48,6 +49,10 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 		return
 	case base == "pyproject.toml" || base == "setup.py" || base == "setup.cfg": // uv's documentation, "uv pip install -r"
 		c.reportUnlocked(s, "", fmt.Sprintf("%s resolves anew what %q only bounds: lock it (uv pip compile, uv export) and install from the lock", s.Manager, base))
+		return
+	}
+	if s.Unlikely && !c.last { // what another step reads as a rule is judged by that
+		c.later = append(c.later, func() { c.file(s, w) })
 		return
 	}
 	pins, readable := c.constraints(s)
@@ -95,13 +100,36 @@ func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Nod
 		}
 		c.pass.Reportf(invalid, c.pass.At(i.Path, i.Line, i.Line), c.key(i.Path+": "+i.Text), "pip rejects the line, and stops: %s", i.Reason)
 	}
+	env := c.environment()
 	for _, r := range f.Requirements {
+		if r.Marker.Eval(env) == python.False {
+			continue // pip does not install it here
+		}
 		if !r.Constraint && !r.Exact && !r.Pinned && r.Class != requirements.Local && !pins[python.NormalizeName(r.Name)] {
 			c.line(r, reader, at)
 		}
 	}
 	c.hashed(f, name)
 }
+
+// environment is what is known of the Python that reads a requirement: that it runs
+// on Linux, and its release where the base of the judged stage tells it.
+func (c *check) environment() python.Environment {
+	env := python.Environment{}
+	if d := c.pass.Dockerfile; d != nil {
+		env["sys_platform"], env["platform_system"], env["os_name"] = "linux", "Linux", "posix"
+		b := bases.Lookup(d.Chain()[0].Root)
+		if m := reMinor.FindString(b.Tag); b.Family == "python" && m != "" {
+			env["python_version"] = m
+		}
+		if b.Family == "python" {
+			env["platform_python_implementation"], env["implementation_name"] = "CPython", "cpython"
+		}
+	}
+	return env
+}
+
+var reMinor = regexp.MustCompile(`^\d+\.\d+`)
 
 // template is text that Jinja, or a tool like it, fills in.
 var template = regexp.MustCompile(`\{\{.*?\}\}|\{%.*?%\}`)
@@ -132,6 +160,9 @@ func (c *check) line(r *requirements.Requirement, reader string, at analysis.Nod
 	}
 	if at != nil {
 		f.Related = []analysis.Related{{Location: at.Location(), Message: "installed here"}}
+	}
+	if s, ok := at.(*installs.Step); ok {
+		f.Severity = usual(s)
 	}
 	c.pass.Report(f)
 }

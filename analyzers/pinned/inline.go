@@ -114,7 +114,17 @@ func (c *check) report(rule *analysis.Rule, s *installs.Step, open []string, res
 	for _, o := range open {
 		quoted = append(quoted, fmt.Sprintf("%q", o))
 	}
-	c.pass.Reportf(rule, s, key, "%s of %s %s not exact: %s", analysis.And(quoted, 5), s.Manager, is, rest)
+	c.pass.Report(analysis.Finding{Rule: rule, Severity: usual(s), Location: s.Location(), Key: key,
+		Message: fmt.Sprintf("%s of %s %s not exact: %s", analysis.And(quoted, 5), s.Manager, is, rest)})
+}
+
+// usual is the severity of what a step does: a note, where it is run only if the
+// build gives an ARG a value.
+func usual(s *installs.Step) analysis.Severity {
+	if s.Unlikely {
+		return analysis.Note
+	}
+	return ""
 }
 
 // example is how an exact requirement for the same distribution looks.

@@ -119,6 +119,10 @@ func run(pass *analysis.Pass) error {
 				}
 			}
 		}
+		c.last = true
+		for _, judge := range c.later {
+			judge()
+		}
 		for _, o := range steps.Open() {
 			if o.Python && o.Stage.Reached {
 				pass.Undecided(inline, o, o.Reason)
@@ -177,6 +181,9 @@ type check struct {
 	pass *analysis.Pass
 	tree *inputs.Tree
 	seen map[string]int // requirement files that were judged, and keys that were used
+
+	later []func() // files that are read only if an ARG is given a value
+	last  bool     // they are judged now
 }
 
 // step judges one command that installs.

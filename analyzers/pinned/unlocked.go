@@ -34,7 +34,7 @@ func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 		if c.reaches(s, "poetry.lock") == no {
 			c.reportUnlocked(s, "", "poetry install resolves anew, as no poetry.lock reaches it: COPY poetry.lock beside pyproject.toml")
 		}
-	case s.Manager == "pdm" && (s.Verb == "install" || s.Verb == "sync"):
+	case s.Manager == "pdm" && s.Verb == "install": // sync fails without a lock
 		if c.reaches(s, "pdm.lock") == no {
 			c.reportUnlocked(s, "", fmt.Sprintf("pdm %s resolves anew, as no pdm.lock reaches it: COPY pdm.lock beside pyproject.toml", s.Verb))
 		}
@@ -53,6 +53,9 @@ func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 }
 
 func (c *check) reportUnlocked(s *installs.Step, severity analysis.Severity, message string) {
+	if s.Unlikely {
+		severity = analysis.Note
+	}
 	key := s.Manager + " " + s.Verb
 	if c.seen["unlocked "+key]++; c.seen["unlocked "+key] > 1 {
 		key += fmt.Sprintf(" #%d", c.seen["unlocked "+key])
@@ -152,8 +155,13 @@ func (c *check) projectInstall(s *installs.Step, before []*installs.Step) {
 		return
 	}
 	project := ""
-	for _, w := range append(slices.Clone(s.Pip.Editables), s.Names...) {
+	for _, w := range s.Names {
 		if w.Known && isProject(w.Text) {
+			project = w.Text
+		}
+	}
+	for _, w := range s.Pip.Editables { // always paths
+		if w.Known && !strings.Contains(w.Text, "://") {
 			project = w.Text
 		}
 	}

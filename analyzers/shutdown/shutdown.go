@@ -331,6 +331,9 @@ func judgeScript(pass *analysis.Pass, p *process) {
 	}
 	src := inputs.Fact.Of(pass).Final(pass.Dockerfile.Target, name)
 	if src.Path == "" {
+		if path.Ext(name) == ".sh" && (src.By != nil || pass.Files != nil) {
+			pass.Undecided(script, p.inst, fmt.Sprintf("the script %q cannot be opened: %s", name, src.Reason))
+		}
 		return
 	}
 	text, err := pass.ReadFile(src.Path)
@@ -345,8 +348,12 @@ func judgeScript(pass *analysis.Pass, p *process) {
 	if err != nil || len(f.Stmts) == 0 || traps(f) {
 		return
 	}
-	last := f.Stmts[len(f.Stmts)-1]
-	cmd, arg := lastCommand(f.Stmts)
+	list := f.Stmts
+	if cmd, _ := lastCommand(list); cmd == "tail" && len(list) > 1 { // it only keeps the container up behind what served
+		list = list[:len(list)-1]
+	}
+	last := list[len(list)-1]
+	cmd, arg := lastCommand(list)
 	if body := function(f, cmd); body != nil {
 		cmd, arg = lastCommand([]*syntax.Stmt{body})
 	}

@@ -107,7 +107,7 @@ func run(pass *analysis.Pass) error {
 
 // judgeRoot judges the base of the image that ships.
 func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
-	if root.Root == "" {
+	if root.Root == "" || strings.HasSuffix(root.Root, "/") || strings.Contains(root.Root, "/:") {
 		why := fmt.Sprintf("the base %q holds a variable without a value", root.From)
 		for _, r := range pass.Analyzer.Rules {
 			pass.Undecided(r, root, why)

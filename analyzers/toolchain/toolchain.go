@@ -118,7 +118,12 @@ func fromText(pass *analysis.Pass) {
 		if g.first.Kept != "" { // which the author tried
 			remedy = ", where it stays: " + g.first.Kept
 		}
-		pass.Reportf(installed, g.first.Step, g.first.Step.Manager+": "+strings.Join(g.names, " "), "%s installs %s in the stage that ships%s", g.first.Step.Manager, quote(g.names), remedy)
+		f := analysis.Finding{Rule: installed, Location: g.first.Step.Location(), Key: g.first.Step.Manager + ": " + strings.Join(g.names, " "),
+			Message: fmt.Sprintf("%s installs %s in the stage that ships%s", g.first.Step.Manager, quote(g.names), remedy)}
+		if g.first.Step.Unlikely { // only if the build gives an ARG a value
+			f.Severity = analysis.Note
+		}
+		pass.Report(f)
 	}
 }
 

@@ -77,7 +77,7 @@ func leaves(pass *analysis.Pass, inst *analysis.Instruction, plain bool) (left [
 	}
 	for _, c := range commands {
 		switch name := c.Name(); {
-		case c.Dead:
+		case c.Dead, c.Unlikely:
 		case (name == "apt-get" || name == "apt" || name == "aptitude") && has(c, "update"):
 			add(aptLists)
 		case name == "npm" && (has(c, "install") || has(c, "ci") || has(c, "i")) && !set(c, "npm_config_cache", "NPM_CONFIG_CACHE"):
@@ -86,7 +86,7 @@ func leaves(pass *analysis.Pass, inst *analysis.Instruction, plain bool) (left [
 	}
 	for _, s := range installs.Fact.Of(pass).Of(inst) {
 		switch {
-		case s.Dead || s.Remove || s.Script != "":
+		case s.Dead || s.Unlikely || s.Remove || s.Script != "":
 		case s.Manager == "pip" && s.Verb == "install":
 			if plain && fetches(s) && !option(s.Command, "--no-cache") && !set(s.Command, "PIP_NO_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME", "PIP_CONFIG_FILE") {
 				add(pipCache)

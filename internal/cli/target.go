@@ -176,12 +176,15 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 	return nil
 }
 
+// template is what something else makes a Dockerfile of.
+var template = regexp.MustCompile(`(?i)\.(j2|jinja2?|tmpl|tpl|template|erb|mustache|ejs|in|md|rst|txt|py|sh|go|js|orig|bak)$`)
+
 func isDockerfile(name string) bool {
-	if strings.HasSuffix(name, ".dockerignore") {
+	if strings.HasSuffix(name, ".dockerignore") || template.MatchString(name) {
 		return false
 	}
 	lower := strings.ToLower(name)
-	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") || strings.HasPrefix(name, "Containerfile.") || strings.HasSuffix(lower, ".dockerfile")
+	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") || strings.HasPrefix(name, "Dockerfile-") || strings.HasPrefix(name, "Dockerfile_") || strings.HasPrefix(name, "Containerfile.") || strings.HasSuffix(lower, ".dockerfile")
 }
 
 // file adds one Dockerfile. Its context is the one that --context or the

@@ -39,7 +39,7 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 		}
 		dest = path.Join(inst.State.Workdir, dest)
 	}
-	dest = path.Clean(dest)
+	dest = rooted(inst.Stage, path.Clean(dest))
 	if !path.IsAbs(dest) && path.IsAbs(name) {
 		return t.somewhere(c, inst, name), false
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/bases"
 	tareshell "github.com/tareweight/tare/analyzers/facts/shell"
 )
 
@@ -126,14 +127,28 @@ func (t *Tree) Resolve(c *tareshell.Command, name string) Source {
 		}
 		name = path.Join(c.Dir, name)
 	}
-	name = path.Clean(name)
+	name = rooted(c.Stage, path.Clean(name))
 	if s, ok := t.mounted(c, name); ok {
 		return s
 	}
 	if s, ok := t.written(t.before(c), name); ok {
 		return s
 	}
-	return t.find(c.Stage, c.Instruction, name, 0)
+	s := t.find(c.Stage, c.Instruction, name, 0)
+	if line := clones(t.before(c)); s.Path == "" && s.By == nil && line > 0 {
+		s.Reason = fmt.Sprintf("it may come of git clone on line %d", line)
+	}
+	return s
+}
+
+// clones is the line of a git clone among commands; 0 if there is none.
+func clones(commands []*tareshell.Command) int {
+	for _, c := range commands {
+		if c.Name() == "git" && slices.ContainsFunc(c.Words[1:], func(w tareshell.Word) bool { return w.Text == "clone" }) {
+			return c.Line
+		}
+	}
+	return 0
 }
 
 // before returns the commands of c's RUN that run before it.
@@ -158,7 +173,7 @@ func (t *Tree) mounted(c *tareshell.Command, name string) (Source, bool) {
 			return Source{Reason: fmt.Sprintf("the mount of line %d has a target that is not known", c.Instruction.Line)}, true
 		}
 		if !path.IsAbs(target) {
-			target = path.Join(c.Instruction.State.Workdir, target)
+			target = rooted(c.Stage, path.Join(c.Instruction.State.Workdir, target))
 		}
 		rest, below := under(name, path.Clean(target))
 		if !below {
@@ -240,6 +255,9 @@ func (t *Tree) search(stage *analysis.Stage, before *analysis.Instruction, name 
 				if src, ok := t.written(t.commands.Of(inst), name); ok {
 					return src
 				}
+				if line := clones(t.commands.Of(inst)); line > 0 && !named {
+					lacking, named = fmt.Sprintf("it may come of git clone on line %d", line), true
+				}
 				if why := t.commands.Unread(inst); why != "" {
 					return Source{By: inst, Reason: fmt.Sprintf("line %d may write it: %s", inst.Line, why)}
 				}
@@ -288,7 +306,7 @@ func (t *Tree) written(commands []*tareshell.Command, name string) (Source, bool
 			if !path.IsAbs(p) {
 				p = path.Join(c.Dir, p)
 			}
-			return w.Known && path.Clean(p) == name
+			return w.Known && rooted(c.Stage, path.Clean(p)) == name
 		}
 		made := slices.ContainsFunc(c.Writes, is)
 		args := c.Words[1:]
@@ -347,5 +365,14 @@ func (t *Tree) Final(stage *analysis.Stage, name string) Source {
 		}
 		name = path.Join(last.Workdir, name)
 	}
-	return t.find(stage, nil, path.Clean(name), 0)
+	return t.find(stage, nil, rooted(stage, path.Clean(name)), 0)
+}
+
+// rooted is p, or, where it is below a base's own working directory that is known
+// to be "/", the absolute path.
+func rooted(stage *analysis.Stage, p string) string {
+	if !path.IsAbs(p) && bases.Lookup(stage.Root).Rooted() {
+		return path.Join("/", p)
+	}
+	return p
 }

@@ -98,9 +98,9 @@ func nameless(c *shell.Command) string {
 		return slices.Contains([]string{"install", "add", "sync", "-S"}, w.Text)
 	})
 	switch {
-	case !c.Words[0].Known && installs:
+	case c.Name() == "" && installs:
 		return fmt.Sprintf("the name of the command %q is not known", short(c))
-	case c.Name() == "eval", !c.Words[0].Known && len(c.Words) == 1, c.UnknownScript():
+	case c.Name() == "eval", c.Name() == "" && len(c.Words) == 1, c.UnknownScript():
 		return fmt.Sprintf("the script that %q runs is not known", short(c))
 	}
 	return ""
@@ -170,7 +170,7 @@ var (
 	systemWord = regexp.MustCompile(`(?i)\b(apt-get|apt|aptitude|apk|dnf|microdnf|yum|zypper|pacman|tdnf)\b`)
 	pythonWord = regexp.MustCompile(`(?i)\b(pip\d*(\.\d+)?|uv|uvx|pipx|poetry|pipenv|pdm|pixi|conda|mamba|micromamba|easy_install)\b`)
 	// Installers that bring one program of a version that they choose, and no compiler.
-	harmless = regexp.MustCompile(`astral\.sh/(uv|ruff)|install\.python-poetry\.org|pdm-project\.org|deb\.nodesource\.com|sh\.rustup\.rs|static\.rust-lang\.org|get-pip\.py`)
+	harmless = regexp.MustCompile(`astral\.sh/(uv|ruff)|install\.python-poetry\.org|pdm-project\.org|deb\.nodesource\.com|nvm-sh/nvm|bun\.sh/install|deno\.land|sh\.rustup\.rs|static\.rust-lang\.org|get-pip\.py`)
 )
 
 // unread says that a text could not be read, where it names an installer.

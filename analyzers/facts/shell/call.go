@@ -43,7 +43,7 @@ func (w *walker) command(c *Command, at *place) truth {
 	if !w.budget.spend(40) {
 		return unknown
 	}
-	c.Vars, c.Dir, c.DirKnown, c.Dead, c.PipeFrom = at.vars, at.dir, at.dirKnown, at.dead, at.pipe
+	c.Vars, c.Dir, c.DirKnown, c.Dead, c.Unlikely, c.PipeFrom = at.vars, at.dir, at.dirKnown, at.dead, at.unlikely, at.pipe
 	c.Words = unwrap(c.Words)
 	if len(c.Words) == 0 {
 		return unknown
@@ -52,7 +52,7 @@ func (w *walker) command(c *Command, at *place) truth {
 	name := c.Name()
 	switch name {
 	case "[", "test":
-		return testWords(c.Words[1:])
+		return weigh(c.Words[1:])
 	case "true", ":":
 		return yes
 	case "false":
@@ -302,12 +302,30 @@ func is(known, cond bool) truth {
 	return no
 }
 
+// weigh decides a test, where it can be, with the words of a build that is given
+// nothing: likely or unlikely, where that is all that is known.
+func weigh(words []Word) truth {
+	if t := testWords(words); t != unknown {
+		return t
+	}
+	usual := slices.Clone(words)
+	for i := range usual {
+		usual[i].Known = usual[i].usual()
+	}
+	switch testWords(usual) {
+	case yes:
+		return likely
+	case no:
+		return unlikely
+	}
+	return unknown
+}
+
 // test decides [[ ... ]], where strings alone are compared.
 func (w *walker) test(x syntax.TestExpr, at *place) truth {
 	switch x := x.(type) {
 	case *syntax.Word:
-		v := w.word(x, at)
-		return is(v.Known, v.Text != "")
+		return weigh([]Word{w.word(x, at)})
 	case *syntax.ParenTest:
 		return w.test(x.X, at)
 	case *syntax.UnaryTest:
@@ -329,7 +347,7 @@ func (w *walker) test(x syntax.TestExpr, at *place) truth {
 			if a == stop || b == stop {
 				return stop
 			}
-			if a == unknown || b == unknown {
+			if a != stop.not() || b != stop.not() {
 				return unknown
 			}
 			return stop.not()
@@ -341,7 +359,11 @@ func (w *walker) test(x syntax.TestExpr, at *place) truth {
 			}
 			l, r := w.word(a, at), w.word(b, at)
 			ok, err := w.budget.match(r.Text, l.Text)
-			return is(l.Known && r.Known && err == nil, ok == (x.Op != syntax.TsNoMatch))
+			t := is(l.usual() && r.usual() && err == nil, ok == (x.Op != syntax.TsNoMatch))
+			if !(l.Known && r.Known) && t != unknown {
+				t = map[truth]truth{yes: likely, no: unlikely}[t]
+			}
+			return t
 		}
 	}
 	return unknown

@@ -63,7 +63,7 @@ func (all *Commands) Follow(c *Command, at, text string) ([]*Command, string) {
 		interpreter = "sh"
 	}
 	w := &walker{inst: c.Instruction, out: &[]*Command{}, functions: map[string]function{}, budget: all.budget}
-	from := place{vars: c.Vars, dir: c.Dir, dirKnown: c.DirKnown, dead: c.Dead}
+	from := place{vars: c.Vars, dir: c.Dir, dirKnown: c.DirKnown, dead: c.Dead, unlikely: c.Unlikely}
 	words := c.Words[1:]
 	if file, _ := c.ScriptFile(); file != c.Words[0] {
 		for len(words) > 0 && words[0] != file {

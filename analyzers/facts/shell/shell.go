@@ -51,6 +51,7 @@ type Command struct {
 	Dir      string         // working directory: absolute, or below the base's own
 	DirKnown bool
 	Dead     bool     // in a branch that the values of the variables rule out
+	Unlikely bool     // in a branch that is taken only if the build gives an ARG without a value one
 	PipeFrom *Command // the command whose output it reads, or nil
 	Writes   []Word   // files that its output is redirected to
 	Script   string   // the script that it stands in, as the report names it; "" for the RUN itself
@@ -69,7 +70,7 @@ func (c *Command) Location() analysis.Location {
 // Name is the command's name without directories; "" if unknown.
 func (c *Command) Name() string {
 	if !c.Words[0].Known {
-		return ""
+		return c.Words[0].Base
 	}
 	return path.Base(c.Words[0].Text)
 }
@@ -85,10 +86,15 @@ func (c *Command) Lookup(name string) (value string, known bool) {
 
 // A Word is one argument as the command receives it.
 type Word struct {
-	Text  string // where it is not Known: with what is unknown left out
-	Known bool
-	Line  int
+	Text    string // where it is not Known: with what is unknown left out
+	Known   bool
+	Default bool   // not Known, but Text is what it is unless the build gives an ARG without a value one
+	Base    string // of a path that is not Known: its last part, where that is
+	Line    int
 }
+
+// usual reports whether Text is the word in a build that is given nothing.
+func (w Word) usual() bool { return w.Known || w.Default }
 
 // String writes the command as a person would, for messages.
 func (c *Command) String() string {

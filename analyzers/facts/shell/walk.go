@@ -70,6 +70,7 @@ type place struct {
 	dir      string
 	dirKnown bool
 	dead     bool
+	unlikely bool
 	pipe     *Command // the command whose output is read
 }
 
@@ -80,6 +81,8 @@ const (
 	unknown truth = iota
 	yes
 	no
+	likely   // yes, unless the build gives an ARG without a value one
+	unlikely // no, likewise
 )
 
 func (t truth) not() truth {
@@ -88,6 +91,10 @@ func (t truth) not() truth {
 		return no
 	case no:
 		return yes
+	case likely:
+		return unlikely
+	case unlikely:
+		return likely
 	}
 	return unknown
 }
@@ -271,8 +278,12 @@ func (w *walker) binary(c *syntax.BinaryCmd, at *place) truth {
 			w.branch([]*syntax.Stmt{c.Y}, at, no)
 			return x
 		}
+		if x == unlikely && skip == no || x == likely && skip == yes {
+			w.branch([]*syntax.Stmt{c.Y}, at, unlikely)
+			return x
+		}
 		y := w.stmt(c.Y, at)
-		if x == unknown {
+		if x == unknown || x == likely || x == unlikely {
 			return unknown
 		}
 		return y
@@ -302,10 +313,19 @@ func (w *walker) conditional(c *syntax.IfClause, at *place) {
 		} else if taken == yes {
 			cond = no
 		}
-		if cond == yes && taken == unknown {
+		if cond == yes && (taken == unknown || taken == likely) {
 			cond = unknown
 		}
+		if taken == likely && cond != no { // one before it is what is taken as a rule
+			cond = unlikely
+		}
 		w.branch(c.Then, at, cond)
+		if cond == unlikely {
+			cond = unknown
+			if taken == likely {
+				continue
+			}
+		}
 		if cond == yes || taken == no {
 			taken = cond
 		}
@@ -321,6 +341,7 @@ func (w *walker) branch(list []*syntax.Stmt, at *place, cond truth) {
 	}
 	inner := *at
 	inner.dead = at.dead || cond == no
+	inner.unlikely = at.unlikely || cond == unlikely
 	w.stmts(list, &inner)
 	if cond == no {
 		return
@@ -391,7 +412,7 @@ func (w *walker) choice(c *syntax.CaseClause, at *place) {
 		cond := no
 		for _, p := range item.Patterns {
 			want := w.word(p, at)
-			if !word.Known || !want.Known {
+			if !word.usual() || !want.usual() {
 				cond = unknown
 			} else if ok, err := w.budget.match(want.Text, word.Text); err != nil {
 				cond = unknown
@@ -400,6 +421,11 @@ func (w *walker) choice(c *syntax.CaseClause, at *place) {
 				break
 			}
 		}
+		if byDefault := !word.Known && word.Default; byDefault && cond == no {
+			cond = unlikely
+		} else if byDefault && cond == yes {
+			cond = unknown
+		}
 		switch {
 		case taken == yes:
 			cond = no
@@ -407,7 +433,7 @@ func (w *walker) choice(c *syntax.CaseClause, at *place) {
 			cond = unknown
 		}
 		w.branch(item.Stmts, at, cond)
-		if cond != no {
+		if cond != no && cond != unlikely {
 			taken = cond
 		}
 	}

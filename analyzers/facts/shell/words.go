@@ -116,15 +116,21 @@ type fields struct {
 	text    strings.Builder
 	open    bool // an argument has begun, be it empty
 	unknown bool
+	unset   bool // it holds an ARG without a value
+	last    int  // how many bytes stood before what is unknown, the last time
 	out     []Word
 }
 
 func (b *fields) end() {
-	if (b.open || b.unknown) && (b.budget.spend(1+b.text.Len()/32) || len(b.out) == 0) { // word wants one
-		b.out = append(b.out, Word{Text: b.text.String(), Known: !b.unknown, Line: b.line})
+	if (b.open || b.unknown || b.unset) && (b.budget.spend(1+b.text.Len()/32) || len(b.out) == 0) { // word wants one
+		word := Word{Text: b.text.String(), Known: !b.unknown && !b.unset, Default: b.unset && !b.unknown, Line: b.line}
+		if i := strings.LastIndexByte(word.Text, '/'); !word.Known && i >= b.last {
+			word.Base = word.Text[i+1:]
+		}
+		b.out = append(b.out, word)
 	}
 	b.text.Reset()
-	b.open, b.unknown = false, false
+	b.open, b.unknown, b.unset, b.last = false, false, false, 0
 }
 
 func (b *fields) put(s string) {
@@ -137,7 +143,7 @@ func (b *fields) put(s string) {
 
 func (b *fields) parts(parts []syntax.WordPart) {
 	for _, p := range parts {
-		if !b.open && !b.unknown {
+		if !b.open && !b.unknown && !b.unset {
 			b.line = b.lines.At(int(p.Pos().Offset()))
 		}
 		switch p := p.(type) {
@@ -169,13 +175,13 @@ func (b *fields) parts(parts []syntax.WordPart) {
 		case *syntax.CmdSubst: // what it prints is not known, what it runs is
 			inner := *b.at
 			b.stmts(p.Stmts, &inner)
-			b.unknown = true
+			b.unknown, b.last = true, b.text.Len()
 		case *syntax.ProcSubst:
 			inner := *b.at
 			b.stmts(p.Stmts, &inner)
-			b.unknown = true
+			b.unknown, b.last = true, b.text.Len()
 		default: // $((...))
-			b.unknown = true
+			b.unknown, b.last = true, b.text.Len()
 		}
 	}
 }
@@ -209,8 +215,10 @@ func (b *fields) param(p *syntax.ParamExp) {
 		several = false
 	}
 	switch {
+	case !known && v != nil && v.Unset && p.Exp == nil && !p.Length && !p.Excl && p.Slice == nil && p.Repl == nil:
+		b.unset, b.last = true, b.text.Len()
 	case !known || several && b.quoted:
-		b.unknown = true
+		b.unknown, b.last = true, b.text.Len()
 	case b.quoted:
 		b.put(value)
 	default:
