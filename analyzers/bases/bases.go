@@ -103,9 +103,6 @@ func Lookup(ref string) Base {
 		b.Floating = b.unversioned()
 	case b.Path == "nvidia/cuda" || strings.HasSuffix(b.Path, "/nvidia/cuda"):
 		cuda(&b)
-	case b.Path == "pytorch/pytorch":
-		b.Family, b.Python, b.Compiler = "pytorch", true, strings.HasSuffix(b.Tag, "-devel") // on CUDA's devel images
-		b.Floating = b.unversioned()
 	case strings.HasSuffix(b.Path, "astral-sh/uv") || strings.HasSuffix(b.Path, "astral/uv"):
 		b.Family = "uv"
 		b.Python = strings.HasPrefix(b.Tag, "python")
