@@ -19,6 +19,14 @@ func Clip(s string, n int) string {
 	return s[:end] + "..."
 }
 
+// Or writes a list of choices: "a", "a or b", "a, b or c".
+func Or(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " or " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
 // And writes a list for a message: "a", "a and b", "a, b and c", and, where it
 // has more than most words, "a, b and 3 more".
 func And(words []string, most int) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/report"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -80,7 +81,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.BoolVar(&f.strict, "strict", false, "what could not be decided at a place fails too")
 	fl.BoolVar(&f.notes, "notes", false, "show notes in the text report, and not only how many there are")
 	fl.StringVar(&f.context, "context", "", "the build context, a directory (default: that of the Dockerfile, or the one above it that holds all that it copies)")
-	fl.StringArrayVarP(&f.formats, "format", "f", nil, "text, json or sarif; FORMAT=FILE writes a file, several can be given")
+	fl.StringArrayVarP(&f.formats, "format", "f", nil, analysis.Or(report.Names())+"; FORMAT=FILE writes a file, several can be given")
 	fl.StringVarP(&f.output, "output", "o", "", "write the report to a file")
 	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")
 	fl.StringVar(&f.configRef, "config-ref", "", "read the configuration as it is in this commit or branch, not as it lies here")

@@ -18,20 +18,19 @@ import (
 
 // An output is one format and where it goes; a file of "" is standard output.
 type output struct {
-	format report.Func
-	name   string
-	file   string
+	report.Format
+	file string
 }
 
 func outputs(f *checkFlags) (outs []output, err error) {
 	formats := f.formats
 	if len(formats) == 0 {
-		formats = []string{"text"}
+		formats = []string{report.Formats[0].Name}
 	}
 	stdout := 0
 	for _, s := range formats {
 		name, file, _ := strings.Cut(s, "=")
-		write, ok := report.Formats[name]
+		format, ok := report.FormatOf(name)
 		if !ok {
 			return nil, usage("unknown format %q: want one of %s", name, strings.Join(report.Names(), ", "))
 		}
@@ -42,12 +41,12 @@ func outputs(f *checkFlags) (outs []output, err error) {
 			file = ""
 			stdout++
 		}
-		outs = append(outs, output{write, name, file})
+		outs = append(outs, output{format, file})
 	}
 	for i, o := range outs {
 		for _, before := range outs[:i] {
 			if o.file != "" && absolute(o.file) == absolute(before.file) {
-				return nil, usage("%s and %s would both be written to %q: give each a file of its own", before.name, o.name, o.file)
+				return nil, usage("%s and %s would both be written to %q: give each a file of its own", before.Name, o.Name, o.file)
 			}
 		}
 	}
@@ -61,17 +60,17 @@ func outputs(f *checkFlags) (outs []output, err error) {
 func write(std Streams, doc *report.Document, outs []output, notes bool) error {
 	for _, o := range outs {
 		var b bytes.Buffer
-		if err := o.format(&b, doc, report.Options{Color: o.file == "" && colored(std.Out), Notes: notes}); err != nil {
-			return fmt.Errorf("write %s report: %w", o.name, err)
+		if err := o.Write(&b, doc, report.Options{Color: o.file == "" && colored(std.Out), Notes: notes}); err != nil {
+			return fmt.Errorf("write %s report: %w", o.Name, err)
 		}
 		if o.file == "" {
 			if _, err := std.Out.Write(b.Bytes()); err != nil {
-				return fmt.Errorf("write %s report: %w", o.name, err)
+				return fmt.Errorf("write %s report: %w", o.Name, err)
 			}
 			continue
 		}
 		if err := replaceFile(o.file, b.Bytes()); err != nil {
-			return fmt.Errorf("write %s report: %w", o.name, err)
+			return fmt.Errorf("write %s report: %w", o.Name, err)
 		}
 	}
 	return nil

@@ -56,7 +56,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	for _, r := range found.remarks {
 		note(r)
 	}
-	told := slices.ContainsFunc(outs, func(o output) bool { return o.name == "text" && o.file == "" }) // the report says it
+	told := slices.ContainsFunc(outs, func(o output) bool { return o.Name == "text" && o.file == "" }) // the report says it
 	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, now.Format(time.DateOnly), analyzers, enabled)
 	opt := driver.Options{Analyzers: analyzers, Enabled: enabled, Limits: f.limits, Cache: kept, Now: now, AddedOnly: f.addedOnly}
 	err = judge(ctx, found.targets, opt, f.timeout, func(t report.Target) {

@@ -23,7 +23,7 @@ type builder struct {
 	file           *analysis.Dockerfile
 	options        Options
 	declared       []instructions.Stage
-	expand         expander
+	expand         analysis.Expander
 	global         *analysis.Vars // ARGs before the first FROM, and the automatic ones
 	byName         map[string]*analysis.Stage
 	end            map[*analysis.Stage]analysis.State // after a stage's last instruction
@@ -32,7 +32,7 @@ type builder struct {
 // begin evaluates the ARGs before the first FROM, the automatic platform ARGs
 // among them.
 func (b *builder) begin() {
-	b.expand = newExpander(b.file.Escape)
+	b.expand = analysis.NewExpander(b.file.Escape)
 	b.byName = map[string]*analysis.Stage{}
 	b.end = map[*analysis.Stage]analysis.State{}
 	for prefix, platform := range map[string]string{"TARGET": b.options.Platform, "BUILD": b.options.BuildPlatform} {
@@ -65,7 +65,7 @@ func (b *builder) arg(vars *analysis.Vars, arg instructions.KeyValuePairOptional
 	if v, ok := b.options.BuildArgs[arg.Key]; ok {
 		x.Value = v
 	} else if arg.Value != nil {
-		v, known, err := b.expand.word(*arg.Value, vars)
+		v, known, err := b.expand.Word(*arg.Value, vars)
 		x.Value, x.Known = v, known && err == nil
 	} else if v := inherit.Find(arg.Key); v != nil {
 		x.Value, x.Known, x.Unset, x.Line = v.Value, v.Known, v.Unset, v.Line
@@ -81,7 +81,7 @@ func (b *builder) arg(vars *analysis.Vars, arg instructions.KeyValuePairOptional
 // evaluates the state in force at each instruction. The error is a base that
 // BuildKit refuses.
 func (b *builder) stage(s *analysis.Stage, from *instructions.Stage) error {
-	base, known, err := b.expand.word(from.BaseName, b.global)
+	base, known, err := b.expand.Word(from.BaseName, b.global)
 	if err != nil {
 		return fmt.Errorf("base name %q: %w", from.BaseName, err)
 	}
@@ -99,7 +99,7 @@ func (b *builder) stage(s *analysis.Stage, from *instructions.Stage) error {
 			state.Workdir = "/"
 		}
 	}
-	if p, known, err := b.expand.word(from.Platform, b.global); err == nil && known {
+	if p, known, err := b.expand.Word(from.Platform, b.global); err == nil && known {
 		s.Platform = p
 	}
 	edge := analysis.Edge{Kind: analysis.EdgeFrom, Stage: s.Parent}
@@ -165,7 +165,7 @@ func (b *builder) triggers(s *analysis.Stage) error {
 // after returns the state that inst leaves.
 func (b *builder) after(inst *analysis.Instruction, st analysis.State) analysis.State {
 	word := func(w string) (string, bool) {
-		v, known, err := b.expand.word(w, st.Vars)
+		v, known, err := b.expand.Word(w, st.Vars)
 		return v, known && err == nil
 	}
 	switch c := inst.Command.(type) {

@@ -181,9 +181,10 @@ func TestObeyed(t *testing.T) {
 			f.Related = append(f.Related, report.Related{Message: evil})
 		}
 	}
-	for name, format := range report.Formats {
+	for _, format := range report.Formats {
+		name := format.Name
 		var out bytes.Buffer
-		if err := format(&out, d, report.Options{}); err != nil {
+		if err := format.Write(&out, d, report.Options{Notes: true}); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(out.String()) {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/bases"
 )
 
 // SARIF writes a SARIF 2.1.0 log of one run: only what GitHub and editors read.
@@ -188,14 +189,7 @@ func repository(name string) string {
 	for _, prefix := range []string{"docker://", "oci:", "oci-archive:", "docker-archive:"} {
 		name = strings.TrimPrefix(name, prefix)
 	}
-	name, _, _ = strings.Cut(name, "@")
-	if i := strings.LastIndex(name, ":"); i > strings.LastIndex(name, "/") {
-		name = name[:i]
-	}
-	if first, rest, ok := strings.Cut(name, "/"); ok && strings.ContainsAny(first, ".:") {
-		name = rest
-	}
-	return name
+	return bases.ParseRef(name).Path
 }
 
 func sarifFixOf(f Fix) sarifFix {

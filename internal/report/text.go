@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,18 +11,6 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
 )
-
-// Options are how a report is written.
-type Options struct {
-	Color bool // for a terminal
-	Notes bool // text shows notes too, and not only how many there are
-}
-
-// A Func writes a document in one format.
-type Func func(io.Writer, *Document, Options) error
-
-// Formats is every format, by the name that --format takes.
-var Formats = map[string]Func{"text": Text, "json": JSON, "sarif": SARIF}
 
 // A painter writes colours, or nothing.
 type painter bool
@@ -287,6 +274,3 @@ func plural(s string, n int) string {
 	}
 	return s + "s"
 }
-
-// Names lists the formats in order.
-func Names() []string { return slices.Sorted(maps.Keys(Formats)) }

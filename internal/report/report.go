@@ -1,0 +1,42 @@
+package report
+
+import (
+	"io"
+	"slices"
+)
+
+// A Format is a form of the document.
+type Format struct {
+	Name  string // as --format takes it
+	Write func(io.Writer, *Document, Options) error
+}
+
+// Formats are all of them: the first is the default.
+var Formats = []Format{
+	{"text", Text},
+	{"json", JSON},
+	{"sarif", SARIF},
+}
+
+// Options are how a report is written.
+type Options struct {
+	Color bool // for a terminal
+	Notes bool // text shows notes too, and not only how many there are
+}
+
+// FormatOf returns the format of that name.
+func FormatOf(name string) (Format, bool) {
+	i := slices.IndexFunc(Formats, func(f Format) bool { return f.Name == name })
+	if i < 0 {
+		return Format{}, false
+	}
+	return Formats[i], true
+}
+
+// Names lists the formats.
+func Names() (names []string) {
+	for _, f := range Formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
