@@ -2,7 +2,8 @@
 // is read once, ever, and the documents that describe images. It is plain files,
 // so that many processes share it and any of them may be removed at any time:
 //
-//	blobs/<digest>      the diffID that was computed when the blob was read
+//	blobs/<digest>      the diffID that was computed when the blob was read, its
+//	                    bytes and its ratio: a layer may be stored in several forms
 //	index/<diffID>      the layer's index, with the wants it was made for
 //	documents/<digest>  a manifest, an index, a configuration or a record of a build,
 //	                    as it was served
@@ -59,9 +60,10 @@ type Cost struct {
 	Path    int64 // bytes of the longest path with its link
 }
 
-// numbers are its fields, in the order in which they are written.
+// numbers are its fields that are those of the layer in every form, in the order in
+// which they are written.
 func (c *Cost) numbers() []*int64 {
-	return []*int64{&c.Stored, &c.Plain, &c.Ratio, &c.Entries, &c.Kept, &c.Path}
+	return []*int64{&c.Plain, &c.Entries, &c.Kept, &c.Path}
 }
 
 // Open returns the cache in dir, which need not be there yet; "" is the user's
@@ -93,11 +95,16 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 	if c == nil || !reDigest.MatchString(digest) {
 		return nil, nil
 	}
-	id, err := read(c.path("blobs", digest))
-	if err != nil || !reDigest.Match(id) {
+	blob, err := read(c.path("blobs", digest))
+	if err != nil {
 		return nil, nil
 	}
-	name := c.path("index", string(id))
+	var id string
+	var form Cost
+	if n, err := fmt.Sscan(string(blob), &id, &form.Stored, &form.Ratio); err != nil || n != 3 || !reDigest.MatchString(id) || form.Stored < 0 || form.Ratio < 0 {
+		return nil, nil
+	}
+	name := c.path("index", id)
 	f, err := open(name)
 	if err != nil {
 		return nil, nil
@@ -105,7 +112,8 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 	defer f.Close()
 	var refused error
 	index, err := decode(f, func(x *Index) error {
-		if x.DiffID != string(id) {
+		x.Cost.Stored, x.Cost.Ratio = form.Stored, form.Ratio
+		if x.DiffID != id {
 			return errDamaged
 		}
 		if !covers(x.Wants, wants) {
@@ -181,7 +189,7 @@ func (c *Cache) Put(digest string, index *Index) {
 		return
 	}
 	if c.write(c.path("index", index.DiffID), func(w io.Writer) error { return encode(w, index) }) == nil {
-		_ = c.write(c.path("blobs", digest), whole([]byte(index.DiffID)))
+		_ = c.write(c.path("blobs", digest), whole(fmt.Appendf(nil, "%s %d %d\n", index.DiffID, index.Cost.Stored, index.Cost.Ratio)))
 	}
 }
 

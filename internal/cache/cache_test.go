@@ -18,7 +18,7 @@ import (
 )
 
 func sample() *Index {
-	return &Index{DiffID: "sha256:0", Unpacked: 7, Cost: Cost{Stored: 1, Plain: 2, Ratio: 3, Entries: 6, Kept: 100, Path: 9}, Wants: []analysis.Want{{Glob: "**/x", Max: 9}}, Files: []*analysis.File{
+	return &Index{DiffID: "sha256:0", Unpacked: 7, Cost: Cost{Plain: 2, Entries: 6, Kept: 100, Path: 9}, Wants: []analysis.Want{{Glob: "**/x", Max: 9}}, Files: []*analysis.File{
 		{Path: "usr", Mode: fs.ModeDir | 0o755}, {Path: "usr/bin/a", Mode: 0o755, Size: 7, Hash: 1 << 63, Kind: analysis.KindELF, Contents: []byte{}},
 		{Path: "usr/bin/b", Link: "a", Mode: fs.ModeSymlink}, {Path: "c", Hard: true, Link: "usr/bin/a"}, {Path: "d", Deleted: true}, {Path: "e", Opaque: true, Contents: []byte("text")},
 	}}
@@ -151,6 +151,26 @@ func TestStrangers(t *testing.T) {
 			if get(c, digest) != nil {
 				t.Errorf("%s: read", name)
 			}
+		}
+	}
+}
+
+// TestForms: a layer that is stored in two forms has the bytes and the ratio of
+// each.
+func TestForms(t *testing.T) {
+	c, err := Open(t.TempDir(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(i int) string { return fmt.Sprintf("sha256:%064x", i) }
+	for i := range int64(2) {
+		x := sample()
+		x.DiffID, x.Cost.Stored, x.Cost.Ratio = digest(9), 100+i, 7+i
+		c.Put(digest(int(i)), x)
+	}
+	for i := range int64(2) {
+		if x := get(c, digest(int(i))); x == nil || x.Cost.Stored != 100+i || x.Cost.Ratio != 7+i {
+			t.Errorf("form %d: %+v", i, x)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // The form of an index: a magic with the version, then one zstd frame with its
 // checksum. Inside, numbers are varints and strings are a length and bytes:
 //
-//	diffID, unpacked, cost (stored, plain, ratio, entries, kept, path),
+//	diffID, unpacked, cost (plain, entries, kept, path),
 //	wants (count, then glob and max of each),
 //	files (count, then each: bytes shared with the path before, the rest of the
 //	path, flags and kind, mode, size, link, hash as 8 bytes, contents if flagged)
