@@ -28,6 +28,7 @@ type Rule struct {
 	Title    string   // one clause, no capital, no period
 	Severity Severity // the default; a Finding may differ, the configuration decides
 	Needs    Input    // what the rule cannot be decided without
+	Any      Input    // of these it needs one, whichever the target has
 	Uses     Input    // what it reads besides, where the target has it: it may decide otherwise then
 	Runtime  bool     // judges the image that ships: notes only, where the judged stage is one for development that nobody chose
 }
@@ -55,25 +56,21 @@ const (
 	InputBaseline                     // an older image to compare with
 )
 
-// String names the inputs as a report says that they are missing.
-func (in Input) String() string {
-	s := ""
+// Or names the inputs as a report says that one of them is missing: "a Dockerfile
+// or an image".
+func (in Input) Or() string {
+	var names []string
 	for _, x := range []struct {
 		in   Input
 		name string
 	}{
-		{InputDockerfile, "a Dockerfile"}, {InputContext, "a build context"}, {InputManifest, "an image"},
-		{InputFiles, "an image"}, {InputBaseline, "a baseline image"},
+		{InputDockerfile, "a Dockerfile"}, {InputContext, "the files of the build context"}, {InputManifest | InputFiles, "an image"}, {InputBaseline, "a baseline image"},
 	} {
-		if in&x.in == 0 || x.in == InputFiles && in&InputManifest != 0 {
-			continue
+		if in&x.in != 0 {
+			names = append(names, x.name)
 		}
-		if s != "" {
-			s += " and "
-		}
-		s += x.name
 	}
-	return s
+	return Or(names)
 }
 
 // Needs lists what an analyzer or a fact reads where it is there. The driver

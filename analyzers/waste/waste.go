@@ -31,7 +31,7 @@ func rule(id, title string, severity analysis.Severity) *analysis.Rule {
 }
 
 var (
-	cache     = &analysis.Rule{ID: "waste-cache", Title: "caches and lists of package managers are left behind", Severity: analysis.Warning, Uses: analysis.InputDockerfile | analysis.InputFiles, Runtime: true}
+	cache     = &analysis.Rule{ID: "waste-cache", Title: "caches and lists of package managers are left behind", Severity: analysis.Warning, Any: analysis.InputDockerfile | analysis.InputFiles, Runtime: true}
 	rewritten = rule("waste-rewritten", "files are shipped again for another owner, mode or time", analysis.Warning)
 	deleted   = rule("waste-deleted", "files are shipped and deleted by a later layer", analysis.Warning)
 	duplicate = rule("waste-duplicate", "the same bytes are shipped under several paths", analysis.Note)
@@ -61,13 +61,8 @@ const (
 )
 
 func run(pass *analysis.Pass) error {
-	switch {
-	case pass.HasFiles(): // the image decides
-	case pass.Dockerfile != nil:
+	if !pass.HasFiles() { // else the image decides
 		fromText(pass)
-		return nil
-	default:
-		pass.Undecided(cache, nil, "needs a Dockerfile or an image")
 		return nil
 	}
 	var application int64

@@ -103,10 +103,24 @@ func statusOf(doc *report.Document, least int, strict bool) int {
 	return status
 }
 
-// judge judges the targets in turn and hands each one's report to done, so that
-// no more than one image is held. Of several, those that lack the stage that is
-// asked for are skipped. What is not judged when the time is over, 0
-// being no limit, is reported as that. The error is wrong usage, or that ctx ended.
+// workers is how many targets are judged at once, and indexes how many of their
+// images have their layers in memory: those are read side by side already.
+const (
+	workers = 4
+	indexes = 1
+)
+
+// A judged is one target's report, or why there is none.
+type judged struct {
+	report report.Target
+	err    error
+}
+
+// judge judges the targets, several at once, and hands each one's report to done,
+// in their order. What is judged is let go with its report, so that memory does
+// not grow with their number. Of several, those that lack the stage that is asked
+// for are skipped. What is not judged when the time is over, 0 being no limit, is
+// reported as that. The error is wrong usage, or that ctx ended.
 func judge(ctx context.Context, targets []target, opt driver.Options, limit time.Duration, done func(report.Target), skipped func(why string)) error {
 	timed := ctx
 	if limit > 0 {
@@ -114,27 +128,80 @@ func judge(ctx context.Context, targets []target, opt driver.Options, limit time
 		timed, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run takes longer than the limit of %v (--timeout)", limit))
 		defer cancel()
 	}
+	timed, stop := context.WithCancel(timed) // the others end with the first that is wrong usage
+	defer stop()
+	room := make(chan struct{}, indexes)
+	results := make([]chan judged, len(targets))
+	turns := make(chan int)
+	for i := range results {
+		results[i] = make(chan judged, 1)
+	}
+	go func() {
+		defer close(turns)
+		for i := range targets {
+			select {
+			case turns <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for range min(workers, len(targets)) {
+		go func() {
+			for i := range turns {
+				t := targets[i]
+				targets[i] = target{} // what it holds open is let go with it
+				results[i] <- judgeOne(timed, t, opt, room)
+			}
+		}()
+	}
 	without := 0 // targets that lack the stage that --target names
-	for i := range targets {
-		t := targets[i]
-		targets[i] = target{} // what it holds open is let go with it
-		opt.Config = t.config
-		res, err := check1(timed, t.Target, opt)
-		if ctx.Err() != nil {
-			return ctx.Err()
+	for i := range results {
+		var j judged
+		select {
+		case j = <-results[i]:
+		case <-ctx.Done():
 		}
 		var unknown *dockerfile.UnknownTargetError
-		if errors.As(err, &unknown) && len(targets) > 1 && without < len(targets)-1 {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(j.err, &unknown) && len(results) > 1 && without < len(results)-1:
 			without++
 			skipped(fmt.Sprintf("%s is left out: it has no stage %q", unknown.Path, unknown.Target))
-			continue
+		case j.err != nil:
+			return &statusError{Usage, j.err}
+		default:
+			done(j.report)
 		}
-		if err != nil {
-			return &statusError{Usage, err}
-		}
-		done(report.NewTarget(res, snippets(t.Target)))
 	}
 	return nil
+}
+
+// judgeOne judges one target. Room has a place for each index that may be held.
+func judgeOne(ctx context.Context, t target, opt driver.Options, room chan struct{}) judged {
+	held := make(chan struct{}, 1)
+	opt.Config = t.config
+	opt.Hold = func(ctx context.Context) error {
+		select {
+		case room <- struct{}{}:
+			held <- struct{}{}
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	res, err := check1(ctx, t.Target, opt)
+	if err != nil {
+		return judged{err: err}
+	}
+	r := report.NewTarget(res, snippets(t.Target))
+	select {
+	case <-held:
+		<-room
+	default:
+	}
+	return judged{report: r}
 }
 
 // check1 judges one target. One that is still computing a while after the time

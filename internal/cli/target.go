@@ -41,6 +41,7 @@ type finder struct {
 	remarks   []string                  // what was chosen without being asked for
 	roots     map[string]*checkout.Root // by directory
 	revisions map[string]*revision      // by directory
+	session   source.Session
 }
 
 // root is that of a path that the user named.
@@ -378,7 +379,7 @@ func (fd *finder) image(ref string) error {
 // user says.
 func (fd *finder) open(ref string, root *checkout.Root) func(context.Context) (*source.Image, error) {
 	return func(ctx context.Context) (*source.Image, error) {
-		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Root: root})
+		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root})
 	}
 }
 

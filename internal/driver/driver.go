@@ -55,6 +55,10 @@ type Options struct {
 	Cache     *cache.Cache // of layers; nil: none
 	Now       time.Time    // the day of the run, UTC
 	AddedOnly bool         // judge what stands above the base image alone
+
+	// Hold is called before the layers of an image are indexed: it waits until there
+	// is room for one more index, which the Result then holds. Nil never waits.
+	Hold func(context.Context) error
 }
 
 // A Result is the outcome for one target: the input of every report.
@@ -190,13 +194,7 @@ func (c *checker) run(a *analysis.Analyzer) {
 		if !c.enabled(r) {
 			continue
 		}
-		why := ""
-		for in := analysis.InputDockerfile; in <= analysis.InputBaseline; in <<= 1 {
-			if r.Needs&in != 0 && c.missing[in] != "" {
-				why = c.missing[in]
-				break
-			}
-		}
+		why := c.lacking(r)
 		if why != "" {
 			c.res.NotRun = append(c.res.NotRun, analysis.Undecided{Rule: r, Reason: why})
 			continue
@@ -234,4 +232,20 @@ func (c *checker) run(a *analysis.Analyzer) {
 			c.res.NotRun = append(c.res.NotRun, u)
 		}
 	}
+}
+
+// lacking says why a rule cannot be decided for the target: an input that it needs
+// is missing, or all of those of which it needs one. It is "" if it can.
+func (c *checker) lacking(r *analysis.Rule) string {
+	found := r.Any == 0
+	for in := analysis.InputDockerfile; in <= analysis.InputBaseline; in <<= 1 {
+		if r.Needs&in != 0 && c.missing[in] != "" {
+			return c.missing[in]
+		}
+		found = found || r.Any&in != 0 && c.missing[in] == ""
+	}
+	if !found {
+		return "needs " + r.Any.Or()
+	}
+	return ""
 }

