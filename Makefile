@@ -1,5 +1,7 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+GREMLINS = github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+
 all: test lint ## what to run before a commit
 
 test: ## all tests; the same as go test ./...
@@ -19,6 +21,10 @@ new: ## NAME=x: the files of a new check, and its line in the suite
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	@.ci/fuzz "$(or $(FUZZTIME),30s)"
 
+mutate: ## PKG=dir...: deliberate mistakes that the tests must notice (default: the glue and what reads strangers' files)
+	@for p in $(or $(PKG),analyzers/redact internal/attribution internal/buildcontext internal/cache internal/checkout internal/cli internal/command internal/config internal/driver internal/report internal/source); do \
+		echo "== $$p"; go run $(GREMLINS) unleash --workers 2 --timeout-coefficient 10 "./$$p" | grep -vE 'KILLED|Starting|Gathering|^$$'; done
+
 corpus: ## CORPUS=dir: precision and recall on real files with answers
 	go run ./internal/corpus "$(CORPUS)"
 
@@ -28,4 +34,4 @@ bench: ## against the decompressor's floor, on real images; needs the testbed
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-.PHONY: all test lint update new fuzz corpus bench help
+.PHONY: all test lint update new fuzz mutate corpus bench help
