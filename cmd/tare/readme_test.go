@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,33 @@ func TestReadme(t *testing.T) {
 			return
 		}
 		t.Errorf("the capture in README.md is stale: make update\ngot:\n%s", got)
+	}
+}
+
+// TestReadmeTable checks that the table of checks names each of them once, and
+// no other, and that its links lead somewhere.
+func TestReadmeTable(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, m := range regexp.MustCompile(`(?m)^\| \[(.+?)\]\((.+?)\) \| .+ \|$`).FindAllStringSubmatch(string(text), -1) {
+		got = append(got, m[1])
+		if link := "analyzers/" + m[1] + "/README.md"; m[2] != link {
+			t.Errorf("the table links %s to %s, want %s", m[1], m[2], link)
+		}
+		if _, err := os.Stat("../../" + m[2]); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, a := range analyzers.All {
+		want = append(want, a.Name)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the table has %q, want %q", got, want)
 	}
 }
 
