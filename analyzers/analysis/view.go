@@ -93,7 +93,8 @@ func (im *Image) flatten(n *node, prefix string, left *int64) {
 	im.list = im.list[:first]
 	slices.SortFunc(here, func(a, b entry) int { return strings.Compare(a.path, b.path) })
 	for _, e := range here {
-		if e.file != nil && len(e.file.Path) == len(prefix)+len(e.path) && strings.HasPrefix(e.file.Path, prefix) && strings.HasSuffix(e.file.Path, e.path) {
+		if e.file != nil && len(e.file.Path) == len(prefix)+len(e.path) && strings.HasPrefix(e.file.Path, prefix) &&
+			strings.HasSuffix(e.file.Path, e.path) {
 			e.path = e.file.Path // shared
 		} else {
 			e.path = prefix + e.path

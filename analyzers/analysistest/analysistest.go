@@ -84,7 +84,11 @@ type want struct {
 
 func (c *tcase) run(t *testing.T) []analysis.Finding {
 	t.Helper()
-	res, err := driver.Check(context.Background(), c.target, driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: source.DefaultLimits, Now: c.now})
+	res, err := driver.Check(
+		context.Background(),
+		c.target,
+		driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: source.DefaultLimits, Now: c.now},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +110,10 @@ func (c *tcase) run(t *testing.T) []analysis.Finding {
 		t.Logf("not decided: %v: %s: %s", n.Location, n.Rule.ID, n.Reason)
 	}
 	for _, w := range c.open {
-		if !slices.ContainsFunc(res.NotRun, func(n analysis.Undecided) bool { return n.Rule.ID == w.at && w.rx.MatchString(n.Reason) }) {
+		if !slices.ContainsFunc(
+			res.NotRun,
+			func(n analysis.Undecided) bool { return n.Rule.ID == w.at && w.rx.MatchString(n.Reason) },
+		) {
 			t.Errorf("rule %s is decided, or for another reason than %q is not", w.at, w.rx)
 		}
 	}
@@ -176,7 +183,14 @@ func load(t *testing.T, a *analysis.Analyzer, name string) *tcase {
 
 func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 	t.Helper()
-	c := &tcase{analyzer: a, now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), target: driver.Target{Name: "test", Build: dockerfile.Options{BuildArgs: map[string]string{}, Platform: "linux/amd64", BuildPlatform: "linux/amd64"}}}
+	c := &tcase{
+		analyzer: a,
+		now:      time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
+		target: driver.Target{
+			Name:  "test",
+			Build: dockerfile.Options{BuildArgs: map[string]string{}, Platform: "linux/amd64", BuildPlatform: "linux/amd64"},
+		},
+	}
 	for line := range strings.Lines(string(ar.Comment)) {
 		if rest, ok := strings.CutPrefix(line, "want "); ok {
 			place, rx, _ := strings.Cut(rest, " ")

@@ -24,7 +24,12 @@ import (
 // Run. Layers are plain; their compressed size is taken to be a third.
 func Image(t testing.TB, files []txtar.File) *source.Image {
 	t.Helper()
-	im := &source.Image{Name: "image", Kind: "registry", Platform: "linux/amd64", Config: &v1.ConfigFile{OS: "linux", Architecture: "amd64"}}
+	im := &source.Image{
+		Name:     "image",
+		Kind:     "registry",
+		Platform: "linux/amd64",
+		Config:   &v1.ConfigFile{OS: "linux", Architecture: "amd64"},
+	}
 	layers := map[int][]txtar.File{}
 	for _, f := range files {
 		name := strings.TrimPrefix(f.Name, "image/")

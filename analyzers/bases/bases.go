@@ -57,7 +57,13 @@ func (r Ref) official() string {
 	return ""
 }
 
-var hubs = map[string]bool{"docker.io": true, "index.docker.io": true, "registry-1.docker.io": true, "registry.hub.docker.com": true, "mirror.gcr.io": true}
+var hubs = map[string]bool{
+	"docker.io":               true,
+	"index.docker.io":         true,
+	"registry-1.docker.io":    true,
+	"registry.hub.docker.com": true,
+	"mirror.gcr.io":           true,
+}
 
 // A Base is what the name of a base image tells.
 type Base struct {
@@ -106,7 +112,8 @@ func Lookup(ref string) Base {
 	case strings.HasSuffix(b.Path, "astral-sh/uv") || strings.HasSuffix(b.Path, "astral/uv"):
 		b.Family = "uv"
 		b.Python = strings.HasPrefix(b.Tag, "python")
-		b.Slim = strings.Contains(b.Tag, "slim") || strings.Contains(b.Tag, "alpine") || b.Tag == "" || !strings.ContainsAny(b.Tag, "abcdefghijklmnopqrstuvwxyz")
+		b.Slim = strings.Contains(b.Tag, "slim") || strings.Contains(b.Tag, "alpine") || b.Tag == "" ||
+			!strings.ContainsAny(b.Tag, "abcdefghijklmnopqrstuvwxyz")
 		b.Floating = b.unversioned()
 	case strings.HasPrefix(b.Path, "ubi") && strings.Contains(b.Registry, "redhat"):
 		b.Family = "ubi"
@@ -217,12 +224,15 @@ func interpreter(b *Base, line int) {
 	b.Sibling = b.With(strings.Join(out, "-"))
 }
 
-var reLTS = regexp.MustCompile(`^(lts|current|argon|boron|carbon|dubnium|erbium|fermium|gallium|hydrogen|iron|jod|krypton)$`)
+var reLTS = regexp.MustCompile(
+	`^(lts|current|argon|boron|carbon|dubnium|erbium|fermium|gallium|hydrogen|iron|jod|krypton)$`,
+)
 
 // node is VERSION[-SUITE][-slim].
 func node(b *Base) {
 	parts, slim, other := b.variant()
-	b.Floating = len(parts) == 0 || numbers(parts[0]) < 1 && !(reLTS.MatchString(parts[0]) && parts[0] != "lts" && parts[0] != "current")
+	b.Floating = len(parts) == 0 ||
+		numbers(parts[0]) < 1 && !(reLTS.MatchString(parts[0]) && parts[0] != "lts" && parts[0] != "current")
 	b.Line = b.With(b.line(newest("node"), parts))
 	if len(parts) == 0 {
 		b.Line += "-slim"
@@ -248,7 +258,10 @@ func debian(b *Base) {
 		return
 	}
 	for _, p := range parts {
-		if numbers(p) == 0 && !reSuite.MatchString(p) && !reDate.MatchString(p) && p != "stable" && p != "testing" && p != "unstable" && p != "oldstable" && p != "oldoldstable" {
+		if numbers(p) == 0 && !reSuite.MatchString(p) && !reDate.MatchString(p) && p != "stable" && p != "testing" &&
+			p != "unstable" &&
+			p != "oldstable" &&
+			p != "oldoldstable" {
 			return
 		}
 	}
@@ -273,7 +286,9 @@ func buildpack(b *Base) {
 	}
 }
 
-var reUbuntu = regexp.MustCompile(`^(trusty|xenial|bionic|focal|jammy|lunar|mantic|noble|oracular|plucky|questing|resolute)$`)
+var reUbuntu = regexp.MustCompile(
+	`^(trusty|xenial|bionic|focal|jammy|lunar|mantic|noble|oracular|plucky|questing|resolute)$`,
+)
 
 func ubuntu(b *Base) {
 	first, _, _ := strings.Cut(b.Tag, "-")

@@ -53,8 +53,27 @@ func newest(kind string) (release string) {
 }
 
 var (
-	suiteNumbers = map[string]string{"wheezy": "7", "jessie": "8", "stretch": "9", "buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13"}
-	ubuntuNames  = map[string]string{"trusty": "14.04", "xenial": "16.04", "bionic": "18.04", "focal": "20.04", "jammy": "22.04", "noble": "24.04", "lunar": "23.04", "mantic": "23.10", "oracular": "24.10", "plucky": "25.04"}
+	suiteNumbers = map[string]string{
+		"wheezy":   "7",
+		"jessie":   "8",
+		"stretch":  "9",
+		"buster":   "10",
+		"bullseye": "11",
+		"bookworm": "12",
+		"trixie":   "13",
+	}
+	ubuntuNames = map[string]string{
+		"trusty":   "14.04",
+		"xenial":   "16.04",
+		"bionic":   "18.04",
+		"focal":    "20.04",
+		"jammy":    "22.04",
+		"noble":    "24.04",
+		"lunar":    "23.04",
+		"mantic":   "23.10",
+		"oracular": "24.10",
+		"plucky":   "25.04",
+	}
 	reMinor      = regexp.MustCompile(`^v?(\d+\.\d+)`)
 	reMajor      = regexp.MustCompile(`^v?(\d+)`)
 	reAlpineTag  = regexp.MustCompile(`^alpine(\d+\.\d+)`)

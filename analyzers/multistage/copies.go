@@ -38,8 +38,15 @@ func (c *check) copies(d *analysis.Dockerfile) {
 				if i < 0 || c.pass.HasFiles() && !brought(causes.Fact.Of(c.pass), e.Instruction) {
 					continue
 				}
-				c.pass.Reportf(copiesToolchain, e.Instruction, from+" "+src,
-					"COPY --from=%s %s brings %s: copy what was built, such as a virtual environment, and not the directory that holds the compiler", cp.From, src, holds[i].name)
+				c.pass.Reportf(
+					copiesToolchain,
+					e.Instruction,
+					from+" "+src,
+					"COPY --from=%s %s brings %s: copy what was built, such as a virtual environment, and not the directory that holds the compiler",
+					cp.From,
+					src,
+					holds[i].name,
+				)
 				break
 			}
 		}
@@ -110,7 +117,13 @@ func brought(c *causes.Causes, inst *analysis.Instruction) bool {
 func (c *check) unused(d *analysis.Dockerfile) {
 	for _, s := range d.Stages {
 		if !s.Reached && s.Name == "" {
-			c.pass.Reportf(unused, s, s.String(), "%s is not built: nothing needs it and it has no name to ask for; remove it, or name it", s)
+			c.pass.Reportf(
+				unused,
+				s,
+				s.String(),
+				"%s is not built: nothing needs it and it has no name to ask for; remove it, or name it",
+				s,
+			)
 		}
 	}
 }
@@ -142,7 +155,12 @@ func (c *check) late(d *analysis.Dockerfile) {
 			seen[step.Manager] = true
 			c.pass.Report(analysis.Finding{
 				Rule: lateInstall, Location: step.Location(), Key: step.Manager,
-				Message: fmt.Sprintf("%s installs in the stage that ships, and in stage %q too (line %d): install there, and COPY the environment", step.Manager, first.Stage, first.Line),
+				Message: fmt.Sprintf(
+					"%s installs in the stage that ships, and in stage %q too (line %d): install there, and COPY the environment",
+					step.Manager,
+					first.Stage,
+					first.Line,
+				),
 				Related: []analysis.Related{{Location: first.Location(), Message: "it runs here already"}},
 			})
 		}

@@ -82,7 +82,11 @@ func run(pass *analysis.Pass) error {
 	case w.stage != d.Target:
 		pass.Report(analysis.Finding{
 			Rule: bypassed, Location: w.at, Key: w.stage.String(),
-			Message: fmt.Sprintf("%s in %q, which the stage that ships stands on: start that from a clean base and COPY --from what it makes", w.what, w.stage),
+			Message: fmt.Sprintf(
+				"%s in %q, which the stage that ships stands on: start that from a clean base and COPY --from what it makes",
+				w.what,
+				w.stage,
+			),
 			Related: []analysis.Related{{Location: d.Target.Location(), Message: "the stage that ships"}},
 		})
 	}

@@ -68,9 +68,14 @@ func (c *check) added(chain []*analysis.Stage, p installs.Package) bool {
 func (c *check) purges(inst *analysis.Instruction) bool {
 	steps := c.steps.Of(inst)
 	compiler := func(s *installs.Step) bool {
-		return !s.Remove && slices.ContainsFunc(s.Names, func(w shell.Word) bool { return installs.Compiler(installs.PackageName(s.Manager, w.Text)) })
+		return !s.Remove &&
+			slices.ContainsFunc(
+				s.Names,
+				func(w shell.Word) bool { return installs.Compiler(installs.PackageName(s.Manager, w.Text)) },
+			)
 	}
-	return slices.ContainsFunc(steps, compiler) && slices.ContainsFunc(steps, func(s *installs.Step) bool { return s.Remove && s.Manager != "rm" })
+	return slices.ContainsFunc(steps, compiler) &&
+		slices.ContainsFunc(steps, func(s *installs.Step) bool { return s.Remove && s.Manager != "rm" })
 }
 
 func short(c *shell.Command) string {
@@ -82,7 +87,9 @@ func short(c *shell.Command) string {
 }
 
 var (
-	reCC    = regexp.MustCompile(`^(?:[a-z0-9_]+-linux-(?:gnu|musl)-)?(cc|gcc|g\+\+|c\+\+|clang|clang\+\+|tcc|gfortran)(-?[\d.]+)?$`)
+	reCC = regexp.MustCompile(
+		`^(?:[a-z0-9_]+-linux-(?:gnu|musl)-)?(cc|gcc|g\+\+|c\+\+|clang|clang\+\+|tcc|gfortran)(-?[\d.]+)?$`,
+	)
 	rePy    = regexp.MustCompile(`^python[\d.]*$`)
 	builder = map[string]string{ // the verbs of each that compile
 		"cmake": "--build", "ninja": "", "meson": "compile install", "cargo": "build install", "go": "build install", "mvn": "package install", "gradle": "build assemble",
@@ -120,7 +127,8 @@ func builds(c *shell.Command) bool {
 	if !ok {
 		return false
 	}
-	return verbs == "" || slices.ContainsFunc(c.Words[1:], func(w shell.Word) bool { return slices.Contains(strings.Fields(verbs), w.Text) })
+	return verbs == "" ||
+		slices.ContainsFunc(c.Words[1:], func(w shell.Word) bool { return slices.Contains(strings.Fields(verbs), w.Text) })
 }
 
 // source reports whether a compiler's operand is a source file.

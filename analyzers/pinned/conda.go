@@ -66,7 +66,14 @@ func (c *check) list(s *installs.Step, name string) {
 			continue
 		}
 		if open, spec := condaOpen(line); open {
-			c.pass.Reportf(requirement, c.pass.At(name, n, n), c.key(name+": "+spec), "%q is not exact: conda takes whatever is newest; write %q, or install from a lock", line, spec+"==VERSION")
+			c.pass.Reportf(
+				requirement,
+				c.pass.At(name, n, n),
+				c.key(name+": "+spec),
+				"%q is not exact: conda takes whatever is newest; write %q, or install from a lock",
+				line,
+				spec+"==VERSION",
+			)
 		}
 	}
 }
@@ -99,7 +106,12 @@ func (c *check) specs(s *installs.Step) {
 	}
 	if len(open) > 0 {
 		_, name := condaOpen(open[0])
-		c.report(inline, s, open, fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", name+"==VERSION"))
+		c.report(
+			inline,
+			s,
+			open,
+			fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", name+"==VERSION"),
+		)
 	}
 }
 
@@ -107,7 +119,8 @@ func (c *check) specs(s *installs.Step) {
 // leaves its version open.
 func condaOpen(text string) (open bool, name string) {
 	text = strings.Trim(text, `'"`)
-	if strings.Contains(text, "/") && !strings.Contains(text, "::") || path.Ext(text) == ".conda" || strings.HasSuffix(text, ".tar.bz2") {
+	if strings.Contains(text, "/") && !strings.Contains(text, "::") || path.Ext(text) == ".conda" ||
+		strings.HasSuffix(text, ".tar.bz2") {
 		return false, ""
 	}
 	m := reSpec.FindStringSubmatch(text)
@@ -123,7 +136,9 @@ func condaOpen(text string) (open bool, name string) {
 		return false, m[1] // a release line of the interpreter, as a base image's tag; a compiler is another check's
 	case strings.Contains(m[2], "*") && (build == "" || strings.Contains(version, "*")):
 		return true, m[1]
-	case strings.HasPrefix(m[2], "==") && !strings.ContainsAny(m[2], ",<>|"), build != "" && version != "", reRelease.MatchString(m[2]):
+	case strings.HasPrefix(m[2], "==") && !strings.ContainsAny(m[2], ",<>|"),
+		build != "" && version != "",
+		reRelease.MatchString(m[2]):
 		return false, m[1]
 	}
 	return true, m[1]

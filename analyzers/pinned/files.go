@@ -48,7 +48,15 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 		c.lock(src.Path, locks.Pylock)
 		return
 	case base == "pyproject.toml" || base == "setup.py" || base == "setup.cfg": // uv's documentation, "uv pip install -r"
-		c.reportUnlocked(s, "", fmt.Sprintf("%s resolves anew what %q only bounds: lock it (uv pip compile, uv export) and install from the lock", s.Manager, base))
+		c.reportUnlocked(
+			s,
+			"",
+			fmt.Sprintf(
+				"%s resolves anew what %q only bounds: lock it (uv pip compile, uv export) and install from the lock",
+				s.Manager,
+				base,
+			),
+		)
 		return
 	}
 	if s.Unlikely && !c.last { // what another step reads as a rule is judged by that
@@ -68,12 +76,21 @@ const unreadable = "a file of constraints cannot be read, which may pin what is 
 // judge reports the lines of a file that are not exact. Reader is what reads
 // it, for the message; pins are names that its -c files pin; locate finds what it
 // includes.
-func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Node, locate func(from, target string) string) {
+func (c *check) judge(
+	name, reader string,
+	pins map[string]bool,
+	at analysis.Node,
+	locate func(from, target string) string,
+) {
 	if c.seen["file "+name]++; c.seen["file "+name] > 1 {
 		return
 	}
 	if text, err := c.pass.ReadFile(name); err == nil && template.MatchString(text) {
-		c.pass.Undecided(requirement, c.pass.At(name, 1, 1), fmt.Sprintf("%q is a template: render it, and check what comes of it", name))
+		c.pass.Undecided(
+			requirement,
+			c.pass.At(name, 1, 1),
+			fmt.Sprintf("%q is a template: render it, and check what comes of it", name),
+		)
 		return
 	}
 	f, err := requirements.Read(c.pass.Files, name, locate)
@@ -98,7 +115,13 @@ func (c *check) judge(name, reader string, pins map[string]bool, at analysis.Nod
 			c.pass.Undecided(invalid, c.pass.At(i.Path, i.Line, i.Line), i.Reason)
 			continue
 		}
-		c.pass.Reportf(invalid, c.pass.At(i.Path, i.Line, i.Line), c.key(i.Path+": "+i.Text), "pip rejects the line, and stops: %s", i.Reason)
+		c.pass.Reportf(
+			invalid,
+			c.pass.At(i.Path, i.Line, i.Line),
+			c.key(i.Path+": "+i.Text),
+			"pip rejects the line, and stops: %s",
+			i.Reason,
+		)
 	}
 	env := c.environment()
 	for _, r := range f.Requirements {
@@ -150,9 +173,19 @@ func (c *check) line(r *requirements.Requirement, reader string, at analysis.Nod
 		return
 	}
 	f := analysis.Finding{Rule: requirement, Location: where, Key: c.key(r.Path + ": " + python.NormalizeName(r.Name))}
-	f.Message = fmt.Sprintf("%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q", r.Text, said(r), reader, r.Name+"==VERSION")
+	f.Message = fmt.Sprintf(
+		"%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q",
+		r.Text,
+		said(r),
+		reader,
+		r.Name+"==VERSION",
+	)
 	if r.Class == requirements.Pinned {
-		f.Message = fmt.Sprintf("%q names no version of PEP 440: pip rejects it from 24.1 on; write %q", r.Text, r.Name+"==VERSION")
+		f.Message = fmt.Sprintf(
+			"%q names no version of PEP 440: pip rejects it from 24.1 on; write %q",
+			r.Text,
+			r.Name+"==VERSION",
+		)
 	}
 	if r.URL != "" {
 		f.Rule, f.Key = source, c.key(r.Path+": "+r.URL)
@@ -172,9 +205,17 @@ func fromSource(r *requirements.Requirement, reader string) string {
 	text := redact.Credentials(r.Text)
 	switch r.Class {
 	case requirements.URLNoHash:
-		return fmt.Sprintf("%q has no hash: %s takes whatever the URL gives on the day of the build; add #sha256=DIGEST", text, reader)
+		return fmt.Sprintf(
+			"%q has no hash: %s takes whatever the URL gives on the day of the build; add #sha256=DIGEST",
+			text,
+			reader,
+		)
 	case requirements.VCSRef:
-		return fmt.Sprintf("%q names a branch, a tag or a short commit, which may move: %s takes what it names on the day of the build; name the full commit", text, reader)
+		return fmt.Sprintf(
+			"%q names a branch, a tag or a short commit, which may move: %s takes what it names on the day of the build; name the full commit",
+			text,
+			reader,
+		)
 	}
 	return fmt.Sprintf("%q names no commit: %s takes the newest; add @ and the full commit", text, reader)
 }
@@ -201,8 +242,12 @@ func (c *check) hashed(f *requirements.File, name string) {
 	if required {
 		finding.Severity = analysis.Error
 	}
-	finding.Message = fmt.Sprintf("%d of %d requirements have no --hash, %q first: pip install --require-hashes refuses them; lock with hashes (pip-compile --generate-hashes, uv export)",
-		len(without), len(with)+len(without), first.Text)
+	finding.Message = fmt.Sprintf(
+		"%d of %d requirements have no --hash, %q first: pip install --require-hashes refuses them; lock with hashes (pip-compile --generate-hashes, uv export)",
+		len(without),
+		len(with)+len(without),
+		first.Text,
+	)
 	c.pass.Report(finding)
 }
 
@@ -227,7 +272,14 @@ func (c *check) lock(name string, kind locks.Kind) {
 		switch {
 		case kind == locks.Environment && p.Conda:
 			if open, _ := condaOpen(p.Spec); open && !installs.Installer(p.Name) { // "- pip" only lets the part of pip be read
-				c.pass.Reportf(requirement, where, c.key(name+": "+p.Name), "%q is not exact: conda takes whatever is newest; write %q, or install from a lock", p.Spec, p.Name+"==VERSION")
+				c.pass.Reportf(
+					requirement,
+					where,
+					c.key(name+": "+p.Name),
+					"%q is not exact: conda takes whatever is newest; write %q, or install from a lock",
+					p.Spec,
+					p.Name+"==VERSION",
+				)
 			}
 		case kind == locks.Environment:
 			if r, err := requirements.ParseArgument(p.Spec); err == nil && !r.Exact && r.Class != requirements.Local {
@@ -235,7 +287,14 @@ func (c *check) lock(name string, kind locks.Kind) {
 				c.line(r, "pip", nil)
 			}
 		case p.Source.Type == "git" && len(p.Source.Commit) < 40:
-			c.pass.Reportf(source, where, c.key(name+": "+p.Name), "%q is locked to no full commit of %q: lock again", p.Name, redact.Credentials(p.Source.URL))
+			c.pass.Reportf(
+				source,
+				where,
+				c.key(name+": "+p.Name),
+				"%q is locked to no full commit of %q: lock again",
+				p.Name,
+				redact.Credentials(p.Source.URL),
+			)
 		}
 	}
 }

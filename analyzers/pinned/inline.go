@@ -47,7 +47,16 @@ func (c *check) names(s *installs.Step) {
 			pins, readable = c.constraints(s)
 		}
 		if v := placeholder(s, w, r); v != nil {
-			c.pass.Undecided(inline, s, fmt.Sprintf("%q is no version of PEP 440: it is what ARG %s of line %d has until the build gives it another", w.Text, v.Name, v.Line))
+			c.pass.Undecided(
+				inline,
+				s,
+				fmt.Sprintf(
+					"%q is no version of PEP 440: it is what ARG %s of line %d has until the build gives it another",
+					w.Text,
+					v.Name,
+					v.Line,
+				),
+			)
 			continue
 		}
 		name := python.NormalizeName(r.Name)
@@ -60,7 +69,8 @@ func (c *check) names(s *installs.Step) {
 		}
 	}
 	for _, w := range s.Pip.Editables {
-		if r, err := requirements.ParseEditable(w.Text); err == nil && w.Known && r.URL != "" && !r.Exact && r.Class != requirements.Local {
+		if r, err := requirements.ParseEditable(w.Text); err == nil && w.Known && r.URL != "" && !r.Exact &&
+			r.Class != requirements.Local {
 			c.sourced(s, r)
 		}
 	}
@@ -72,7 +82,12 @@ func (c *check) names(s *installs.Step) {
 		return
 	}
 	if len(open) > 0 {
-		c.report(inline, s, open, "the next build may take another version; write "+example(open[0])+", or install from a file that pins it")
+		c.report(
+			inline,
+			s,
+			open,
+			"the next build may take another version; write "+example(open[0])+", or install from a file that pins it",
+		)
 	}
 	if len(own) > 0 {
 		c.report(installer, s, own, "the next build may run another installer; write "+example(own[0]))
@@ -86,7 +101,8 @@ func placeholder(s *installs.Step, w shell.Word, r *requirements.Requirement) *a
 		return nil
 	}
 	for _, v := range s.Vars.All() {
-		if v.Arg && v.Line > 0 && v.Value != "" && strings.Contains(w.Text, v.Value) && strings.Contains(s.Instruction.Text, v.Name) {
+		if v.Arg && v.Line > 0 && v.Value != "" && strings.Contains(w.Text, v.Value) &&
+			strings.Contains(s.Instruction.Text, v.Name) {
 			return v
 		}
 	}

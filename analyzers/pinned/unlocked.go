@@ -26,17 +26,29 @@ func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 		}
 		switch c.reaches(s, "uv.lock") {
 		case yes:
-			c.reportUnlocked(s, analysis.Note, "uv sync may change uv.lock while it installs: add --locked, which fails instead, or --frozen")
+			c.reportUnlocked(
+				s,
+				analysis.Note,
+				"uv sync may change uv.lock while it installs: add --locked, which fails instead, or --frozen",
+			)
 		case no:
 			c.reportUnlocked(s, "", "uv sync resolves anew, as no uv.lock reaches it: COPY uv.lock and add --locked")
 		}
 	case s.Manager == "poetry" && (s.Verb == "install" || s.Verb == "sync"):
 		if c.reaches(s, "poetry.lock") == no {
-			c.reportUnlocked(s, "", "poetry install resolves anew, as no poetry.lock reaches it: COPY poetry.lock beside pyproject.toml")
+			c.reportUnlocked(
+				s,
+				"",
+				"poetry install resolves anew, as no poetry.lock reaches it: COPY poetry.lock beside pyproject.toml",
+			)
 		}
 	case s.Manager == "pdm" && s.Verb == "install": // sync fails without a lock
 		if c.reaches(s, "pdm.lock") == no {
-			c.reportUnlocked(s, "", fmt.Sprintf("pdm %s resolves anew, as no pdm.lock reaches it: COPY pdm.lock beside pyproject.toml", s.Verb))
+			c.reportUnlocked(
+				s,
+				"",
+				fmt.Sprintf("pdm %s resolves anew, as no pdm.lock reaches it: COPY pdm.lock beside pyproject.toml", s.Verb),
+			)
 		}
 	case s.Manager == "pixi" && s.Verb == "install":
 		if has(s, "--locked", "--frozen") || on(s, "PIXI_LOCKED") || on(s, "PIXI_FROZEN") {
@@ -47,7 +59,11 @@ func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 		}
 	case s.Manager == "pipenv" && s.Verb == "install" && len(s.Names) == 0 && len(s.Pip.Requirements) == 0:
 		if !has(s, "--deploy", "--ignore-pipfile") {
-			c.reportUnlocked(s, "", "pipenv install takes a stale Pipfile.lock, or makes a new one: use pipenv sync, or add --deploy")
+			c.reportUnlocked(
+				s,
+				"",
+				"pipenv install takes a stale Pipfile.lock, or makes a new one: use pipenv sync, or add --deploy",
+			)
 		}
 	}
 }
@@ -114,7 +130,8 @@ func named(s *installs.Step, name string) answer {
 		for _, inst := range stage.Instructions {
 			if inst == s.Instruction {
 				for _, m := range mounts(inst) {
-					if m.Type == instructions.MountTypeBind && (path.Base(m.Source) == name || m.Target == "." || path.Base(m.Target) == name || m.From != "" || m.Source == "" || m.Source == ".") {
+					if m.Type == instructions.MountTypeBind &&
+						(path.Base(m.Source) == name || m.Target == "." || path.Base(m.Target) == name || m.From != "" || m.Source == "" || m.Source == ".") {
 						return yes
 					}
 				}
@@ -131,7 +148,8 @@ func named(s *installs.Step, name string) answer {
 				sources = cp.SourcePaths
 			}
 			for _, src := range sources {
-				if ok, _ := path.Match(path.Base(src), name); ok || strings.Contains(src, "$") || path.Ext(src) == "" || path.Base(src) == "." {
+				if ok, _ := path.Match(path.Base(src), name); ok || strings.Contains(src, "$") || path.Ext(src) == "" ||
+					path.Base(src) == "." {
 					return yes
 				}
 			}
@@ -151,7 +169,8 @@ func mounts(inst *analysis.Instruction) []*instructions.Mount {
 // projectInstall judges pip install of a path, which takes the project's
 // dependencies in whatever versions are newest.
 func (c *check) projectInstall(s *installs.Step, before []*installs.Step) {
-	if s.Manager != "pip" && s.Manager != "uv pip" || s.Pip.NoDeps || s.Pip.NoIndex || len(s.Pip.Constraints) > 0 || len(s.Pip.Requirements) > 0 {
+	if s.Manager != "pip" && s.Manager != "uv pip" || s.Pip.NoDeps || s.Pip.NoIndex || len(s.Pip.Constraints) > 0 ||
+		len(s.Pip.Requirements) > 0 {
 		return
 	}
 	project := ""
@@ -178,7 +197,17 @@ func (c *check) projectInstall(s *installs.Step, before []*installs.Step) {
 			open = fmt.Sprintf(" (%q of %s:%d leaves the set open)", first.Text, first.Path, first.Line)
 		}
 	}
-	c.reportUnlocked(s, severity, fmt.Sprintf("%s %s of %q takes what the project requires in whatever versions are newest%s: install from a locked file first, then the project with --no-deps", s.Manager, s.Verb, project, open))
+	c.reportUnlocked(
+		s,
+		severity,
+		fmt.Sprintf(
+			"%s %s of %q takes what the project requires in whatever versions are newest%s: install from a locked file first, then the project with --no-deps",
+			s.Manager,
+			s.Verb,
+			project,
+			open,
+		),
+	)
 }
 
 // isProject reports whether an operand of pip install is a project whose
@@ -199,7 +228,8 @@ func isProject(text string) bool {
 	case file:
 		return !strings.Contains(path.Dir(text), "wheel")
 	}
-	return !strings.ContainsAny(text, "*?") && (text == "." || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, ".."))
+	return !strings.ContainsAny(text, "*?") &&
+		(text == "." || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, ".."))
 }
 
 // closes reports whether b installed an exact set into the environment of s;
@@ -213,7 +243,8 @@ func (c *check) closes(b, s *installs.Step) (closed bool, first *requirements.Re
 		return b.Verb == "sync" || b.Verb == "install", nil
 	}
 	here := slices.Contains(s.Stage.Chain(), b.Stage) // else the environment was copied
-	if b.Kind != installs.Python || here && b.Pip.Python != s.Pip.Python && b.Manager == s.Manager || len(b.Pip.Requirements) == 0 {
+	if b.Kind != installs.Python || here && b.Pip.Python != s.Pip.Python && b.Manager == s.Manager ||
+		len(b.Pip.Requirements) == 0 {
 		return false, nil
 	}
 	for _, w := range b.Pip.Requirements {

@@ -29,9 +29,11 @@ type operand struct {
 const maxMarkerDepth = 100
 
 var (
-	reVariable = regexp.MustCompile(`^(implementation_version|platform_python_implementation|implementation_name|python_full_version|platform_release|` +
-		`platform_version|platform_machine|platform_system|python_version|sys_platform|os_name|os\.name|sys\.platform|platform\.version|` +
-		`platform\.machine|platform\.python_implementation|python_implementation|extras?|dependency_groups)`)
+	reVariable = regexp.MustCompile(
+		`^(implementation_version|platform_python_implementation|implementation_name|python_full_version|platform_release|` +
+			`platform_version|platform_machine|platform_system|python_version|sys_platform|os_name|os\.name|sys\.platform|platform\.version|` +
+			`platform\.machine|platform\.python_implementation|python_implementation|extras?|dependency_groups)`,
+	)
 	reQuoted   = regexp.MustCompile(`^(?:'[^'\n]*'|"[^"\n]*")`)
 	reMarkerOp = regexp.MustCompile(`^(===|==|>=|<=|!=|~=|>|<|not\s+in|in)`)
 	reBool     = regexp.MustCompile(`^(and|or)`)

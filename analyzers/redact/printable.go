@@ -58,7 +58,8 @@ func JSON(text []byte) []byte {
 		switch {
 		case r == '#' && strings.HasPrefix(string(text[i:min(len(text), i+3)]), "##["):
 			out = append(out, `\u0023`...) // "#" stands in strings alone
-		case r == 0x7f, r >= 0x80 && (unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == 0x2028 || r == 0x2029) && r <= 0xffff:
+		case r == 0x7f,
+			r >= 0x80 && (unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == 0x2028 || r == 0x2029) && r <= 0xffff:
 			out = fmt.Appendf(out, `\u%04x`, r)
 		default:
 			out = append(out, text[i:i+n]...)

@@ -27,7 +27,19 @@ var (
 )
 
 // schemes are words before a colon that are no user: "github:owner/name@ref".
-var schemes = []string{"docker", "git", "github", "gitlab", "mailto", "npm", "oci", "oci-archive", "docker-archive", "docker-daemon", "pkg"}
+var schemes = []string{
+	"docker",
+	"git",
+	"github",
+	"gitlab",
+	"mailto",
+	"npm",
+	"oci",
+	"oci-archive",
+	"docker-archive",
+	"docker-daemon",
+	"pkg",
+}
 
 // Credentials hides the users and passwords of URLs and references in a text,
 // the parts of queries that sign them, and credentials as headers have them.

@@ -220,7 +220,9 @@ func (r *reader) isLocal(name, bare, from string) (bool, error) {
 		case isProject:
 			return true, nil
 		case isDir:
-			return false, &absentError{fmt.Sprintf("directory %q is not installable: it holds no setup.py and no pyproject.toml", name)}
+			return false, &absentError{
+				fmt.Sprintf("directory %q is not installable: it holds no setup.py and no pyproject.toml", name),
+			}
 		case isUnknown:
 			if before, _, at := strings.Cut(name, "@"); !at || strings.Contains(before, "/") || strings.HasPrefix(before, ".") {
 				return true, nil
@@ -308,7 +310,10 @@ func (r *reader) editable(text, from string) (*Requirement, error) {
 		return nil, &absentError{fmt.Sprintf("%q is no directory of a project, and no VCS URL", text)}
 	}
 	if !isVCS(scheme) || !strings.Contains(s, ":") {
-		return nil, fmt.Errorf("%q is not a valid editable requirement: want a path to a project, or a VCS URL", redact.Credentials(text))
+		return nil, fmt.Errorf(
+			"%q is not a valid editable requirement: want a path to a project, or a VCS URL",
+			redact.Credentials(text),
+		)
 	}
 	if err := req.link(s); err != nil {
 		return nil, err

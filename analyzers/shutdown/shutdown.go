@@ -16,7 +16,6 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
-	tareshell "github.com/tareweight/tare/analyzers/facts/shell"
 )
 
 //go:embed README.md
@@ -66,7 +65,8 @@ func run(pass *analysis.Pass) error {
 		return nil
 	}
 	if p.text == "" && len(p.args) > 2 && shells[path.Base(p.args[0])] {
-		if i := slices.IndexFunc(p.args, func(a string) bool { return len(a) > 1 && a[0] == '-' && strings.HasSuffix(a, "c") }); i > 0 && i+1 < len(p.args) {
+		if i := slices.IndexFunc(p.args, func(a string) bool { return len(a) > 1 && a[0] == '-' && strings.HasSuffix(a, "c") }); i > 0 &&
+			i+1 < len(p.args) {
 			p.sh, p.text = p.args[:i+1], p.args[i+1]
 		}
 	}
@@ -125,14 +125,26 @@ func judgeShell(pass *analysis.Pass, p *process) {
 	if lone {
 		sh, known := interpreter(pass, p)
 		if !known {
-			pass.Undecided(shell, p.inst, "which program /bin/sh of the base is, is not known: bash and busybox replace themselves by a lone command, dash stays")
+			pass.Undecided(
+				shell,
+				p.inst,
+				"which program /bin/sh of the base is, is not known: bash and busybox replace themselves by a lone command, dash stays",
+			)
 			return
 		}
 		if sh != "dash" {
 			return
 		}
 	}
-	pass.Reportf(shell, p.inst, p.name, "%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s", p.name, short(p.text), remedy(p.name, f.Stmts))
+	pass.Reportf(
+		shell,
+		p.inst,
+		p.name,
+		"%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s",
+		p.name,
+		short(p.text),
+		remedy(p.name, f.Stmts),
+	)
 }
 
 // remedy says how a script can hand process 1 to its last command.
@@ -171,7 +183,8 @@ func needsShell(stmt *syntax.Stmt, call *syntax.CallExpr) bool {
 	needed := len(call.Assigns) > 0 || len(stmt.Redirs) > 0
 	for _, word := range call.Args {
 		for i, part := range word.Parts {
-			if lit, ok := part.(*syntax.Lit); ok && (strings.ContainsAny(lit.Value, "*?[") || i == 0 && strings.HasPrefix(lit.Value, "~")) {
+			if lit, ok := part.(*syntax.Lit); ok &&
+				(strings.ContainsAny(lit.Value, "*?[") || i == 0 && strings.HasPrefix(lit.Value, "~")) {
 				needed = true
 			}
 		}
@@ -312,72 +325,11 @@ func interpreter(pass *analysis.Pass, p *process) (name string, known bool) {
 		return "busybox", true
 	case b.Family == "python" || b.Family == "pypy" || b.Family == "node" || b.Family == "debian" || b.Family == "ubuntu" || b.Family == "buildpack-deps":
 		return "dash", true
-	case b.Family == "cuda" && strings.Contains(b.Tag, "ubuntu"), b.Family == "uv" && (strings.Contains(b.Tag, "slim") || strings.Contains(b.Tag, "bookworm") || strings.Contains(b.Tag, "trixie")):
+	case b.Family == "cuda" && strings.Contains(b.Tag, "ubuntu"),
+		b.Family == "uv" && (strings.Contains(b.Tag, "slim") || strings.Contains(b.Tag, "bookworm") || strings.Contains(b.Tag, "trixie")):
 		return "dash", true
 	case b.Family == "ubi", b.Family == "cuda":
 		return "bash", true
 	}
 	return "", false
-}
-
-// judgeScript judges an entrypoint that is a script of the build context.
-func judgeScript(pass *analysis.Pass, p *process) {
-	name := p.args[0]
-	if shells[path.Base(name)] && len(p.args) > 1 && !strings.HasPrefix(p.args[1], "-") {
-		name = p.args[1]
-	}
-	if reInit.MatchString(path.Base(name)) || !path.IsAbs(name) && !strings.Contains(name, "/") {
-		return // a program of the PATH
-	}
-	src := inputs.Fact.Of(pass).Final(pass.Dockerfile.Target, name)
-	if src.Path == "" {
-		if path.Ext(name) == ".sh" && (src.By != nil || pass.Files != nil) {
-			pass.Undecided(script, p.inst, fmt.Sprintf("the script %q cannot be opened: %s", name, src.Reason))
-		}
-		return
-	}
-	text, err := pass.ReadFile(src.Path)
-	if err != nil || len(text) > tareshell.MaxScript {
-		return
-	}
-	line, _, _ := strings.Cut(text, "\n")
-	if !strings.HasPrefix(line, "#!") || !shells[path.Base(strings.TrimSpace(lastWord(line)))] && !strings.Contains(line, "sh") {
-		return
-	}
-	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
-	if err != nil || len(f.Stmts) == 0 || traps(f) {
-		return
-	}
-	list := f.Stmts
-	if cmd, _ := lastCommand(list); cmd == "tail" && len(list) > 1 { // it only keeps the container up behind what served
-		list = list[:len(list)-1]
-	}
-	last := list[len(list)-1]
-	cmd, arg := lastCommand(list)
-	if body := function(f, cmd); body != nil {
-		cmd, arg = lastCommand([]*syntax.Stmt{body})
-	}
-	if !ends(cmd, arg) {
-		return
-	}
-	at := pass.At(src.Path, int(last.Pos().Line()), int(last.End().Line()))
-	pass.Report(analysis.Finding{
-		Rule: script, Location: at, Key: src.Path,
-		Message: fmt.Sprintf("%s %s stays process 1 while %q runs, and does not pass SIGTERM on: write exec before it", p.name, name, cmd),
-		Related: []analysis.Related{{Location: p.inst.Location(), Message: "started here"}},
-	})
-}
-
-// ends reports whether a script that ends with this command stays process 1 while
-// it runs.
-func ends(cmd, arg string) bool {
-	return cmd != "exec" && cmd != "" && !reInit.MatchString(path.Base(cmd)) && !reInit.MatchString(path.Base(arg)) && !passes[cmd]
-}
-
-// passes are last commands of scripts that only prepare: nothing runs on.
-var passes = map[string]bool{"exit": true, "return": true, "true": true, "source": true, ".": true, "wait": true, "set": true, "echo": true, "printf": true, "export": true, "mkdir": true, "chown": true, "chmod": true, "cp": true, "ln": true, "sleep": true}
-
-func lastWord(s string) string {
-	words := strings.Fields(s)
-	return words[len(words)-1]
 }

@@ -120,7 +120,13 @@ func run(pass *analysis.Pass) error {
 
 // judge reports an image over its budget at the instruction that adds most, or
 // at FROM if the base alone is over.
-func judge(pass *analysis.Pass, rule *analysis.Rule, severity analysis.Severity, budget analysis.Bytes, of func(analysis.Size) int64) {
+func judge(
+	pass *analysis.Pass,
+	rule *analysis.Rule,
+	severity analysis.Severity,
+	budget analysis.Bytes,
+	of func(analysis.Size) int64,
+) {
 	im := pass.Image
 	layers, whose := slices.Clone(im.Layers), "the image is"
 	if pass.AddedOnly && im.Base.How != "" {
@@ -152,8 +158,20 @@ func judge(pass *analysis.Pass, rule *analysis.Rule, severity analysis.Severity,
 	if rule == unpacked {
 		what = "unpacked"
 	}
-	f := analysis.Finding{Rule: rule, Severity: severity, Location: at.Location(), Key: strings.TrimPrefix(rule.ID, "sizebudget-")}
-	f.Message = fmt.Sprintf("%s %s %s, %s over its budget of %s", whose, analysis.Bytes(total), what, analysis.Bytes(total-int64(budget)), budget)
+	f := analysis.Finding{
+		Rule:     rule,
+		Severity: severity,
+		Location: at.Location(),
+		Key:      strings.TrimPrefix(rule.ID, "sizebudget-"),
+	}
+	f.Message = fmt.Sprintf(
+		"%s %s %s, %s over its budget of %s",
+		whose,
+		analysis.Bytes(total),
+		what,
+		analysis.Bytes(total-int64(budget)),
+		budget,
+	)
 	var parts []string
 	for _, p := range heaviest(im, layers, of) {
 		parts = append(parts, fmt.Sprintf("%s %s", analysis.Bytes(p.size), p.name))

@@ -122,7 +122,12 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	if b.Full && !windows(pass.Dockerfile) {
 		f := analysis.Finding{
 			Rule: full, Location: root.Location(), Key: b.Repository(),
-			Message: fmt.Sprintf("base image %q is the full variant: use %q; %s, which belong in a build stage", root.Root, b.Sibling, b.Loses),
+			Message: fmt.Sprintf(
+				"base image %q is the full variant: use %q; %s, which belong in a build stage",
+				root.Root,
+				b.Sibling,
+				b.Loses,
+			),
 		}
 		if b.Family == "debian" {
 			f.Message = fmt.Sprintf("base image %q is the full variant: use %q; %s", root.Root, b.Sibling, b.Loses)
@@ -134,15 +139,37 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		pass.Report(f)
 	}
 	if b.Floating {
-		pass.Report(analysis.Finding{Rule: floating, Location: root.Location(), Key: b.Repository(), Message: drift(b, root.Root), Related: why})
+		pass.Report(
+			analysis.Finding{
+				Rule:     floating,
+				Location: root.Location(),
+				Key:      b.Repository(),
+				Message:  drift(b, root.Root),
+				Related:  why,
+			},
+		)
 	}
 	if b.Digest == "" {
-		pass.Reportf(undigested, root, b.Repository(), "base image %q has no digest: a rebuild may take other layers under the same tag; add @sha256:...", root.Root)
+		pass.Reportf(
+			undigested,
+			root,
+			b.Repository(),
+			"base image %q has no digest: a rebuild may take other layers under the same tag; add @sha256:...",
+			root.Root,
+		)
 	}
 	if pass.HasFiles() && !b.Full && !b.Compiler {
 		for _, g := range causes.Fact.Of(pass).Groups {
 			if g.Cause == causes.Compiler && g.Layer.Base {
-				pass.Reportf(heavy, root, b.Repository(), "base image %q holds a compiler (%s and what belongs to it, %s), which its name does not tell: choose or make a base without one", root.Root, g.Tools[0].Name, analysis.Bytes(g.Size.Unpacked))
+				pass.Reportf(
+					heavy,
+					root,
+					b.Repository(),
+					"base image %q holds a compiler (%s and what belongs to it, %s), which its name does not tell: choose or make a base without one",
+					root.Root,
+					g.Tools[0].Name,
+					analysis.Bytes(g.Size.Unpacked),
+				)
 			}
 		}
 	}
@@ -151,7 +178,12 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		f := analysis.Finding{Rule: eol, Location: root.Location(), Key: e.What, Related: why}
 		switch day := e.Date.Format(time.DateOnly); {
 		case left < 0:
-			f.Message = fmt.Sprintf("%s had its last security support on %s (%s): move to a supported release", e.What, day, e.Source)
+			f.Message = fmt.Sprintf(
+				"%s had its last security support on %s (%s): move to a supported release",
+				e.What,
+				day,
+				e.Source,
+			)
 		case left <= 90*24*time.Hour:
 			f.Severity = analysis.Note
 			f.Message = fmt.Sprintf("%s has security support until %s (%s): plan the move to a later release", e.What, day, e.Source)
@@ -160,8 +192,16 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		}
 		pass.Report(f)
 	}
-	if list := pass.Config.(Config).Approved; len(list) > 0 && !slices.ContainsFunc(list, func(pattern string) bool { return approves(pattern, root.Root, b.Repository()) }) {
-		pass.Reportf(unapproved, root, b.Repository(), "base image %q is not approved: use one of %s", root.Root, analysis.And(list, 5))
+	if list := pass.Config.(Config).Approved; len(list) > 0 &&
+		!slices.ContainsFunc(list, func(pattern string) bool { return approves(pattern, root.Root, b.Repository()) }) {
+		pass.Reportf(
+			unapproved,
+			root,
+			b.Repository(),
+			"base image %q is not approved: use one of %s",
+			root.Root,
+			analysis.And(list, 5),
+		)
 	}
 }
 
@@ -202,7 +242,9 @@ func windows(d *analysis.Dockerfile) bool {
 	for _, s := range d.Chain() {
 		for _, inst := range s.Instructions {
 			if c, ok := inst.Command.(*instructions.ShellCommand); ok && len(c.Shell) > 0 {
-				if name := strings.ToLower(c.Shell[0]); strings.Contains(name, "powershell") || strings.Contains(name, "pwsh") || strings.HasSuffix(name, "cmd") || strings.HasSuffix(name, "cmd.exe") {
+				if name := strings.ToLower(c.Shell[0]); strings.Contains(name, "powershell") || strings.Contains(name, "pwsh") ||
+					strings.HasSuffix(name, "cmd") ||
+					strings.HasSuffix(name, "cmd.exe") {
 					return true
 				}
 			}

@@ -49,13 +49,24 @@ func fromLayers(pass *analysis.Pass) {
 			}
 			slices.Sort(names)
 			f.Rule, f.Key = headers, strings.Join(names, " ")
-			f.Message = fmt.Sprintf("ships %s to build with: %s; install them in a build stage, and here the libraries alone", quote(names), g.Size)
+			f.Message = fmt.Sprintf(
+				"ships %s to build with: %s; install them in a build stage, and here the libraries alone",
+				quote(names),
+				g.Size,
+			)
 		case g.Cause == causes.LooseHeaders && loose >= leastLoose && count >= mostLoose:
 			f.Rule, f.Key = headers, "loose "+g.Layer.Key()
-			f.Message = fmt.Sprintf("ships %d headers and static libraries that no package owns: %s; copy the libraries alone", len(g.Files), g.Size)
+			f.Message = fmt.Sprintf(
+				"ships %d headers and static libraries that no package owns: %s; copy the libraries alone",
+				len(g.Files),
+				g.Size,
+			)
 		case g.Cause == causes.Buried:
 			f.Rule, f.Key = buried, g.Layer.Key()
-			f.Message = fmt.Sprintf("ships a compiler that a later layer deletes: %s are downloaded all the same; remove it in the RUN that installs it, or build in another stage", g.Size)
+			f.Message = fmt.Sprintf(
+				"ships a compiler that a later layer deletes: %s are downloaded all the same; remove it in the RUN that installs it, or build in another stage",
+				g.Size,
+			)
 		default:
 			continue
 		}
@@ -73,7 +84,8 @@ func fromEnvironments(pass *analysis.Pass) {
 		for _, name := range p.Requires {
 			required[env+" "+python.NormalizeName(name)] = true
 		}
-		if name := python.NormalizeName(p.Name); (installs.Installer(name) || name == "cython") && p.Layer != nil && !p.Layer.Base {
+		if name := python.NormalizeName(p.Name); (installs.Installer(name) || name == "cython") && p.Layer != nil &&
+			!p.Layer.Base {
 			tools[env] = append(tools[env], p)
 		}
 	}
@@ -96,8 +108,12 @@ func fromEnvironments(pass *analysis.Pass) {
 		}
 		if len(names) > 0 {
 			f := analysis.Finding{Rule: packaging, Location: layer.Location(), Key: env, Related: inputs.Fact.Of(pass).Made(layer)}
-			f.Message = fmt.Sprintf("%s holds %s, which nothing needs at run time (%s): make the environment without them (uv venv, pip uninstall in the RUN that used them)",
-				"/"+env, analysis.And(names, 5), analysis.Bytes(bytes))
+			f.Message = fmt.Sprintf(
+				"%s holds %s, which nothing needs at run time (%s): make the environment without them (uv venv, pip uninstall in the RUN that used them)",
+				"/"+env,
+				analysis.And(names, 5),
+				analysis.Bytes(bytes),
+			)
 			pass.Report(f)
 		}
 	}

@@ -118,8 +118,12 @@ func fromText(pass *analysis.Pass) {
 		if g.first.Kept != "" { // which the author tried
 			remedy = ", where it stays: " + g.first.Kept
 		}
-		f := analysis.Finding{Rule: installed, Location: g.first.Step.Location(), Key: g.first.Step.Manager + ": " + strings.Join(g.names, " "),
-			Message: fmt.Sprintf("%s installs %s in the stage that ships%s", g.first.Step.Manager, quote(g.names), remedy)}
+		f := analysis.Finding{
+			Rule:     installed,
+			Location: g.first.Step.Location(),
+			Key:      g.first.Step.Manager + ": " + strings.Join(g.names, " "),
+			Message:  fmt.Sprintf("%s installs %s in the stage that ships%s", g.first.Step.Manager, quote(g.names), remedy),
+		}
 		if g.first.Step.Unlikely { // only if the build gives an ARG a value
 			f.Severity = analysis.Note
 		}
@@ -157,11 +161,20 @@ func fromImage(pass *analysis.Pass) {
 				continue
 			}
 			f.Severity = analysis.Note
-			f.Message = fmt.Sprintf("ships %s, parts of a toolchain without a compiler: %s; leave them in a build stage", quote(rest), size)
+			f.Message = fmt.Sprintf(
+				"ships %s, parts of a toolchain without a compiler: %s; leave them in a build stage",
+				quote(rest),
+				size,
+			)
 		case g.Layer.Base:
 			f.Message = fmt.Sprintf("the base image ships %s%s: %s; %s", analysis.And(names, 5), also(rest), size, remedy(pass))
 		default:
-			f.Message = fmt.Sprintf("ships %s%s: %s; install them in a build stage and COPY what they make", analysis.And(names, 5), also(rest), size)
+			f.Message = fmt.Sprintf(
+				"ships %s%s: %s; install them in a build stage and COPY what they make",
+				analysis.And(names, 5),
+				also(rest),
+				size,
+			)
 		}
 		if because != "" {
 			f.Message += fmt.Sprintf(" (a note, as %s may compile at run time)", because)
@@ -177,7 +190,10 @@ func fromImage(pass *analysis.Pass) {
 			if i == 10 {
 				break
 			}
-			f.Related = append(f.Related, analysis.Related{Location: t.File.Location(), Message: fmt.Sprintf("%s, %s", t.Name, analysis.Bytes(t.File.Size))})
+			f.Related = append(
+				f.Related,
+				analysis.Related{Location: t.File.Location(), Message: fmt.Sprintf("%s, %s", t.Name, analysis.Bytes(t.File.Size))},
+			)
 		}
 		pass.Report(f)
 	}
@@ -199,7 +215,8 @@ func place(pass *analysis.Pass, g *causes.Group) analysis.Location {
 		for _, step := range installs.Fact.Of(pass).Of(inst) {
 			for _, w := range step.Names {
 				name := installs.PackageName(step.Manager, w.Text)
-				if !step.Remove && (installs.Compiler(name) || slices.ContainsFunc(g.Packages, func(p *packages.Package) bool { return p.Name == name })) {
+				if !step.Remove &&
+					(installs.Compiler(name) || slices.ContainsFunc(g.Packages, func(p *packages.Package) bool { return p.Name == name })) {
 					return step.Location()
 				}
 			}
@@ -211,7 +228,19 @@ func place(pass *analysis.Pass, g *causes.Group) analysis.Location {
 // tools are the names of a group's compilers as people call them, and the
 // packages beside those that hold them.
 func tools(g *causes.Group) (names, rest []string) {
-	backend := map[string]bool{"cc1": true, "cc1plus": true, "lto1": true, "f951": true, "cc1obj": true, "cc1objplus": true, "cicc": true, "c++": true, "go1": true, "d21": true, "gnat1": true}
+	backend := map[string]bool{
+		"cc1":        true,
+		"cc1plus":    true,
+		"lto1":       true,
+		"f951":       true,
+		"cc1obj":     true,
+		"cc1objplus": true,
+		"cicc":       true,
+		"c++":        true,
+		"go1":        true,
+		"d21":        true,
+		"gnat1":      true,
+	}
 	for _, all := range []bool{false, true} {
 		for _, t := range g.Tools {
 			if (all || !backend[t.Name]) && !slices.Contains(names, t.Name) {

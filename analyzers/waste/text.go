@@ -26,7 +26,11 @@ var (
 	pipCache = store{"pip's cache", "pip install --no-cache-dir", []string{".cache"}}
 	uvCache  = store{"uv's cache", "uv --no-cache", []string{".cache"}}
 	apkIndex = store{"apk's index", "apk add --no-cache", []string{"/var/cache/apk"}}
-	dnfCache = store{"dnf's cache", "dnf clean all in the same RUN", []string{"/var/cache/dnf", "/var/cache/yum", "/var/cache/libdnf5", "/var/cache"}}
+	dnfCache = store{
+		"dnf's cache",
+		"dnf clean all in the same RUN",
+		[]string{"/var/cache/dnf", "/var/cache/yum", "/var/cache/libdnf5", "/var/cache"},
+	}
 	npmCache = store{"npm's cache", "npm cache clean --force in the same RUN", []string{".npm"}}
 )
 
@@ -50,7 +54,14 @@ func fromText(pass *analysis.Pass) {
 			if keys[key]++; keys[key] > 1 {
 				key += fmt.Sprintf(" #%d", keys[key])
 			}
-			pass.Reportf(cache, inst, key, "leaves %s in the image: %s, or mount what is kept (RUN --mount=type=cache)", analysis.And(names, 5), strings.Join(fixes, "; "))
+			pass.Reportf(
+				cache,
+				inst,
+				key,
+				"leaves %s in the image: %s, or mount what is kept (RUN --mount=type=cache)",
+				analysis.And(names, 5),
+				strings.Join(fixes, "; "),
+			)
 		}
 	}
 }
@@ -59,7 +70,8 @@ func fromText(pass *analysis.Pass) {
 // caches off.
 func plainBase(root string) bool {
 	b := bases.Lookup(root)
-	return b.Official && slices.Contains([]string{"python", "pypy", "debian", "ubuntu", "alpine", "node", "buildpack-deps"}, b.Family)
+	return b.Official &&
+		slices.Contains([]string{"python", "pypy", "debian", "ubuntu", "alpine", "node", "buildpack-deps"}, b.Family)
 }
 
 // leaves are the stores that one RUN fills and leaves. Plain says that the base
@@ -88,11 +100,13 @@ func leaves(pass *analysis.Pass, inst *analysis.Instruction, plain bool) (left [
 		switch {
 		case s.Dead || s.Unlikely || s.Remove || s.Script != "":
 		case s.Manager == "pip" && s.Verb == "install":
-			if plain && fetches(s) && !option(s.Command, "--no-cache") && !set(s.Command, "PIP_NO_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME", "PIP_CONFIG_FILE") {
+			if plain && fetches(s) && !option(s.Command, "--no-cache") &&
+				!set(s.Command, "PIP_NO_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME", "PIP_CONFIG_FILE") {
 				add(pipCache)
 			}
 		case (s.Manager == "uv pip" || s.Manager == "uv") && copies(s.Command):
-			if !option(s.Command, "--no-cache") && !has(s.Command, "-n") && !set(s.Command, "UV_NO_CACHE", "UV_CACHE_DIR", "XDG_CACHE_HOME") {
+			if !option(s.Command, "--no-cache") && !has(s.Command, "-n") &&
+				!set(s.Command, "UV_NO_CACHE", "UV_CACHE_DIR", "XDG_CACHE_HOME") {
 				add(uvCache)
 			}
 		case s.Manager == "apk" && s.Verb == "add" && !option(s.Command, "--no-cache"):
@@ -145,7 +159,8 @@ func cared(s store, run *instructions.RunCommand, commands []*shell.Command) boo
 		return slices.ContainsFunc(s.dirs, func(dir string) bool { return strings.Contains(text, dir) })
 	}
 	for _, m := range instructions.GetMounts(run) {
-		if m.Type == instructions.MountTypeCache && (within(m.Target) || strings.Contains(m.Target, "$")) || m.Type == instructions.MountTypeTmpfs && within(m.Target) {
+		if m.Type == instructions.MountTypeCache && (within(m.Target) || strings.Contains(m.Target, "$")) ||
+			m.Type == instructions.MountTypeTmpfs && within(m.Target) {
 			return true
 		}
 	}
@@ -161,7 +176,8 @@ func cared(s store, run *instructions.RunCommand, commands []*shell.Command) boo
 			if strings.HasPrefix(name, "apt") && (has(c, "dist-clean") || has(c, "distclean")) {
 				return true
 			}
-		case has(c, "cache") && (has(c, "purge") || has(c, "clean") || has(c, "remove")), has(c, "clean") && (has(c, "all") || has(c, "packages")):
+		case has(c, "cache") && (has(c, "purge") || has(c, "clean") || has(c, "remove")),
+			has(c, "clean") && (has(c, "all") || has(c, "packages")):
 			return true
 		}
 	}

@@ -31,7 +31,13 @@ func rule(id, title string, severity analysis.Severity) *analysis.Rule {
 }
 
 var (
-	cache     = &analysis.Rule{ID: "waste-cache", Title: "caches and lists of package managers are left behind", Severity: analysis.Warning, Any: analysis.InputDockerfile | analysis.InputFiles, Runtime: true}
+	cache = &analysis.Rule{
+		ID:       "waste-cache",
+		Title:    "caches and lists of package managers are left behind",
+		Severity: analysis.Warning,
+		Any:      analysis.InputDockerfile | analysis.InputFiles,
+		Runtime:  true,
+	}
 	rewritten = rule("waste-rewritten", "files are shipped again for another owner, mode or time", analysis.Warning)
 	deleted   = rule("waste-deleted", "files are shipped and deleted by a later layer", analysis.Warning)
 	duplicate = rule("waste-duplicate", "the same bytes are shipped under several paths", analysis.Note)
@@ -45,13 +51,33 @@ var byCause = map[causes.Cause]struct {
 	rule      *analysis.Rule
 	what, fix string
 }{
-	causes.Cache:     {cache, "leaves caches and lists of package managers", "remove them in the same RUN (rm -rf /var/lib/apt/lists/*, pip install --no-cache-dir), or use RUN --mount=type=cache"},
-	causes.Rewritten: {rewritten, "writes files again that the layers below hold with the same bytes", "set owner and mode where they are copied (COPY --chown, --chmod)"},
-	causes.Deleted:   {deleted, "ships files that a later layer deletes or overwrites", "delete them in the RUN that makes them, or make them in a build stage"},
+	causes.Cache: {
+		cache,
+		"leaves caches and lists of package managers",
+		"remove them in the same RUN (rm -rf /var/lib/apt/lists/*, pip install --no-cache-dir), or use RUN --mount=type=cache",
+	},
+	causes.Rewritten: {
+		rewritten,
+		"writes files again that the layers below hold with the same bytes",
+		"set owner and mode where they are copied (COPY --chown, --chmod)",
+	},
+	causes.Deleted: {
+		deleted,
+		"ships files that a later layer deletes or overwrites",
+		"delete them in the RUN that makes them, or make them in a build stage",
+	},
 	causes.Duplicate: {duplicate, "ships files that the image holds under another path already", "link them, or ship one"},
-	causes.VCS:       {vcs, "ships a directory of version control", "add .git to .dockerignore, or delete it in the RUN that clones"},
-	causes.Bytecode:  {bytecode, "ships bytecode", "set PYTHONDONTWRITEBYTECODE=1 and pip install --no-compile, at the price of a slower first start"},
-	causes.Tests:     {tests, "ships tests of libraries", "leave them out where the environment is made"},
+	causes.VCS: {
+		vcs,
+		"ships a directory of version control",
+		"add .git to .dockerignore, or delete it in the RUN that clones",
+	},
+	causes.Bytecode: {
+		bytecode,
+		"ships bytecode",
+		"set PYTHONDONTWRITEBYTECODE=1 and pip install --no-compile, at the price of a slower first start",
+	},
+	causes.Tests: {tests, "ships tests of libraries", "leave them out where the environment is made"},
 }
 
 const (
@@ -76,7 +102,13 @@ func run(pass *analysis.Pass) error {
 		if !ok || g.Size.Unpacked < least || (c.rule == bytecode || c.rule == tests) && g.Size.Unpacked*share < application {
 			continue
 		}
-		f := analysis.Finding{Rule: c.rule, Location: g.Layer.Location(), Bytes: g.Size, Key: g.Layer.Key(), Related: inputs.Fact.Of(pass).Made(g.Layer)}
+		f := analysis.Finding{
+			Rule:     c.rule,
+			Location: g.Layer.Location(),
+			Bytes:    g.Size,
+			Key:      g.Layer.Key(),
+			Related:  inputs.Fact.Of(pass).Made(g.Layer),
+		}
 		if g.Size.Unpacked < small {
 			f.Severity = analysis.Note
 		}

@@ -129,7 +129,10 @@ var rePython = regexp.MustCompile(`^v?(\d+(?:\.\d+)*)(?:-|$)`)
 func based(chain []*analysis.Stage, im *analysis.Image) *analysis.Difference {
 	root := chain[0]
 	if bases.Scratch(root.Root) && im.Base.Layers > 0 {
-		return &analysis.Difference{Location: root.Location(), What: fmt.Sprintf("the image has %d layers below its first instruction", im.Base.Layers)}
+		return &analysis.Difference{
+			Location: root.Location(),
+			What:     fmt.Sprintf("the image has %d layers below its first instruction", im.Base.Layers),
+		}
 	}
 	version := "" // "" is none
 	switch b := bases.Lookup(root.Root); {

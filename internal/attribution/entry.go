@@ -156,7 +156,23 @@ func parse(h v1.History) created {
 	}
 	verb, body, _ := strings.Cut(text, " ")
 	switch verb {
-	case "RUN", "COPY", "ADD", "WORKDIR", "ENV", "LABEL", "ARG", "CMD", "ENTRYPOINT", "EXPOSE", "USER", "VOLUME", "STOPSIGNAL", "SHELL", "HEALTHCHECK", "MAINTAINER", "ONBUILD":
+	case "RUN",
+		"COPY",
+		"ADD",
+		"WORKDIR",
+		"ENV",
+		"LABEL",
+		"ARG",
+		"CMD",
+		"ENTRYPOINT",
+		"EXPOSE",
+		"USER",
+		"VOLUME",
+		"STOPSIGNAL",
+		"SHELL",
+		"HEALTHCHECK",
+		"MAINTAINER",
+		"ONBUILD":
 		if verb == "COPY" || verb == "ADD" {
 			body = flags.ReplaceAllString(body, "")
 		}

@@ -140,7 +140,10 @@ func (p *Provenance) check(d *analysis.Dockerfile, im *analysis.Image) {
 		known++
 		at := im.Layers[n-1].Location()
 		if at.Line > 0 && !s.covers(at) && !s.triggered(im.Layers[n-1]) {
-			im.Differs = &analysis.Difference{Location: at, What: fmt.Sprintf("its provenance says that line %d made layer %d", s.Line, n-1)}
+			im.Differs = &analysis.Difference{
+				Location: at,
+				What:     fmt.Sprintf("its provenance says that line %d made layer %d", s.Line, n-1),
+			}
 			return
 		}
 	}

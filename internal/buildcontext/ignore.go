@@ -59,7 +59,10 @@ func ignore(files fs.FS, patterns []string) (fs.FS, error) {
 type WorkError struct{}
 
 func (WorkError) Error() string {
-	return fmt.Sprintf("the patterns of .dockerignore take more work than the limit of %d: which files it leaves out is not known", maxWork)
+	return fmt.Sprintf(
+		"the patterns of .dockerignore take more work than the limit of %d: which files it leaves out is not known",
+		maxWork,
+	)
 }
 
 // excluded says whether name is left out. Each directory above it is looked at

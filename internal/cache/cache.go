@@ -101,7 +101,9 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 	}
 	var id string
 	var form Cost
-	if n, err := fmt.Sscan(string(blob), &id, &form.Stored, &form.Ratio); err != nil || n != 3 || !reDigest.MatchString(id) || form.Stored < 0 || form.Ratio < 0 {
+	if n, err := fmt.Sscan(string(blob), &id, &form.Stored, &form.Ratio); err != nil || n != 3 || !reDigest.MatchString(id) ||
+		form.Stored < 0 ||
+		form.Ratio < 0 {
 		return nil, nil
 	}
 	name := c.path("index", id)
@@ -189,7 +191,10 @@ func (c *Cache) Put(digest string, index *Index) {
 		return
 	}
 	if c.write(c.path("index", index.DiffID), func(w io.Writer) error { return encode(w, index) }) == nil {
-		_ = c.write(c.path("blobs", digest), whole(fmt.Appendf(nil, "%s %d %d\n", index.DiffID, index.Cost.Stored, index.Cost.Ratio)))
+		_ = c.write(
+			c.path("blobs", digest),
+			whole(fmt.Appendf(nil, "%s %d %d\n", index.DiffID, index.Cost.Stored, index.Cost.Ratio)),
+		)
 	}
 }
 

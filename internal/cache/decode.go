@@ -203,7 +203,9 @@ func (r *reader) files(x *Index, n int64) error {
 		f.Path = r.keep(last[:shared], rest)
 		last = f.Path
 		flags := r.num()
-		f.Hard, f.Deleted, f.Opaque, f.Kind = flags&flagHard != 0, flags&flagDeleted != 0, flags&flagOpaque != 0, analysis.Kind(flags>>kindShift)
+		f.Hard, f.Deleted, f.Opaque, f.Kind = flags&flagHard != 0, flags&flagDeleted != 0, flags&flagOpaque != 0, analysis.Kind(
+			flags>>kindShift,
+		)
 		f.Mode, f.Size = fs.FileMode(r.num()), r.num()
 		f.Link = r.keep("", r.bytes())
 		if r.fill(8); r.end-r.at < 8 {

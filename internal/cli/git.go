@@ -13,12 +13,22 @@ import (
 // limits of git: a pipe in the place of a .gitignore holds it for ever.
 // It fetches nothing that the repository lacks: the repository's own configuration
 // says from where, and by which program.
-var limits = command.Limits{Time: 10 * time.Second, Output: 64 << 20, Memory: 256 << 20, Env: []string{"GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0"}}
+var limits = command.Limits{
+	Time:   10 * time.Second,
+	Output: 64 << 20,
+	Memory: 256 << 20,
+	Env:    []string{"GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0"},
+}
 
 // git runs git in dir and returns what it prints. What the repository's own
 // configuration says must not run a program.
 func git(dir string, args ...string) ([]byte, error) {
-	return command.Run(context.Background(), limits, nil, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir}, args...)...)
+	return command.Run(
+		context.Background(),
+		limits,
+		nil,
+		"git",
+		append([]string{"-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir}, args...)...)
 }
 
 // A revision is the commit that --config-ref names: configurations are read as
@@ -42,7 +52,9 @@ func newRevision(top, ref string) (*revision, error) {
 // read returns the first of the files, whose paths are relative to the top,
 // that the commit has; "" if it has none of them.
 func (r *revision) read(paths []string, limit int) (found string, text []byte, err error) {
-	out, err := git(r.top, append([]string{"--literal-pathspecs", "ls-tree", "-z", "--full-tree", r.commit, "--"}, paths...)...)
+	out, err := git(
+		r.top,
+		append([]string{"--literal-pathspecs", "ls-tree", "-z", "--full-tree", r.commit, "--"}, paths...)...)
 	if err != nil {
 		return "", nil, fmt.Errorf("list %s: %w", r.commit, err)
 	}

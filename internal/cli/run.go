@@ -58,7 +58,14 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	}
 	told := slices.ContainsFunc(outs, func(o output) bool { return o.Name == "text" && o.file == "" }) // the report says it
 	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, now.Format(time.DateOnly), analyzers, enabled)
-	opt := driver.Options{Analyzers: analyzers, Enabled: enabled, Limits: f.limits, Cache: kept, Now: now, AddedOnly: f.addedOnly}
+	opt := driver.Options{
+		Analyzers: analyzers,
+		Enabled:   enabled,
+		Limits:    f.limits,
+		Cache:     kept,
+		Now:       now,
+		AddedOnly: f.addedOnly,
+	}
 	err = judge(ctx, found.targets, opt, f.timeout, func(t report.Target) {
 		for _, r := range t.Remarks {
 			note(r)
@@ -121,11 +128,22 @@ type judged struct {
 // not grow with their number. Of several, those that lack the stage that is asked
 // for are skipped. What is not judged when the time is over, 0 being no limit, is
 // reported as that. The error is wrong usage, or that ctx ended.
-func judge(ctx context.Context, targets []target, opt driver.Options, limit time.Duration, done func(report.Target), skipped func(why string)) error {
+func judge(
+	ctx context.Context,
+	targets []target,
+	opt driver.Options,
+	limit time.Duration,
+	done func(report.Target),
+	skipped func(why string),
+) error {
 	timed := ctx
 	if limit > 0 {
 		var cancel context.CancelFunc
-		timed, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run takes longer than the limit of %v (--timeout)", limit))
+		timed, cancel = context.WithTimeoutCause(
+			ctx,
+			limit,
+			fmt.Errorf("the run takes longer than the limit of %v (--timeout)", limit),
+		)
 		defer cancel()
 	}
 	timed, stop := context.WithCancel(timed) // the others end with the first that is wrong usage

@@ -58,9 +58,22 @@ func (fd *finder) root(name string) (*checkout.Root, error) {
 }
 
 // findTargets says what args, or the current directory, ask to check.
-func findTargets(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags, args []string) (*finder, error) {
-	fd := &finder{std: std, analyzers: analyzers, cache: kept, flags: f, roots: map[string]*checkout.Root{}, revisions: map[string]*revision{},
-		build: dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}}}
+func findTargets(
+	std Streams,
+	analyzers []*analysis.Analyzer,
+	kept *cache.Cache,
+	f *checkFlags,
+	args []string,
+) (*finder, error) {
+	fd := &finder{
+		std:       std,
+		analyzers: analyzers,
+		cache:     kept,
+		flags:     f,
+		roots:     map[string]*checkout.Root{},
+		revisions: map[string]*revision{},
+		build:     dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}},
+	}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")
 		if !ok {
@@ -97,7 +110,9 @@ func findTargets(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache,
 	return fd, nil
 }
 
-var reRequirements = regexp.MustCompile(`(?i)(requirements|constraints).*\.(txt|in)$|\.requirements$|^requirements/.*\.txt$|\.txt$`)
+var reRequirements = regexp.MustCompile(
+	`(?i)(requirements|constraints).*\.(txt|in)$|\.requirements$|^requirements/.*\.txt$|\.txt$`,
+)
 
 // argument adds what one argument names. What exists is a path.
 func (fd *finder) argument(arg string) error {
@@ -178,14 +193,20 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 }
 
 // template is what something else makes a Dockerfile of.
-var template = regexp.MustCompile(`(?i)\.(j2|jinja2?|tmpl|tpl|template|erb|mustache|ejs|in|md|rst|txt|py|sh|go|js|orig|bak)$`)
+var template = regexp.MustCompile(
+	`(?i)\.(j2|jinja2?|tmpl|tpl|template|erb|mustache|ejs|in|md|rst|txt|py|sh|go|js|orig|bak)$`,
+)
 
 func isDockerfile(name string) bool {
 	if strings.HasSuffix(name, ".dockerignore") || template.MatchString(name) {
 		return false
 	}
 	lower := strings.ToLower(name)
-	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") || strings.HasPrefix(name, "Dockerfile-") || strings.HasPrefix(name, "Dockerfile_") || strings.HasPrefix(name, "Containerfile.") || strings.HasSuffix(lower, ".dockerfile")
+	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") ||
+		strings.HasPrefix(name, "Dockerfile-") ||
+		strings.HasPrefix(name, "Dockerfile_") ||
+		strings.HasPrefix(name, "Containerfile.") ||
+		strings.HasSuffix(lower, ".dockerfile")
 }
 
 // file adds one Dockerfile. Its context is the one that --context or the
@@ -229,61 +250,6 @@ func absolute(dir string) string {
 		return dir
 	}
 	return abs
-}
-
-// config reads the configuration that is in force for dir.
-func (fd *finder) config(root *checkout.Root, dir string) (*config.Config, error) {
-	p := fd.flags.config
-	switch {
-	case p != "":
-		var err error
-		if root, err = fd.root(p); err != nil {
-			return nil, &statusError{Usage, fmt.Errorf("read configuration %q: %w", p, err)}
-		}
-	case fd.flags.noConfig:
-	case fd.flags.configRef != "":
-		return fd.revised(root, dir)
-	default:
-		if p = config.Find(root, dir); p != "" {
-			p = filepath.FromSlash(display(p))
-		}
-	}
-	c, err := config.Load(root, p, fd.analyzers)
-	if err != nil {
-		return nil, &statusError{Usage, err}
-	}
-	return c, nil
-}
-
-// revised reads the configuration of dir as it is in the commit that
-// --config-ref names.
-func (fd *finder) revised(root *checkout.Root, dir string) (*config.Config, error) {
-	rev := fd.revisions[root.Dir()]
-	if rev == nil {
-		var err error
-		if rev, err = newRevision(root.Dir(), fd.flags.configRef); err != nil {
-			return nil, &statusError{Usage, err}
-		}
-		fd.revisions[root.Dir()] = rev
-	}
-	var paths []string
-	for _, p := range config.Candidates(root, dir) {
-		if rel, err := root.Rel(p); err == nil {
-			paths = append(paths, filepath.ToSlash(rel))
-		}
-	}
-	found, text, err := rev.read(paths, config.MaxSize)
-	if err == nil && found == "" {
-		return config.Load(root, "", fd.analyzers)
-	}
-	var c *config.Config
-	if err == nil {
-		c, err = config.Parse(filepath.FromSlash(display(filepath.Join(root.Dir(), filepath.FromSlash(found)))), text, fd.analyzers)
-	}
-	if err != nil {
-		return nil, &statusError{Usage, err}
-	}
-	return c, nil
 }
 
 // add adds a target: a Dockerfile with its context and the image that --image
@@ -347,18 +313,6 @@ func (fd *finder) context(dir string, c *config.Config) (string, error) {
 	return dir, nil
 }
 
-// settings are those of a configuration, as the driver hands them on.
-func settings(c *config.Config) *driver.Settings {
-	if len(c.Settings) == 0 {
-		return nil
-	}
-	s := &driver.Settings{Path: display(c.Path)}
-	for _, x := range c.Settings {
-		s.List = append(s.List, driver.Setting(x))
-	}
-	return s
-}
-
 // image adds an image alone.
 func (fd *finder) image(ref string) error {
 	root, err := fd.root(".")
@@ -379,7 +333,11 @@ func (fd *finder) image(ref string) error {
 // user says.
 func (fd *finder) open(ref string, root *checkout.Root) func(context.Context) (*source.Image, error) {
 	return func(ctx context.Context) (*source.Image, error) {
-		return source.Open(ctx, ref, source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root})
+		return source.Open(
+			ctx,
+			ref,
+			source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root},
+		)
 	}
 }
 
@@ -397,8 +355,13 @@ func (fd *finder) configured(c *config.Config) func(context.Context) (*source.Im
 		return fd.open(ref, root)
 	}
 	return func(context.Context) (*source.Image, error) {
-		return nil, fmt.Errorf("%s: image: %q is of registry %q, which only a configuration names: --trust-registry %s lets it, or --image names the image",
-			display(c.Path), c.Image, host, host)
+		return nil, fmt.Errorf(
+			"%s: image: %q is of registry %q, which only a configuration names: --trust-registry %s lets it, or --image names the image",
+			display(c.Path),
+			c.Image,
+			host,
+			host,
+		)
 	}
 }
 

@@ -38,7 +38,12 @@ func join(dir string) (wrong int, err error) {
 			return 0, err
 		}
 		t := &analysis.Target{Dockerfile: d, Files: files}
-		pass, err := t.NewPass(&analysis.Analyzer{Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, inputs.Fact}}}, nil, nil, nil)
+		pass, err := t.NewPass(
+			&analysis.Analyzer{Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact, inputs.Fact}}},
+			nil,
+			nil,
+			nil,
+		)
 		if err != nil {
 			return 0, err
 		}

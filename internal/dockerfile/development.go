@@ -16,7 +16,9 @@ const words = `dev|devel|develop|development|tests?|testing|lint|ci|debug|docs|l
 var (
 	development = regexp.MustCompile(`(?i)(^|[-_.])(` + words + `)([-_.]|$)`)
 	building    = regexp.MustCompile(`(?i)(^|[-_.])(` + words + `|builder|build-?env|devcontainer)([-_.]|$)`)
-	directory   = regexp.MustCompile(`(?i)^(\.?devcontainers?|\.?ci|\.kokoro|\.github|\.gitlab|\.circleci|development|tests?|testing)$`)
+	directory   = regexp.MustCompile(
+		`(?i)^(\.?devcontainers?|\.?ci|\.kokoro|\.github|\.gitlab|\.circleci|development|tests?|testing)$`,
+	)
 )
 
 // Development reports whether a stage of this name is one for development, by

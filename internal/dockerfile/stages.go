@@ -60,7 +60,12 @@ func (b *builder) begin() {
 
 // arg returns vars with one ARG more. Inherit has the values that an ARG
 // without a default takes from before the first FROM.
-func (b *builder) arg(vars *analysis.Vars, arg instructions.KeyValuePairOptional, inherit *analysis.Vars, line int) *analysis.Vars {
+func (b *builder) arg(
+	vars *analysis.Vars,
+	arg instructions.KeyValuePairOptional,
+	inherit *analysis.Vars,
+	line int,
+) *analysis.Vars {
 	x := analysis.Vars{Name: arg.Key, Known: true, Arg: true, Line: line}
 	if v, ok := b.options.BuildArgs[arg.Key]; ok {
 		x.Value = v
@@ -138,7 +143,11 @@ func (b *builder) triggers(s *analysis.Stage) error {
 			continue
 		}
 		if b.triggeredBytes += len(on.Expression); b.triggeredBytes > MaxSize {
-			return fmt.Errorf("ONBUILD of line %d: triggers of this file have more than %d bytes, each time they run", inst.Line, MaxSize)
+			return fmt.Errorf(
+				"ONBUILD of line %d: triggers of this file have more than %d bytes, each time they run",
+				inst.Line,
+				MaxSize,
+			)
 		}
 		tree, err := parser.Parse(strings.NewReader(on.Expression))
 		if err != nil {

@@ -77,7 +77,11 @@ type Result struct {
 // Dockerfile does not have. What cannot be judged is part of the result, as is
 // what could not be when ctx ended.
 func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
-	c := &checker{opt: opt, res: &Result{Target: t}, world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly}}
+	c := &checker{
+		opt:   opt,
+		res:   &Result{Target: t},
+		world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly},
+	}
 	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
 	if t.Err != nil {
 		c.fail(t.Err)
@@ -170,9 +174,20 @@ func (c *checker) chosen(d *analysis.Dockerfile, asked string) {
 	switch {
 	case asked != "" || len(d.Stages) == 1:
 	case len(others) > 0:
-		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("%s: judged stage %q because it is last; %s may ship too: --target names the one that does", d.Path, d.Target, analysis.And(others, 5)))
+		c.res.Remarks = append(
+			c.res.Remarks,
+			fmt.Sprintf(
+				"%s: judged stage %q because it is last; %s may ship too: --target names the one that does",
+				d.Path,
+				d.Target,
+				analysis.And(others, 5),
+			),
+		)
 	case d.Provisional:
-		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("%s: judged stage %q because it is last; --target names the one that ships", d.Path, d.Target))
+		c.res.Remarks = append(
+			c.res.Remarks,
+			fmt.Sprintf("%s: judged stage %q because it is last; --target names the one that ships", d.Path, d.Target),
+		)
 	}
 }
 

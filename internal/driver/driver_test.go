@@ -92,7 +92,7 @@ func TestNeeds(t *testing.T) {
 func TestUnread(t *testing.T) {
 	all := []*analysis.Analyzer{reports(nowhere, rule("a-dockerfile", needs(analysis.InputDockerfile)), rule("a-none", nil))}
 	for want, target := range map[string]Target{
-		"not run a-dockerfile: the target cannot be read; not run a-none: the target cannot be read; error: gone":                                                     {Name: "t", Err: errors.New("gone")},
+		"not run a-dockerfile: the target cannot be read; not run a-none: the target cannot be read; error: gone":                                                                          {Name: "t", Err: errors.New("gone")},
 		"warning a-none; not run a-dockerfile: the Dockerfile does not parse; error: parse Dockerfile:1: dockerfile parse error on line 1: unknown instruction: NOPE (did you mean COPY?)": {Name: "t", Path: "Dockerfile", Dockerfile: []byte("NOPE\n")},
 	} {
 		if got := text(check(t, target, Options{Analyzers: all})); got != want {

@@ -85,9 +85,18 @@ var magics = []struct {
 	prefix string
 	kind   analysis.Kind
 }{
-	{"\x7fELF", analysis.KindELF}, {"#!", analysis.KindScript}, {"!<arch>\n", analysis.KindArchive}, {"!<thin>\n", analysis.KindArchive},
-	{"\x1f\x8b", analysis.KindPacked}, {"PK\x03\x04", analysis.KindPacked}, {"\xfd7zXZ\x00", analysis.KindPacked}, {"BZh", analysis.KindPacked},
-	{"\x28\xb5\x2f\xfd", analysis.KindPacked}, {"\x89PNG", analysis.KindPacked}, {"\xff\xd8\xff", analysis.KindPacked}, {"RIFF", analysis.KindPacked},
+	{
+		"\x7fELF",
+		analysis.KindELF,
+	}, {"#!", analysis.KindScript}, {"!<arch>\n", analysis.KindArchive}, {"!<thin>\n", analysis.KindArchive},
+	{
+		"\x1f\x8b",
+		analysis.KindPacked,
+	}, {"PK\x03\x04", analysis.KindPacked}, {"\xfd7zXZ\x00", analysis.KindPacked}, {"BZh", analysis.KindPacked},
+	{
+		"\x28\xb5\x2f\xfd",
+		analysis.KindPacked,
+	}, {"\x89PNG", analysis.KindPacked}, {"\xff\xd8\xff", analysis.KindPacked}, {"RIFF", analysis.KindPacked},
 	{"OggS", analysis.KindPacked}, {"7z\xbc\xaf", analysis.KindPacked},
 }
 

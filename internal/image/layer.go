@@ -92,7 +92,11 @@ func (r *layerReader) admit(x *cache.Index) error {
 	case c.Plain > r.limits.Inflate || x.Unpacked > r.limits.Inflate:
 		return r.tooLarge()
 	case c.Ratio > r.limits.Ratio:
-		return &source.LimitError{What: fmt.Sprintf("compression ratio: a byte of it became %d", c.Ratio), Limit: r.limits.Ratio, Flag: "--max-ratio"}
+		return &source.LimitError{
+			What:  fmt.Sprintf("compression ratio: a byte of it became %d", c.Ratio),
+			Limit: r.limits.Ratio,
+			Flag:  "--max-ratio",
+		}
 	}
 	if err := r.path(int(c.Path)); err != nil {
 		return err

@@ -110,7 +110,11 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 	case nil:
 		return nil
 	case analysis.ErrDirectories:
-		err = &source.LimitError{What: "entries of the image and directories above them", Limit: int64(opt.Limits.Entries), Flag: "--max-entries"}
+		err = &source.LimitError{
+			What:  "entries of the image and directories above them",
+			Limit: int64(opt.Limits.Entries),
+			Flag:  "--max-entries",
+		}
 	case analysis.ErrPaths:
 		err = &source.LimitError{What: err.Error(), Limit: opt.Limits.Keep, Flag: "--max-keep"}
 	}

@@ -79,7 +79,8 @@ func decompress(r *countReader) (*stream, error) {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
 		z := inflate.Get(in)
 		s.next, s.close = z.Next, func() { inflate.Put(z) }
-	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte("\x2a\x4d\x18")):
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")),
+		len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte("\x2a\x4d\x18")):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
@@ -161,7 +162,11 @@ func ratio(unpacked, stored int64) int64 {
 // over is the error of stored bytes that became too many.
 func over(unpacked, stored int64, limits source.Limits) error {
 	if ratio(unpacked, stored) > limits.Ratio {
-		return &source.LimitError{What: fmt.Sprintf("compression ratio: %d bytes became %d", stored, unpacked), Limit: limits.Ratio, Flag: "--max-ratio"}
+		return &source.LimitError{
+			What:  fmt.Sprintf("compression ratio: %d bytes became %d", stored, unpacked),
+			Limit: limits.Ratio,
+			Flag:  "--max-ratio",
+		}
 	}
 	return nil
 }

@@ -3,11 +3,8 @@
 package report
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -226,7 +223,13 @@ func Section(doc, rule string) string {
 // the lines first to last of a file of the build context, for snippets; none
 // where they cannot be had.
 func NewTarget(res *driver.Result, lines func(path string, first, last int) []string) Target {
-	t := Target{Name: redact.Credentials(res.Target.Name), Findings: []Finding{}, NotRun: []NotRun{}, Errors: []string{}, Remarks: []string{}}
+	t := Target{
+		Name:     redact.Credentials(res.Target.Name),
+		Findings: []Finding{},
+		NotRun:   []NotRun{},
+		Errors:   []string{},
+		Remarks:  []string{},
+	}
 	if s := res.Target.Settings; s != nil {
 		t.Settings = &Settings{Path: s.Path, List: []Setting{}}
 		for _, x := range s.List {
@@ -238,7 +241,10 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 		t.Dockerfile = &Dockerfile{Path: d.Path, Target: d.Target.String(), Stages: []Stage{}}
 		stage = d.Target.Name
 		for _, s := range d.Stages {
-			t.Dockerfile.Stages = append(t.Dockerfile.Stages, Stage{s.Index, s.Name, s.Line, Base{s.From, s.Base}, s.Root, s.Reached})
+			t.Dockerfile.Stages = append(
+				t.Dockerfile.Stages,
+				Stage{s.Index, s.Name, s.Line, Base{s.From, s.Base}, s.Root, s.Reached},
+			)
 		}
 	}
 	if res.Image != nil {
@@ -325,78 +331,4 @@ func optional[T comparable](v T) *T {
 		return nil
 	}
 	return &v
-}
-
-func newImage(res *driver.Result) *Image {
-	im := res.Image
-	size := im.Size()
-	out := &Image{
-		Name: redact.Credentials(im.Name), Source: im.Source, Digest: optional(im.Digest), Platform: im.Platform, CompressedBytes: optional(size.Download),
-		Base: ImageBase{redact.Credentials(im.Base.Ref), im.Base.Digest, im.Base.Layers, im.Base.How}, Unaligned: im.Aligned, Layers: []Layer{}, Packages: []Package{}, Tree: []Dir{},
-	}
-	if im.Indexed {
-		out.UnpackedBytes = new(size.Unpacked)
-		out.Tree = tree(im)
-	}
-	for _, l := range im.Layers {
-		x := Layer{
-			DiffID: l.DiffID, Digest: optional(l.Digest), CompressedBytes: optional(l.Size.Download), Base: l.Base,
-			CreatedBy: redact.History(l.CreatedBy), Instructions: []Lines{},
-		}
-		if im.Indexed {
-			x.UnpackedBytes = new(l.Size.Unpacked) // a copy: a pointer into the layer would hold all of it
-		}
-		if l.Base || len(l.Instructions) > 0 {
-			x.AttributedBy = im.Base.How
-		}
-		for _, inst := range l.Instructions {
-			at := inst.Location()
-			x.Instructions = append(x.Instructions, Lines{at.Path, at.Line, at.End})
-		}
-		out.Layers = append(out.Layers, x)
-	}
-	for _, p := range res.Packages {
-		x := Package{Name: strings.Clone(p.Name), Version: strings.Clone(p.Version), Type: string(p.Type), Bytes: p.Bytes()}
-		if p.Layer != nil {
-			x.Layer = p.Layer.DiffID
-		}
-		out.Packages = append(out.Packages, x)
-	}
-	return out
-}
-
-// tree sums the files that a container sees by directory, three levels deep,
-// and keeps what holds one percent or more.
-func tree(im *analysis.Image) []Dir {
-	sums := map[string]int64{}
-	var total, here int64
-	dir := ""
-	flush := func() { // what was found in dir counts for it and the directories above
-		for d := dir; here > 0 && d != "." && d != ""; d = path.Dir(d) {
-			if strings.Count(d, "/") < 3 {
-				sums[d] += here
-			}
-		}
-		here = 0
-	}
-	for p, f := range im.Files() {
-		if !f.Mode.IsRegular() || f.Hard {
-			continue
-		}
-		if d := p[:max(0, strings.LastIndexByte(p, '/'))]; d != dir {
-			flush()
-			dir = d
-		}
-		here += f.Size
-		total += f.Size
-	}
-	flush()
-	out := []Dir{}
-	for p, n := range sums {
-		if n > 0 && n*100 >= total {
-			out = append(out, Dir{strings.Clone(p), n}) // p is a part of what the whole index may stand in
-		}
-	}
-	slices.SortFunc(out, func(a, b Dir) int { return cmp.Compare(a.Path, b.Path) })
-	return out
 }

@@ -31,7 +31,12 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
 		Version: "2.1.0", Runs: []sarifRun{},
 	}
-	driver := sarifDriver{Name: "Tare", InformationURI: "https://github.com/tareweight/tare", Version: strings.TrimPrefix(d.Tool.Version, "v"), Rules: []sarifRule{}}
+	driver := sarifDriver{
+		Name:           "Tare",
+		InformationURI: "https://github.com/tareweight/tare",
+		Version:        strings.TrimPrefix(d.Tool.Version, "v"),
+		Rules:          []sarifRule{},
+	}
 	index := map[string]int{}
 	for i, r := range d.Rules {
 		index[r.ID] = i
@@ -45,7 +50,12 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		rule.Properties.ProblemSeverity = map[analysis.Severity]string{analysis.Error: "error", analysis.Warning: "warning", analysis.Note: "recommendation"}[r.Severity]
 		driver.Rules = append(driver.Rules, rule)
 	}
-	r := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}, AutomationDetails: automation{"tare/"}}
+	r := sarifRun{
+		Tool:              sarifTool{driver},
+		ColumnKind:        "unicodeCodePoints",
+		Results:           []sarifResult{},
+		AutomationDetails: automation{"tare/"},
+	}
 	r.Invocations = []invocation{{ExecutionSuccessful: true, Notifications: []notification{}}}
 	for i := range d.Targets {
 		r.add(&d.Targets[i], index)
@@ -124,7 +134,9 @@ func (r *sarifRun) bound() {
 	}
 	r.Results = kept
 	r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "warning",
-		Message: text{fmt.Sprintf("of %d findings the %d of the highest severity are here, as code scanning keeps no more", n, maxResults)}})
+		Message: text{
+			fmt.Sprintf("of %d findings the %d of the highest severity are here, as code scanning keeps no more", n, maxResults),
+		}})
 }
 
 // sentence keeps a message from being read as Markdown's links.

@@ -105,12 +105,18 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 	}
 	if len(found) > 1 && tag == "" {
 		if found[0].Platform == nil {
-			return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds %d images: add :TAG, one of %s", len(found), analysis.And(names, 12))}
+			return nil, &Error{
+				Step: "read OCI layout",
+				Err:  fmt.Errorf("it holds %d images: add :TAG, one of %s", len(found), analysis.And(names, 12)),
+			}
 		}
 		return s.image(ctx, raw, v1.Descriptor{MediaType: types.OCIImageIndex}, opt)
 	}
 	if len(found) == 0 {
-		return nil, &Error{Step: "read OCI layout", Err: fmt.Errorf("it holds no image %q: it has %s", tag, analysis.And(names, 12))}
+		return nil, &Error{
+			Step: "read OCI layout",
+			Err:  fmt.Errorf("it holds no image %q: it has %s", tag, analysis.And(names, 12)),
+		}
 	}
 	d := found[0]
 	if raw, err = s.document(ctx, "read manifest", d, s.manifest); err != nil {
@@ -176,7 +182,9 @@ func saved(want string, opt Options, open files) (*Image, error) {
 		return nil, err
 	}
 	if len(im.Config.RootFS.DiffIDs) != len(m.Layers) {
-		return fail(fmt.Errorf("manifest.json names %d layers, the configuration %d", len(m.Layers), len(im.Config.RootFS.DiffIDs)))
+		return fail(
+			fmt.Errorf("manifest.json names %d layers, the configuration %d", len(m.Layers), len(im.Config.RootFS.DiffIDs)),
+		)
 	}
 	for i, l := range m.Layers {
 		im.Layers = append(im.Layers, Blob{

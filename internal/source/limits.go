@@ -19,7 +19,15 @@ type Limits struct {
 
 // DefaultLimits are far above every real image. Registries refuse manifests
 // over 4 MiB.
-var DefaultLimits = Limits{Manifest: 4 << 20, Layers: 1000, Entries: 500_000, Path: 4096, Inflate: 100 << 30, Ratio: 200, Keep: 128 << 20}
+var DefaultLimits = Limits{
+	Manifest: 4 << 20,
+	Layers:   1000,
+	Entries:  500_000,
+	Path:     4096,
+	Inflate:  100 << 30,
+	Ratio:    200,
+	Keep:     128 << 20,
+}
 
 // maxBlob is how many bytes a manifest may say that a layer has: a sum over
 // layers must not overflow.

@@ -33,7 +33,12 @@ type store struct {
 
 // document reads what d describes with read, unless it is kept, and checks its
 // digest. Step is what an error is called.
-func (s *store) document(ctx context.Context, step string, d v1.Descriptor, read func(context.Context, v1.Descriptor) ([]byte, error)) ([]byte, error) {
+func (s *store) document(
+	ctx context.Context,
+	step string,
+	d v1.Descriptor,
+	read func(context.Context, v1.Descriptor) ([]byte, error),
+) ([]byte, error) {
 	if raw := s.cache.Document(d.Digest.String()); raw != nil && int64(len(raw)) <= s.limits.Manifest {
 		return raw, nil
 	}
@@ -90,10 +95,16 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("it is no image manifest: %w", err)}
 	}
 	if m.SchemaVersion != 2 || m.Config.Digest.Hex == "" {
-		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("media type %q: it is no image manifest", cmp.Or(string(m.MediaType), string(d.MediaType)))}
+		return nil, &Error{
+			Step: "read manifest",
+			Err:  fmt.Errorf("media type %q: it is no image manifest", cmp.Or(string(m.MediaType), string(d.MediaType))),
+		}
 	}
 	if !configTypes[m.Config.MediaType] {
-		return nil, &Error{Step: "read manifest", Err: fmt.Errorf("its configuration is %q: it is an artifact, no image", m.Config.MediaType)}
+		return nil, &Error{
+			Step: "read manifest",
+			Err:  fmt.Errorf("its configuration is %q: it is an artifact, no image", m.Config.MediaType),
+		}
 	}
 	config, err := s.document(ctx, "read configuration", m.Config, s.small)
 	if err != nil {
@@ -126,7 +137,8 @@ func (s *store) provenance(index []byte, image v1.Descriptor) func(context.Conte
 		return nil
 	}
 	for _, d := range ix.Manifests {
-		if d.Annotations["vnd.docker.reference.type"] != "attestation-manifest" || d.Annotations["vnd.docker.reference.digest"] != image.Digest.String() {
+		if d.Annotations["vnd.docker.reference.type"] != "attestation-manifest" ||
+			d.Annotations["vnd.docker.reference.digest"] != image.Digest.String() {
 			continue
 		}
 		return func(ctx context.Context) ([]byte, error) {
@@ -167,13 +179,20 @@ func (im *Image) setConfig(raw []byte, want string) error {
 	if err != nil {
 		return fmt.Errorf("--platform %q: %w", want, err)
 	}
-	if !(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}).Satisfies(v1.Platform{OS: p.OS, Architecture: p.Architecture}) {
+	if !(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}).Satisfies(
+		v1.Platform{OS: p.OS, Architecture: p.Architecture},
+	) {
 		return &Error{Step: "read configuration", Err: fmt.Errorf("the image is for %s, not for %s", im.Platform, want)}
 	}
 	return nil
 }
 
-var configTypes = map[types.MediaType]bool{types.OCIConfigJSON: true, types.DockerConfigJSON: true, "": true, "application/octet-stream": true}
+var configTypes = map[types.MediaType]bool{
+	types.OCIConfigJSON:        true,
+	types.DockerConfigJSON:     true,
+	"":                         true,
+	"application/octet-stream": true,
+}
 
 func isIndex(mt types.MediaType, raw []byte) bool {
 	if mt.IsIndex() {
@@ -193,7 +212,8 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 	var images []v1.Descriptor
 	var names []string
 	for _, d := range ix.Manifests {
-		if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" || d.Platform != nil && d.Platform.OS == "unknown" {
+		if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" ||
+			d.Platform != nil && d.Platform.OS == "unknown" {
 			continue
 		}
 		images = append(images, d)
@@ -214,7 +234,14 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 	case i >= 0 && (platform != "" || len(images) == 1):
 		return images[i], nil, nil
 	case i >= 0:
-		return images[i], []string{fmt.Sprintf("the image has %d platforms (%s): %s was taken; --platform chooses", len(images), analysis.And(names, 12), want)}, nil
+		return images[i], []string{
+			fmt.Sprintf(
+				"the image has %d platforms (%s): %s was taken; --platform chooses",
+				len(images),
+				analysis.And(names, 12),
+				want,
+			),
+		}, nil
 	case platform == "" && len(images) == 1:
 		if images[0].Platform == nil {
 			return images[0], nil, nil
@@ -223,7 +250,10 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 	case len(images) == 0:
 		return v1.Descriptor{}, nil, &Error{Step: "read index", Err: errors.New("it lists no image")}
 	}
-	return v1.Descriptor{}, nil, &Error{Step: "read index", Err: fmt.Errorf("no image for platform %q: it has %s", want, analysis.And(names, 12))}
+	return v1.Descriptor{}, nil, &Error{
+		Step: "read index",
+		Err:  fmt.Errorf("no image for platform %q: it has %s", want, analysis.And(names, 12)),
+	}
 }
 
 // verify checks that raw is what d describes.

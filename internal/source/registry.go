@@ -21,7 +21,9 @@ import (
 
 // accept is the media types of manifests that are understood.
 var accept = strings.Join([]string{
-	string(types.OCIManifestSchema1), string(types.DockerManifestSchema2), string(types.OCIImageIndex), string(types.DockerManifestList),
+	string(
+		types.OCIManifestSchema1,
+	), string(types.DockerManifestSchema2), string(types.OCIImageIndex), string(types.DockerManifestList),
 }, ", ")
 
 // A registry reads one repository. Blobs are fetched here and not by
@@ -53,10 +55,17 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
 	}
-	s := &store{kind: "registry", limits: opt.Limits, cache: opt.Cache, blob: reg.blob, patience: documentTime(idle), manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-		raw, _, err := reg.get(ctx, d.Digest.String())
-		return raw, err
-	}}
+	s := &store{
+		kind:     "registry",
+		limits:   opt.Limits,
+		cache:    opt.Cache,
+		blob:     reg.blob,
+		patience: documentTime(idle),
+		manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+			raw, _, err := reg.get(ctx, d.Digest.String())
+			return raw, err
+		},
+	}
 	im, err := s.image(ctx, raw, d, opt)
 	if err != nil {
 		return nil, err
@@ -138,7 +147,8 @@ func (r *registry) get(ctx context.Context, id string) ([]byte, types.MediaType,
 			return nil, "", err
 		}
 		raw, err := r.limits.readAll(res.Body)
-		if d := res.Header.Get("Docker-Content-Digest"); err == nil && strings.HasPrefix(d, "sha256:") && d != digest(raw).String() {
+		if d := res.Header.Get("Docker-Content-Digest"); err == nil && strings.HasPrefix(d, "sha256:") &&
+			d != digest(raw).String() {
 			err = fmt.Errorf("the registry says that its digest is another than the %s that its bytes have", digest(raw))
 		}
 		var le *LimitError
@@ -154,9 +164,15 @@ func (r *registry) get(ctx context.Context, id string) ([]byte, types.MediaType,
 // blob reads a blob from its first byte to its last, over as many connections
 // as it takes.
 func (r *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	body := &resuming{ctx: ctx, wait: r.wait, size: d.Size, window: r.idle, fetch: func(ctx context.Context, from int64) (*http.Response, error) {
-		return r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from, d.Size)
-	}}
+	body := &resuming{
+		ctx:    ctx,
+		wait:   r.wait,
+		size:   d.Size,
+		window: r.idle,
+		fetch: func(ctx context.Context, from int64) (*http.Response, error) {
+			return r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from, d.Size)
+		},
+	}
 	if err := body.open(); err != nil {
 		return nil, err
 	}
@@ -166,7 +182,11 @@ func (r *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, er
 // do asks for a manifest or a blob; from > 0 asks for its bytes from there to
 // size.
 func (r *registry) do(ctx context.Context, method, kind, id string, from, size int64) (*http.Response, error) {
-	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: fmt.Sprintf("/v2/%s/%s/%s", r.repo.RepositoryStr(), kind, id)}
+	u := url.URL{
+		Scheme: r.repo.Scheme(),
+		Host:   r.repo.RegistryStr(),
+		Path:   fmt.Sprintf("/v2/%s/%s/%s", r.repo.RepositoryStr(), kind, id),
+	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
@@ -219,7 +239,13 @@ func explain(err error, repo name.Repository) error {
 	case errors.As(err, &te):
 		switch te.StatusCode {
 		case http.StatusUnauthorized, http.StatusForbidden:
-			return fmt.Errorf("registry %q refuses access to %q (%d): docker login %s", host, repo.RepositoryStr(), te.StatusCode, host)
+			return fmt.Errorf(
+				"registry %q refuses access to %q (%d): docker login %s",
+				host,
+				repo.RepositoryStr(),
+				te.StatusCode,
+				host,
+			)
 		case http.StatusNotFound:
 			return fmt.Errorf("registry %q has no such image (404): check the repository's name and the tag", host)
 		case http.StatusTooManyRequests:

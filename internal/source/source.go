@@ -110,7 +110,8 @@ func IsReference(arg string) bool {
 		return true
 	}
 	first, _, slash := strings.Cut(arg, "/")
-	return strings.Contains(arg, "@sha256:") || slash && (strings.ContainsAny(first, ".:") && first != "." && first != ".." || first == "localhost") ||
+	return strings.Contains(arg, "@sha256:") ||
+		slash && (strings.ContainsAny(first, ".:") && first != "." && first != ".." || first == "localhost") ||
 		strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/")
 }
 
@@ -126,7 +127,13 @@ func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
 		}
 	}
 	if strings.HasPrefix(ref, "docker-daemon:") {
-		return nil, &Error{ref, "open image", errors.New(`the engine is not read: save the image ("docker save -o image.tar NAME") and give "docker-archive:image.tar"`)}
+		return nil, &Error{
+			ref,
+			"open image",
+			errors.New(
+				`the engine is not read: save the image ("docker save -o image.tar NAME") and give "docker-archive:image.tar"`,
+			),
+		}
 	}
 	return named(ref)(openRegistry(ctx, ref, opt))
 }

@@ -88,7 +88,12 @@ func (c *Causes) group(cause Cause, l *analysis.Layer) *Group {
 func (c *Causes) Of(f *analysis.File) Cause { return c.of[f] }
 
 func compute(pass *analysis.Pass) (*Causes, error) {
-	c := &Causes{of: map[*analysis.File]Cause{}, kept: map[*analysis.File]bool{}, groups: map[place]*Group{}, ratio: map[*analysis.Layer]float64{}}
+	c := &Causes{
+		of:     map[*analysis.File]Cause{},
+		kept:   map[*analysis.File]bool{},
+		groups: map[place]*Group{},
+		ratio:  map[*analysis.Layer]float64{},
+	}
 	if !pass.HasFiles() {
 		return c, nil
 	}

@@ -27,7 +27,8 @@ func (c *Causes) hidden(im *analysis.Image) {
 			if !f.Mode.IsRegular() || f.Deleted || f.Opaque || f.Hard {
 				continue
 			}
-			if old := older[f.Path]; old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 && !l.Base {
+			if old := older[f.Path]; old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 &&
+				!l.Base {
 				c.add(Rewritten, l, f)
 				copied[old] = f
 			}
@@ -175,7 +176,8 @@ const smallestCopy = 64 << 10
 // development reports whether an OS package is one to build with, by the
 // conventions of the distributions.
 func development(name string) bool {
-	return strings.HasSuffix(name, "-dev") || strings.HasSuffix(name, "-devel") || name == "linux-libc-dev" || strings.HasSuffix(name, "-headers")
+	return strings.HasSuffix(name, "-dev") || strings.HasSuffix(name, "-devel") || name == "linux-libc-dev" ||
+		strings.HasSuffix(name, "-headers")
 }
 
 // A directory is what the files in it may be, by where it lies.
@@ -203,9 +205,24 @@ func look(dir string) directory {
 
 var (
 	headerDirs   = []string{"/usr/include/", "/usr/local/include/", "/opt/"}
-	systemCaches = []string{"/var/lib/apt/lists/", "/var/cache/apt/", "/var/cache/apk/", "/var/cache/dnf/", "/var/cache/yum/", "/var/cache/zypp/"}
-	userCaches   = []string{"/.cache/pip/", "/.cache/uv/", "/.cache/pypoetry/", "/.cache/pipenv/", "/.cache/pdm/", "/.cache/conda/", "/.cache/pip-tools/"}
-	vcsDirs      = []string{"/.git/", "/.hg/", "/.svn/"}
+	systemCaches = []string{
+		"/var/lib/apt/lists/",
+		"/var/cache/apt/",
+		"/var/cache/apk/",
+		"/var/cache/dnf/",
+		"/var/cache/yum/",
+		"/var/cache/zypp/",
+	}
+	userCaches = []string{
+		"/.cache/pip/",
+		"/.cache/uv/",
+		"/.cache/pypoetry/",
+		"/.cache/pipenv/",
+		"/.cache/pdm/",
+		"/.cache/conda/",
+		"/.cache/pip-tools/",
+	}
+	vcsDirs = []string{"/.git/", "/.hg/", "/.svn/"}
 )
 
 // header reports whether p is a header or a static library.

@@ -19,8 +19,12 @@ type toolchain struct {
 
 var (
 	// A name may carry the target before it and the version behind it.
-	reTool   = regexp.MustCompile(`^(?:[a-z0-9_]+-(?:[a-z0-9]+-)*(?:gnu|musl|gnueabihf|gnueabi|elf|mingw32|android)[a-z0-9]*-)?(.+?)(?:-?\d+(?:\.\d+)*)?$`)
-	reParts  = regexp.MustCompile(`^(make|cmake|cmake-data|cmake-.*|ninja-build|meson|autoconf|automake|autotools-dev|libtool|m4|bison|flex|pkg-config|pkgconf(-bin)?|dpkg-dev|patch|build-essential|build-base|binutils(-.*)?|libbinutils|libctf.*|libgprofng.*|fortify-headers|libc-dev-bin|lto-disabled-list)$`)
+	reTool = regexp.MustCompile(
+		`^(?:[a-z0-9_]+-(?:[a-z0-9]+-)*(?:gnu|musl|gnueabihf|gnueabi|elf|mingw32|android)[a-z0-9]*-)?(.+?)(?:-?\d+(?:\.\d+)*)?$`,
+	)
+	reParts = regexp.MustCompile(
+		`^(make|cmake|cmake-data|cmake-.*|ninja-build|meson|autoconf|automake|autotools-dev|libtool|m4|bison|flex|pkg-config|pkgconf(-bin)?|dpkg-dev|patch|build-essential|build-base|binutils(-.*)?|libbinutils|libctf.*|libgprofng.*|fortify-headers|libc-dev-bin|lto-disabled-list)$`,
+	)
 	binutils = regexp.MustCompile(`^(binutils(-.*)?|libbinutils|libctf.*|libgprofng.*)$`)
 )
 

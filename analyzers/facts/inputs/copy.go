@@ -32,7 +32,8 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 	if !known {
 		return Source{}, false
 	}
-	dir := strings.HasSuffix(dest, "/") || dest == "." || strings.HasSuffix(dest, "/.") || len(c.SourcePaths)+len(c.SourceContents) > 1
+	dir := strings.HasSuffix(dest, "/") || dest == "." || strings.HasSuffix(dest, "/.") ||
+		len(c.SourcePaths)+len(c.SourceContents) > 1
 	if !path.IsAbs(dest) {
 		if !inst.State.WorkdirKnown {
 			return t.somewhere(c, inst, name), false
@@ -76,12 +77,18 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 			}
 			continue
 		}
-		if base := path.Base(path.Clean("/" + src)); base == path.Base(name) && (rest == "" || rest == base) || base == "/" && rest != "" {
+		if base := path.Base(path.Clean("/" + src)); base == path.Base(name) && (rest == "" || rest == base) ||
+			base == "/" && rest != "" {
 			want := path.Join(src, rest)
 			if base != "/" {
 				want = src
 			}
-			lacking.Reason = fmt.Sprintf("line %d copies %q, which the build context %q does not hold, or .dockerignore leaves out", inst.Line, strings.TrimPrefix(want, "/"), t.dir)
+			lacking.Reason = fmt.Sprintf(
+				"line %d copies %q, which the build context %q does not hold, or .dockerignore leaves out",
+				inst.Line,
+				strings.TrimPrefix(want, "/"),
+				t.dir,
+			)
 		}
 		for _, candidate := range t.candidates(c, src, rest, dir) {
 			if !t.spend(ofFile) {
@@ -103,7 +110,9 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 func (t *Tree) somewhere(c transfer, inst *analysis.Instruction, name string) Source {
 	for _, src := range c.SourcePaths {
 		if base := path.Base(path.Clean("/" + src)); base == path.Base(name) || base == "/" {
-			return Source{Reason: fmt.Sprintf("line %d copies %q into a working directory that only the base image knows", inst.Line, src)}
+			return Source{
+				Reason: fmt.Sprintf("line %d copies %q into a working directory that only the base image knows", inst.Line, src),
+			}
 		}
 	}
 	return Source{}
@@ -151,7 +160,14 @@ func (t *Tree) glob(pattern string) []string {
 }
 
 // fromStage follows a COPY --from.
-func (t *Tree) fromStage(stage *analysis.Stage, c transfer, inst *analysis.Instruction, src, rest string, dir bool, depth int) (Source, bool) {
+func (t *Tree) fromStage(
+	stage *analysis.Stage,
+	c transfer,
+	inst *analysis.Instruction,
+	src, rest string,
+	dir bool,
+	depth int,
+) (Source, bool) {
 	src = path.Clean("/" + src)
 	if stage == nil {
 		if rest == "" || rest == path.Base(src) {

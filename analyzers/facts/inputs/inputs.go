@@ -83,7 +83,10 @@ const (
 )
 
 // errWork is why a file is not found once that many were looked at.
-var errWork = fmt.Sprintf("the Dockerfile takes more work than the limit of %d commands that are looked at to find files", maxWork)
+var errWork = fmt.Sprintf(
+	"the Dockerfile takes more work than the limit of %d commands that are looked at to find files",
+	maxWork,
+)
 
 // spend counts what is looked at; it is false when that is too much.
 func (t *Tree) spend(work int) bool {
@@ -290,7 +293,17 @@ func (t *Tree) search(stage *analysis.Stage, before *analysis.Instruction, name 
 var archive = regexp.MustCompile(`\.(tar|tar\.(gz|bz2|xz|zst)|tgz|tbz2?|txz)$`)
 
 // writers are commands whose operands they write.
-var writers = map[string]bool{"mv": true, "cp": true, "tee": true, "install": true, "truncate": true, "unzip": true, "ln": true, "touch": true, "patch": true}
+var writers = map[string]bool{
+	"mv":       true,
+	"cp":       true,
+	"tee":      true,
+	"install":  true,
+	"truncate": true,
+	"unzip":    true,
+	"ln":       true,
+	"touch":    true,
+	"patch":    true,
+}
 
 // written reports whether one of the commands, the last first, writes name.
 func (t *Tree) written(commands []*tareshell.Command, name string) (Source, bool) {

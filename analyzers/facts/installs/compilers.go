@@ -17,7 +17,9 @@ var (
 		`@?"?[Dd]evelopment[ -][Tt]ools"?|@development|@c-development|devel_basis|devel_C_C\+\+|patterns-devel-base-devel_basis|` +
 		`(gcc|gxx|gfortran|clang|clangxx)(_(linux|osx|win)-[\w]+)?|(c|cxx|fortran)-compiler|compilers` +
 		`)$`)
-	reWrapper = regexp.MustCompile(`^(build-essential|crossbuild-essential-.*|gcc|g\+\+|gfortran|clang|golang|golang-go|golang-any|default-jdk(-headless)?)$`)
+	reWrapper = regexp.MustCompile(
+		`^(build-essential|crossbuild-essential-.*|gcc|g\+\+|gfortran|clang|golang|golang-go|golang-any|default-jdk(-headless)?)$`,
+	)
 )
 
 // Usual reports whether images that hold a compiler at all, as those on
@@ -38,4 +40,6 @@ func Wrapper(name string) bool { return reWrapper.MatchString(name) }
 // what is used in its place.
 func Installer(requirement string) bool { return reInstaller.MatchString(requirement) }
 
-var reInstaller = regexp.MustCompile(`(?i)^(pip|setuptools|wheel|uv|poetry|pipenv|pdm|pip-tools|conda|mamba)([\[=<>!~ ].*)?$`)
+var reInstaller = regexp.MustCompile(
+	`(?i)^(pip|setuptools|wheel|uv|poetry|pipenv|pdm|pip-tools|conda|mamba)([\[=<>!~ ].*)?$`,
+)

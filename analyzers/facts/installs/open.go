@@ -49,7 +49,15 @@ func (r *reader) command(c *shell.Command, depth int) {
 	}
 	if c.PipedScript() {
 		if !harmless.MatchString(c.PipeFrom.String()) {
-			r.add(Open{Instruction: c.Instruction, At: c.Location(), Reason: fmt.Sprintf("what %q gives to %s is not known", short(c.PipeFrom), c.Name()), System: true, Python: true})
+			r.add(
+				Open{
+					Instruction: c.Instruction,
+					At:          c.Location(),
+					Reason:      fmt.Sprintf("what %q gives to %s is not known", short(c.PipeFrom), c.Name()),
+					System:      true,
+					Python:      true,
+				},
+			)
 		}
 		return
 	}
@@ -107,7 +115,9 @@ func nameless(c *shell.Command) string {
 }
 
 // prints are commands that do not run what they name.
-var prints = regexp.MustCompile(`^(echo|printf|grep|egrep|rg|sed|awk|cat|tee|test|\[|git|ls|rm|cp|mv|ln|chmod|chown|mkdir|touch|find|which|type|hash|alias|curl|wget|tar|man|dpkg|rpm|snap|npm|yarn|pnpm|make|cmake)$`)
+var prints = regexp.MustCompile(
+	`^(echo|printf|grep|egrep|rg|sed|awk|cat|tee|test|\[|git|ls|rm|cp|mv|ln|chmod|chown|mkdir|touch|find|which|type|hash|alias|curl|wget|tar|man|dpkg|rpm|snap|npm|yarn|pnpm|make|cmake)$`,
+)
 
 // wrapped are the words behind a command that is not known, which look like an
 // installer that it runs; "" if there are none.
@@ -117,7 +127,8 @@ func wrapped(c *shell.Command) string {
 	}
 	for i := 1; i+1 < len(c.Words); i++ {
 		name, verb := path.Base(c.Words[i].Text), c.Words[i+1].Text
-		if (pythonWord.FindString(name) == name || systemWord.FindString(name) == name) && name != "" && (verb == "install" || verb == "add" || verb == "sync" || verb == "pip") {
+		if (pythonWord.FindString(name) == name || systemWord.FindString(name) == name) && name != "" &&
+			(verb == "install" || verb == "add" || verb == "sync" || verb == "pip") {
 			return name
 		}
 	}
@@ -145,7 +156,14 @@ func (r *reader) unknown(s *Step) {
 	}
 	for _, w := range s.Names {
 		if !w.Known {
-			r.add(Open{Instruction: s.Instruction, At: s.Location(), Reason: fmt.Sprintf("a word of %q is not known%s", short(s.Command), variables(s.Command)), System: true})
+			r.add(
+				Open{
+					Instruction: s.Instruction,
+					At:          s.Location(),
+					Reason:      fmt.Sprintf("a word of %q is not known%s", short(s.Command), variables(s.Command)),
+					System:      true,
+				},
+			)
 			return
 		}
 	}
@@ -159,7 +177,8 @@ func (s *Step) Unknown() string { return variables(s.Command) }
 // hold.
 func variables(c *shell.Command) string {
 	for _, v := range c.Instruction.State.Vars.All() {
-		if !v.Known && v.Arg && (strings.Contains(c.Instruction.Text, "$"+v.Name) || strings.Contains(c.Instruction.Text, "${"+v.Name)) {
+		if !v.Known && v.Arg &&
+			(strings.Contains(c.Instruction.Text, "$"+v.Name) || strings.Contains(c.Instruction.Text, "${"+v.Name)) {
 			return fmt.Sprintf(": ARG %s of line %d has no value; --build-arg gives it one", v.Name, v.Line)
 		}
 	}
@@ -168,14 +187,24 @@ func variables(c *shell.Command) string {
 
 var (
 	systemWord = regexp.MustCompile(`(?i)\b(apt-get|apt|aptitude|apk|dnf|microdnf|yum|zypper|pacman|tdnf)\b`)
-	pythonWord = regexp.MustCompile(`(?i)\b(pip\d*(\.\d+)?|uv|uvx|pipx|poetry|pipenv|pdm|pixi|conda|mamba|micromamba|easy_install)\b`)
+	pythonWord = regexp.MustCompile(
+		`(?i)\b(pip\d*(\.\d+)?|uv|uvx|pipx|poetry|pipenv|pdm|pixi|conda|mamba|micromamba|easy_install)\b`,
+	)
 	// Installers that bring one program of a version that they choose, and no compiler.
-	harmless = regexp.MustCompile(`astral\.sh/(uv|ruff)|install\.python-poetry\.org|pdm-project\.org|deb\.nodesource\.com|nvm-sh/nvm|bun\.sh/install|deno\.land|sh\.rustup\.rs|static\.rust-lang\.org|get-pip\.py`)
+	harmless = regexp.MustCompile(
+		`astral\.sh/(uv|ruff)|install\.python-poetry\.org|pdm-project\.org|deb\.nodesource\.com|nvm-sh/nvm|bun\.sh/install|deno\.land|sh\.rustup\.rs|static\.rust-lang\.org|get-pip\.py`,
+	)
 )
 
 // unread says that a text could not be read, where it names an installer.
 func (r *reader) unread(inst *analysis.Instruction, at analysis.Location, text, why string) {
-	o := Open{Instruction: inst, At: at, Reason: why, System: systemWord.MatchString(text), Python: pythonWord.MatchString(text)}
+	o := Open{
+		Instruction: inst,
+		At:          at,
+		Reason:      why,
+		System:      systemWord.MatchString(text),
+		Python:      pythonWord.MatchString(text),
+	}
 	if o.System || o.Python {
 		r.add(o)
 	}

@@ -12,23 +12,37 @@ import (
 // Options that take a value: pip's from its command line reference (pip 23 to
 // 26), uv's from its own.
 var (
-	pipValues = options(pipFlags, `-r --requirement --requirements -c --constraint --constraints -e --editable -t --target --platform --python-version --implementation --abi --root --prefix
+	pipValues = options(
+		pipFlags,
+		`-r --requirement --requirements -c --constraint --constraints -e --editable -t --target --platform --python-version --implementation --abi --root --prefix
 		--src --upgrade-strategy -C --config-settings --config-setting --global-option --install-option --build-option --no-binary --only-binary
 		--progress-bar --root-user-action --report --group -i --index-url --pypi-url --extra-index-url -f --find-links --python --log --log-file
 		--proxy --retries --timeout --default-timeout --exists-action --trusted-host --cert --client-cert --cache-dir --use-feature --use-deprecated
-		--keyring-provider --resume-retries -b --build --build-constraint --uploaded-prior-to -d --dest --download -w --wheel-dir`)
-	uvValues = options(uvFlags, `--python-preference --python-downloads --python-fetch --preview-features --only-extra --no-build-isolation-package --check-url --publish-url
+		--keyring-provider --resume-retries -b --build --build-constraint --uploaded-prior-to -d --dest --download -w --wheel-dir`,
+	)
+	uvValues = options(
+		uvFlags,
+		`--python-preference --python-downloads --python-fetch --preview-features --only-extra --no-build-isolation-package --check-url --publish-url
 		-r --requirement --requirements -c --constraint --constraints -e --editable -t --target --prefix --index --default-index -i --index-url
 		--extra-index-url -f --find-links -p --python --index-strategy --keyring-provider -P --upgrade-package --resolution --prerelease
 		--exclude-newer --exclude-newer-package --link-mode --reinstall-package --refresh-package --override --overrides --exclude --excludes -b --build-constraint
 		--build-constraints --extra --group --only-group --no-group --no-extra --no-binary --only-binary --no-binary-package --no-build-package -C --config-setting --config-settings
 		--config-setting-package --config-settings-package --no-build-isolation-package --python-version --python-platform --torch-backend --cache-dir
 		--directory --project --config-file --allow-insecure-host --trusted-host --color --env-file --with --with-requirements --with-editable --package
-		--from --no-install-package --script -o --output-file --format --no-sources-package --fork-strategy --branch --tag --rev -m --marker --bounds -w`)
-	condaValues = options(condaFlags, `--log-level --retry-clean-cache --root-prefix -n --name -p --prefix -c --channel -f --file --solver --experimental-solver -r --root-prefix --repodata-fn --rc-file --platform --subdir
-		--revision --clone --category --channel-priority --relocate-prefix --extra-safety-checks --cacert-path`)
-	pipxValues   = options(pipxFlags, `--backend --python --pip-args -i --index-url --suffix --spec --preinstall --include-deps-of --fetch-missing-python-opt`)
-	poetryValues = set(`-C --directory -P --project --with --without --only -E --extras -G --group --python --source --platform -f --format -o --output`)
+		--from --no-install-package --script -o --output-file --format --no-sources-package --fork-strategy --branch --tag --rev -m --marker --bounds -w`,
+	)
+	condaValues = options(
+		condaFlags,
+		`--log-level --retry-clean-cache --root-prefix -n --name -p --prefix -c --channel -f --file --solver --experimental-solver -r --root-prefix --repodata-fn --rc-file --platform --subdir
+		--revision --clone --category --channel-priority --relocate-prefix --extra-safety-checks --cacert-path`,
+	)
+	pipxValues = options(
+		pipxFlags,
+		`--backend --python --pip-args -i --index-url --suffix --spec --preinstall --include-deps-of --fetch-missing-python-opt`,
+	)
+	poetryValues = set(
+		`-C --directory -P --project --with --without --only -E --extras -G --group --python --source --platform -f --format -o --output`,
+	)
 	pdmValues    = set(`-p --project -G --group --with --without -L --lockfile -c --config --venv -k`)
 	pipenvValues = set(`-r --requirements --python --categories -i --index --extra-pip-args --pypi-mirror -e --editable`)
 	pythonValues = set("-W -X -Q")
@@ -103,7 +117,14 @@ func pythonic(name string, c *shell.Command) *Step {
 				return pythonicAfter(rest[1:], c)
 			}
 		}
-	case name == "uvx", strings.HasPrefix(name, "easy_install"), name == "uv", name == "pipx", name == "poetry", name == "pipenv", name == "pdm", name == "pixi":
+	case name == "uvx",
+		strings.HasPrefix(name, "easy_install"),
+		name == "uv",
+		name == "pipx",
+		name == "poetry",
+		name == "pipenv",
+		name == "pdm",
+		name == "pixi":
 		return project(name, words, c)
 	case name == "conda", name == "mamba", name == "micromamba":
 		return conda(name, words, c)
@@ -208,7 +229,10 @@ func project(name string, words []shell.Word, c *shell.Command) *Step {
 	case name == "uvx":
 		return uvx(words)
 	case strings.HasPrefix(name, "easy_install"):
-		a := parse(words, set("-i --index-url -f --find-links -d --install-dir -s --script-dir -b --build-directory -H --allow-hosts"))
+		a := parse(
+			words,
+			set("-i --index-url -f --find-links -d --install-dir -s --script-dir -b --build-directory -H --allow-hosts"),
+		)
 		return &Step{Kind: Python, Manager: "easy_install", Verb: "install", Names: append(first(a), a.operands...)}
 	case name == "pipx":
 		a := parse(words, pipxValues)
@@ -311,7 +335,8 @@ func uvx(words []shell.Word) *Step {
 		return nil
 	}
 	for i := range s.Names { // uvx ruff@0.6.0 is ruff==0.6.0
-		if name, version, ok := strings.Cut(s.Names[i].Text, "@"); ok && version != "latest" && !strings.ContainsAny(version, ":/ ") {
+		if name, version, ok := strings.Cut(s.Names[i].Text, "@"); ok && version != "latest" &&
+			!strings.ContainsAny(version, ":/ ") {
 			s.Names[i].Text = name + "==" + version
 		} else if ok && version == "latest" {
 			s.Names[i].Text = name

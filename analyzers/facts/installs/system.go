@@ -10,11 +10,19 @@ import (
 
 // Options that take a value, from the manual page of each manager.
 var (
-	aptValues    = set("-o --option -c --config-file -t --target-release --default-release -a --host-architecture -P --build-profiles")
-	apkValues    = set("-p --root -X --repository -t --virtual --arch --keys-dir --repositories-file --cache-dir --cache-max-age --wait --progress-fd")
-	dnfValues    = set("-c --config -d --debuglevel -e --errorlevel -x --exclude --setopt --enablerepo --disablerepo --repo --repoid --releasever --installroot --downloaddir --comment --forcearch --advisory")
-	zypperValues = set("-R --root -C --config -D --reposd-dir -p --plus-repo --name -r --repo -t --type --from --download --installroot")
-	rpmValues    = set("--root --dbpath --prefix --relocate")
+	aptValues = set(
+		"-o --option -c --config-file -t --target-release --default-release -a --host-architecture -P --build-profiles",
+	)
+	apkValues = set(
+		"-p --root -X --repository -t --virtual --arch --keys-dir --repositories-file --cache-dir --cache-max-age --wait --progress-fd",
+	)
+	dnfValues = set(
+		"-c --config -d --debuglevel -e --errorlevel -x --exclude --setopt --enablerepo --disablerepo --repo --repoid --releasever --installroot --downloaddir --comment --forcearch --advisory",
+	)
+	zypperValues = set(
+		"-R --root -C --config -D --reposd-dir -p --plus-repo --name -r --repo -t --type --from --download --installroot",
+	)
+	rpmValues = set("--root --dbpath --prefix --relocate")
 )
 
 // system reads the package managers of distributions.

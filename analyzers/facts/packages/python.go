@@ -18,7 +18,8 @@ func (r *reader) rest() {
 		dir, base := path.Split(name)
 		dir = strings.TrimSuffix(dir, "/")
 		switch {
-		case base == "METADATA" && strings.HasSuffix(dir, ".dist-info"), base == "PKG-INFO" && strings.HasSuffix(dir, ".egg-info"):
+		case base == "METADATA" && strings.HasSuffix(dir, ".dist-info"),
+			base == "PKG-INFO" && strings.HasSuffix(dir, ".egg-info"):
 			r.distribution(name, f, dir)
 		case strings.HasSuffix(base, ".egg-info"):
 			r.distribution(name, f, name)
@@ -43,7 +44,15 @@ func (r *reader) distribution(name string, f *analysis.File, dir string) {
 		return
 	}
 	// Cloned: they are a small part of a text that would stay in memory for them.
-	p := r.add(&Package{Type: PyPI, Name: strings.Clone(list[0]["Name"]), Version: strings.Clone(list[0]["Version"]), Layer: f.Layer, Dir: dir})
+	p := r.add(
+		&Package{
+			Type:    PyPI,
+			Name:    strings.Clone(list[0]["Name"]),
+			Version: strings.Clone(list[0]["Version"]),
+			Layer:   f.Layer,
+			Dir:     dir,
+		},
+	)
 	for line := range strings.Lines(head) {
 		if len(p.Requires) == maxRequires {
 			break

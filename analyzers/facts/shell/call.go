@@ -143,7 +143,16 @@ var wrappers = map[string]string{
 }
 
 // operands is how many words a wrapper takes before the command.
-var operands = map[string]int{"timeout": 1, "gosu": 1, "su-exec": 1, "flock": 1, "chroot": 1, "setarch": 1, "chrt": 1, "taskset": 1}
+var operands = map[string]int{
+	"timeout": 1,
+	"gosu":    1,
+	"su-exec": 1,
+	"flock":   1,
+	"chroot":  1,
+	"setarch": 1,
+	"chrt":    1,
+	"taskset": 1,
+}
 
 // unwrap cuts off what only runs another command.
 func unwrap(words []Word) []Word {

@@ -113,7 +113,11 @@ func (c *Command) String() string {
 }
 
 func compute(pass *analysis.Pass) (*Commands, error) {
-	c := &Commands{of: map[*analysis.Instruction][]*Command{}, unread: map[*analysis.Instruction]string{}, foreign: map[*analysis.Instruction]string{}}
+	c := &Commands{
+		of:      map[*analysis.Instruction][]*Command{},
+		unread:  map[*analysis.Instruction]string{},
+		foreign: map[*analysis.Instruction]string{},
+	}
 	if pass.Dockerfile == nil {
 		return c, nil
 	}
