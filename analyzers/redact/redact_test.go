@@ -84,7 +84,7 @@ func TestPrintable(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		"a\x1b[2Jb": `a\u001b[2Jb`, "a\nb": "a b", "bad\xff": `bad\xff`, "\u202eevil": `\u202eevil`, " ::add-mask::x": ` \u003a:add-mask::x`, "a##[b": `a#\u0023[b`,
-		"https://u:secret@h/": "https://xxxxx@h/",
+		"https://u:secret@h/": "https://xxxxx@h/", "a\tb\rc\x1b": `a b c\u001b`, "\ufffd": "\ufffd", "\ufffd\xffx": "\ufffd\\xffx",
 	} {
 		if got := redact.Printable(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -93,6 +93,19 @@ func TestPrintable(t *testing.T) {
 	for _, in := range []string{"a::b", "std::string x", "# [x]", "größe ä 漢字"} {
 		if got := redact.Printable(in); got != in {
 			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
+// TestJSON: what is escaped keeps its meaning, and nothing else is touched.
+func TestJSON(t *testing.T) {
+	for in, want := range map[string]string{
+		"a": `a`, "##[x]": `\u0023#[x]`, "# [": `# [`, "#": `#`, "##": `##`, "\u007f": `\u007f`, "\u0080": `\u0080`, "\u009b31m": `\u009b31m`, "\u00a0": "\u00a0",
+		"\u200f": `\u200f`, "\u2028": `\u2028`, "\u2029": `\u2029`, "\u202e": `\u202e`, "\ufeff": `\ufeff`, "größe 漢字 😀": "größe 漢字 😀", "\ufffd": "\ufffd",
+		"\U000e0001": "\U000e0001",
+	} {
+		if got := string(redact.JSON([]byte(`"` + in + `"`))); got != `"`+want+`"` {
+			t.Errorf("%q: %s, want %q", in, got, want)
 		}
 	}
 }

@@ -48,6 +48,101 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestBounds: what is at a limit is taken, what is one over it is not.
+func TestBounds(t *testing.T) {
+	nested := func(levels int) string {
+		return "slimbase: {approved: " + strings.Repeat("[", levels) + strings.Repeat("]", levels) + "}\n"
+	}
+	list := func(n int) string { return "slimbase: {approved: [" + strings.Repeat("a,", n) + "]}\n" }
+	for _, test := range []struct{ text, want string }{
+		{"stage: " + strings.Repeat("a", 1000), ""},
+		{"stage: " + strings.Repeat("a", 1001), "x.yaml:1: a value of 1001 bytes, more than the limit of 1000"},
+		{"# c\nstage: " + strings.Repeat("a", 1001), "x.yaml:2: "},
+		{list(9995), ""}, // and the file, two keys, a section and the list
+		{list(9996), "more than the limit of 10000 keys and values"},
+		{nested(18), "want one value"}, // of the right depth, and no word
+		{nested(19), "want one value"},
+		{nested(20), "more than the limit of 20 levels"},
+		{"stage: !!binary aGk=", "x.yaml:1: binary data"},
+		{"? [a]\n: b", "want a word for a key"},
+		{"a: &x b\n*x : c", "x.yaml:2: want a word for a key"},
+		{"- a", "x.yaml:1: want keys and values"},
+		{"{", "x.yaml: line 1:"},
+		{"", ""}, {"# nothing\n", ""}, {"sizebudget:\n", ""}, {"slimbase: ~", ""},
+		{"sizebudget: 7", `x.yaml:1: "sizebudget": want keys and values`},
+		{"stage: [a]", `x.yaml:1: "stage": want one value`},
+		{"slimbase: {approved: a}", `x.yaml:1: "approved": want a list`},
+		{"pinned: {hashes: 7}", "x.yaml:1: "},
+		{"sizebudget:\n  downlod: 1 MB", `x.yaml:2: unknown key "downlod": did you mean "download"`},
+		{"budget: 1 MB", "x.yaml:1: unknown key \"budget\""},
+		{"sizebudget: {path: {usr: 1 XB}}", "x.yaml:1: "},
+	} {
+		_, err := config.Parse("x.yaml", []byte(test.text), analyzers.All)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%.40q: %v, want %q", test.text, err, test.want)
+		}
+	}
+}
+
+// TestSettings: what a file sets is listed as a person reads it, without credentials.
+func TestSettings(t *testing.T) {
+	c, err := config.Parse("x.yaml", []byte("image: &ref https://u:CANARY@h/x\nstage: *ref\nslimbase:\n  approved: [*ref, b, c]\nsizebudget: {path: {usr: &s 1 GB, opt: *s}}\n"), analyzers.All)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.Settings)
+	if want := "[{image https://xxxxx@h/x 1} {stage https://xxxxx@h/x 1} {slimbase.approved [https://xxxxx@h/x, b, c] 4} {sizebudget.path.usr 1 GB 5} {sizebudget.path.opt 1 GB 5}]"; got != want {
+		t.Errorf("settings %s, want %s", got, want)
+	}
+}
+
+// TestFind: the nearest file counts, up to the root of the repository and not
+// above it; a path of a layout is relative to the file.
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	top, svc := filepath.Join(dir, "top"), filepath.Join(dir, "top", "a", "svc")
+	for _, d := range []string{svc, filepath.Join(top, ".git")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(d string) string {
+		name := filepath.Join(d, ".tare.yaml")
+		if err := os.WriteFile(name, []byte("image: oci:img\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	root, err := checkout.Find(svc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	write(dir) // above the repository
+	if got := config.Find(root, svc); got != "" {
+		t.Errorf("found %q, above the repository", got)
+	}
+	for _, d := range []string{top, filepath.Dir(svc), svc} {
+		want := write(d)
+		if got := config.Find(root, svc); got != want {
+			t.Errorf("found %q, want %q", got, want)
+		}
+	}
+	c, err := config.Load(root, filepath.Join(svc, ".tare.yaml"), nil)
+	if err != nil || c.ImageRef() != "oci:"+filepath.Join(svc, "img") {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for image, want := range map[string]string{"oci:/abs": "oci:/abs", "docker-archive:x": "docker-archive:" + filepath.Join(svc, "x"), "example.com/x": "example.com/x"} {
+		c.Image = image
+		if got := c.ImageRef(); got != want {
+			t.Errorf("%q: %q, want %q", image, got, want)
+		}
+	}
+	if none, err := config.Load(root, "", nil); err != nil || none.Analyzers == nil {
+		t.Errorf("no file: %+v, %v", none, err)
+	}
+}
+
 // TestLoad: a file of gigabytes is refused by its size, before a byte of it is
 // read; one that a link leads to outside of the repository is not opened.
 func TestLoad(t *testing.T) {

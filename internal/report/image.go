@@ -15,15 +15,16 @@ func newImage(res *driver.Result) *Image {
 	im := res.Image
 	size := im.Size()
 	out := &Image{
-		Name: redact.Credentials(
-			im.Name,
-		), Source: im.Source, Digest: optional(im.Digest), Platform: im.Platform, CompressedBytes: optional(size.Download),
-		Base: ImageBase{
-			redact.Credentials(im.Base.Ref),
-			im.Base.Digest,
-			im.Base.Layers,
-			im.Base.How,
-		}, Unaligned: im.Aligned, Layers: []Layer{}, Packages: []Package{}, Tree: []Dir{},
+		Name:            redact.Credentials(im.Name),
+		Source:          im.Source,
+		Digest:          optional(im.Digest),
+		Platform:        im.Platform,
+		CompressedBytes: optional(size.Download),
+		Base:            ImageBase{redact.Credentials(im.Base.Ref), im.Base.Digest, im.Base.Layers, im.Base.How},
+		Unaligned:       im.Aligned,
+		Layers:          []Layer{},
+		Packages:        []Package{},
+		Tree:            []Dir{},
 	}
 	if im.Indexed {
 		out.UnpackedBytes = new(size.Unpacked)

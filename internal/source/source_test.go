@@ -169,6 +169,39 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
+// TestNeighbour: a base image is looked for in the registry of the image alone, for
+// the image's own platform: what an image's annotations name is a stranger's word.
+func TestNeighbour(t *testing.T) {
+	asked := false
+	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) bool { asked = true; return false })
+	host := serve(t, nil)
+	for _, ref := range []string{host + "/app:1", host + "/base:1"} {
+		if err := remote.WriteIndex(reference(t, ref), multi(t, "linux/amd64", "linux/arm64/v8")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, platform := range []string{"linux/amd64", "linux/arm64/v8"} {
+		im, err := source.Open(context.Background(), host+"/app:1", source.Options{Platform: platform})
+		if err != nil {
+			t.Fatal(err)
+		}
+		base, err := im.Neighbour(context.Background(), host+"/base:1")
+		if err != nil || base.Platform != platform {
+			t.Errorf("the base of an image of %s: %+v, %v", platform, base, err)
+		}
+		if _, err := im.Neighbour(context.Background(), elsewhere+"/base:1"); err == nil || !strings.Contains(err.Error(), "of another registry") {
+			t.Errorf("another registry: %v", err)
+		}
+		if _, err := im.Neighbour(context.Background(), "Not A Reference"); err == nil {
+			t.Error("what is no reference is opened")
+		}
+		im.Close()
+	}
+	if asked {
+		t.Error("another registry was asked")
+	}
+}
+
 // oneLayer is the configuration of an image of one layer.
 const oneLayer = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:0000000000000000000000000000000000000000000000000000000000000002"]}}`
 

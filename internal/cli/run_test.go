@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/dockerfile"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/report"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// TestStatusOf: each status, and which of two counts.
+func TestStatusOf(t *testing.T) {
+	finding := func(s analysis.Severity) report.Target { return report.Target{Findings: []report.Finding{{Severity: s}}} }
+	place := report.Target{NotRun: []report.NotRun{{Rule: "r", Location: report.Location{Path: "Dockerfile", Line: 1}}}}
+	whole := report.Target{NotRun: []report.NotRun{{Rule: "r"}}}
+	broken := report.Target{Errors: []string{"x"}}
+	const errorOnly, warnings, notes, never = 0, 1, 2, -1
+	for i, test := range []struct {
+		targets []report.Target
+		least   int
+		strict  bool
+		want    int
+	}{
+		{nil, warnings, true, Clean},
+		{[]report.Target{finding(analysis.Error)}, errorOnly, false, Findings},
+		{[]report.Target{finding(analysis.Warning)}, errorOnly, false, Clean},
+		{[]report.Target{finding(analysis.Warning)}, warnings, false, Findings},
+		{[]report.Target{finding(analysis.Note)}, warnings, false, Clean},
+		{[]report.Target{finding(analysis.Note)}, notes, false, Findings},
+		{[]report.Target{finding(analysis.Error)}, never, false, Clean},
+		{[]report.Target{{}, finding(analysis.Warning), {}}, warnings, false, Findings},
+		{[]report.Target{place}, warnings, false, Clean},
+		{[]report.Target{place}, warnings, true, Findings},
+		{[]report.Target{place}, never, true, Findings},
+		{[]report.Target{whole}, warnings, true, Clean},
+		{[]report.Target{finding(analysis.Error), broken}, warnings, true, Broken},
+		{[]report.Target{broken}, never, false, Broken},
+	} {
+		if got := statusOf(&report.Document{Targets: test.targets}, test.least, test.strict); got != test.want {
+			t.Errorf("case %d: status %d, want %d", i, got, test.want)
+		}
+	}
+}
+
+// TestOutputs: two formats never write over each other, by whatever name the file
+// is called.
+func TestOutputs(t *testing.T) {
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		formats []string
+		output  string
+		want    string // name=file of each, or the error
+	}{
+		{nil, "", "text="},
+		{[]string{"json"}, "", "json="},
+		{[]string{"json"}, "out", "json=out"},
+		{[]string{"json=-"}, "", "json="},
+		{[]string{"json"}, "-", "json="},
+		{[]string{"json=a", "sarif=b", "text"}, "", "json=a sarif=b text="},
+		{[]string{"json=a", "text"}, "b", "json=a text=b"},
+		{[]string{"json=a", "sarif=./a"}, "", "would both be written"},
+		{[]string{"json=a", "sarif=" + filepath.Join(wd, "a")}, "", "would both be written"},
+		{[]string{"json", "sarif"}, "out", "would both be written"},
+		{[]string{"json", "text"}, "", "2 formats would go to standard output"},
+		{[]string{"xml"}, "", `unknown format "xml": want one of text, json, sarif`},
+	} {
+		outs, err := outputs(&checkFlags{formats: test.formats, output: test.output})
+		var names []string
+		for _, o := range outs {
+			names = append(names, o.Name+"="+o.file)
+		}
+		if got := strings.Join(names, " "); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q, -o %q: %q, %v, want %q", test.formats, test.output, got, err, test.want)
+		}
+	}
+}
+
+// TestReplaceFile: a report is written whole, over the last one, with the rights
+// of an ordinary file; where it cannot be, the last one stays.
+func TestReplaceFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, text := range []string{"first and long", "second"} {
+		if err := replaceFile("out", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile("out")
+		if err != nil || string(got) != text {
+			t.Errorf("%q, %v, want %q", got, err, text)
+		}
+	}
+	info, err := os.Stat("out")
+	if err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) != 1 {
+		t.Errorf("%d files are left, %v", len(left), err)
+	}
+	if err := replaceFile("none/out", nil); err == nil {
+		t.Error("a directory that is not there is no error")
+	}
+}
+
+// TestSnippets: the lines that are asked for, of the file that is asked for, and
+// nothing from outside of the context.
+func TestSnippets(t *testing.T) {
+	target := driver.Target{ContextDir: "svc", Context: fstest.MapFS{
+		"a.txt":     {Data: []byte("one\r\ntwo\n\nfour")},
+		"b.txt":     {Data: []byte("b\n")},
+		"large.txt": {Data: bytes.Repeat([]byte("x\n"), maxSnippetFile)},
+	}}
+	read := snippets(target)
+	for _, test := range []struct {
+		name        string
+		first, last int
+		want        string
+	}{
+		{"svc/a.txt", 1, 1, "[one]"}, {"svc/a.txt", 1, 2, "[one two]"}, {"svc/a.txt", 3, 4, "[ four]"}, {"svc/a.txt", 4, 9, "[four]"},
+		{"svc/a.txt", 0, 1, "[]"}, {"svc/a.txt", 5, 5, "[]"}, {"svc/b.txt", 1, 2, "[b]"}, {"svc/a.txt", 2, 2, "[two]"},
+		{"svc/none.txt", 1, 1, "[]"}, {"a.txt", 1, 1, "[]"}, {"svc/../../etc/passwd", 1, 1, "[]"}, {"svc/large.txt", 1, 1, "[]"},
+	} {
+		if got := fmt.Sprint(read(test.name, test.first, test.last)); got != test.want {
+			t.Errorf("%s, lines %d to %d: %s, want %s", test.name, test.first, test.last, got, test.want)
+		}
+	}
+	if got := snippets(driver.Target{})("a.txt", 1, 1); got != nil {
+		t.Errorf("without a context: %q", got)
+	}
+}
+
+// judging runs judge over the targets and names what comes of it, in order.
+func judging(ctx context.Context, targets []target, limit time.Duration) (done, skipped []string, err error) {
+	err = judge(ctx, targets, driver.Options{Analyzers: []*analysis.Analyzer{}}, limit,
+		func(r report.Target) { done = append(done, strings.Join(append([]string{r.Name}, r.Errors...), ": ")) },
+		func(why string) { skipped = append(skipped, why) })
+	return done, skipped, err
+}
+
+func file(name, text string) target {
+	return target{Target: driver.Target{Name: name, Path: name, Dockerfile: []byte(text)}}
+}
+
+// TestJudge: reports come in the order of their targets, however long each takes.
+func TestJudge(t *testing.T) {
+	var targets []target
+	var want []string
+	for i := range 50 {
+		name := fmt.Sprintf("%02d", i)
+		targets = append(targets, file(name, "FROM a"+strings.Repeat("\nRUN x", (50-i)*20)+"\n"))
+		want = append(want, name)
+	}
+	done, _, err := judging(context.Background(), targets, 0)
+	if err != nil || fmt.Sprint(done) != fmt.Sprint(want) {
+		t.Errorf("%q, %v", done, err)
+	}
+}
+
+// TestJudgeStage: of several targets, those without the stage are left out with a
+// word; where none has it, it is wrong usage.
+func TestJudgeStage(t *testing.T) {
+	with := func(name, stage string) target {
+		f := file(name, "FROM a AS "+stage+"\n")
+		f.Build = dockerfile.Options{Target: "run"}
+		return f
+	}
+	done, skipped, err := judging(context.Background(), []target{with("a", "run"), with("b", "test"), with("c", "run")}, 0)
+	if err != nil || fmt.Sprint(done) != "[a c]" || fmt.Sprint(skipped) != `[b is left out: it has no stage "run"]` {
+		t.Errorf("%q, skipped %q, %v", done, skipped, err)
+	}
+	for _, targets := range [][]target{{with("a", "test")}, {with("a", "test"), with("b", "test")}} {
+		var status *statusError
+		if _, _, err := judging(context.Background(), targets, 0); !errors.As(err, &status) || status.status != Usage {
+			t.Errorf("%d targets, none with the stage: %v", len(targets), err)
+		}
+	}
+}
+
+// TestJudgeTime: what is not judged when the time is over is reported as that, and
+// what was judged before is not lost; an interrupt ends the run.
+func TestJudgeTime(t *testing.T) {
+	slow := target{Target: driver.Target{Name: "slow", OpenImage: func(ctx context.Context) (*source.Image, error) {
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	}}}
+	needs := &analysis.Analyzer{Rules: []*analysis.Rule{{ID: "r", Needs: analysis.InputManifest}}, Run: func(*analysis.Pass) error { return nil }}
+	run := func(ctx context.Context, limit time.Duration) (done []string, err error) {
+		err = judge(ctx, []target{file("a", "FROM a\n"), slow}, driver.Options{Analyzers: []*analysis.Analyzer{needs}}, limit,
+			func(r report.Target) { done = append(done, strings.Join(append([]string{r.Name}, r.Errors...), ": ")) }, nil)
+		return done, err
+	}
+	done, err := run(context.Background(), 100*time.Millisecond)
+	if err != nil || len(done) != 2 || done[0] != "a" || !strings.Contains(done[1], "longer than the limit of 100ms (--timeout)") {
+		t.Errorf("%q, %v", done, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := run(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("interrupted: %v", err)
+	}
+}

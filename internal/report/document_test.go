@@ -1,0 +1,122 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/report"
+)
+
+// TestRedacted: no text of a result, wherever it comes from, brings a credential
+// into the document.
+func TestRedacted(t *testing.T) {
+	const evil = "https://user:CANARY@example.com/x"
+	at := analysis.Location{Path: "Dockerfile", Line: 1}
+	rule := &analysis.Rule{ID: "r"}
+	for name, res := range map[string]*driver.Result{
+		"target":   {Target: driver.Target{Name: evil}},
+		"setting":  {Target: driver.Target{Settings: &driver.Settings{List: []driver.Setting{{Key: "image", Value: evil}}}}},
+		"key":      {Findings: []analysis.Finding{{Rule: rule, Location: at, Key: evil}}},
+		"message":  {Findings: []analysis.Finding{{Rule: rule, Location: at, Message: evil}}},
+		"related":  {Findings: []analysis.Finding{{Rule: rule, Location: at, Related: []analysis.Related{{Message: evil}}}}},
+		"fix":      {Findings: []analysis.Finding{{Rule: rule, Location: at, Fixes: []analysis.Fix{{Message: evil}}}}},
+		"snippet":  {Findings: []analysis.Finding{{Rule: rule, Location: at}}},
+		"not run":  {NotRun: []analysis.Undecided{{Rule: rule, Reason: evil}}},
+		"error":    {Errors: []error{errors.New(evil)}},
+		"remark":   {Remarks: []string{evil}},
+		"image":    {Image: &analysis.Image{Name: evil}},
+		"base":     {Image: &analysis.Image{Base: analysis.Base{Ref: evil}}},
+		"history":  {Image: &analysis.Image{Layers: []*analysis.Layer{{CreatedBy: "RUN pip install -i " + evil}}}},
+		"argument": {Image: &analysis.Image{Layers: []*analysis.Layer{{CreatedBy: "|1 TOKEN=CANARY /bin/sh -c x"}}}},
+	} {
+		d := report.New(report.Tool{Name: "tare"}, "2026-11-25", nil, nil)
+		d.Targets = append(d.Targets, report.NewTarget(res, func(string, int, int) []string { return []string{"RUN x " + evil} }))
+		for _, format := range report.Formats {
+			var out bytes.Buffer
+			if err := format.Write(&out, d, report.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(out.String(), "CANARY") {
+				t.Errorf("%s: %s shows the credential", name, format.Name)
+			}
+		}
+	}
+}
+
+// TestFingerprint: what makes two findings the same one, and what does not.
+func TestFingerprint(t *testing.T) {
+	result := func() *driver.Result {
+		return &driver.Result{
+			Target:     driver.Target{Name: "svc"},
+			Dockerfile: &analysis.Dockerfile{Path: "Dockerfile", Target: &analysis.Stage{Name: "run"}},
+			Findings: []analysis.Finding{{
+				Rule: &analysis.Rule{ID: "r"}, Location: analysis.Location{Path: "Dockerfile", Line: 3}, Key: "flask", Message: "m",
+			}},
+		}
+	}
+	of := func(change func(*driver.Result)) string {
+		res := result()
+		change(res)
+		return report.NewTarget(res, func(string, int, int) []string { return nil }).Findings[0].Fingerprint
+	}
+	first := of(func(*driver.Result) {})
+	for name, change := range map[string]func(*driver.Result){
+		"rule":   func(r *driver.Result) { r.Findings[0].Rule = &analysis.Rule{ID: "q"} },
+		"target": func(r *driver.Result) { r.Target.Name = "other" },
+		"path":   func(r *driver.Result) { r.Findings[0].Location.Path = "requirements.txt" },
+		"stage":  func(r *driver.Result) { r.Dockerfile.Target.Name = "test" },
+		"key":    func(r *driver.Result) { r.Findings[0].Key = "django" },
+	} {
+		if of(change) == first {
+			t.Errorf("another %s has the same fingerprint", name)
+		}
+	}
+	for name, change := range map[string]func(*driver.Result){
+		"line":     func(r *driver.Result) { r.Findings[0].Location.Line = 9 },
+		"message":  func(r *driver.Result) { r.Findings[0].Message = "12 MB" },
+		"bytes":    func(r *driver.Result) { r.Findings[0].Bytes.Unpacked = 7 },
+		"severity": func(r *driver.Result) { r.Findings[0].Severity = analysis.Error },
+	} {
+		if of(change) != first {
+			t.Errorf("another %s has another fingerprint", name)
+		}
+	}
+}
+
+// TestURI: a path becomes a relative reference of RFC 3986 that leads back to it,
+// whatever it is called: a colon must not make a scheme of it, nor a slash a host.
+func TestURI(t *testing.T) {
+	for _, name := range []string{"Dockerfile", "a b/Dockerfile", "http:x", "a:b/c", "50%", "a?b", "a#b", "größe"} {
+		d := document()
+		d.Targets = d.Targets[:1]
+		d.Targets[0].Findings = d.Targets[0].Findings[:1]
+		d.Targets[0].Findings[0].Location.Path = name
+		var out bytes.Buffer
+		if err := report.SARIF(&out, d, report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		var log struct {
+			Runs []struct {
+				Results []struct {
+					Locations []struct {
+						PhysicalLocation struct{ ArtifactLocation struct{ URI string } }
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(out.Bytes(), &log); err != nil {
+			t.Fatal(err)
+		}
+		uri := log.Runs[0].Results[0].Locations[0].PhysicalLocation.ArtifactLocation.URI
+		u, err := url.Parse(uri)
+		if err != nil || u.Scheme != "" || u.Host != "" || u.RawQuery != "" || u.Fragment != "" || u.Path != name {
+			t.Errorf("%q: %q, which leads to %+v, %v", name, uri, u, err)
+		}
+	}
+}
