@@ -21,7 +21,9 @@ import (
 
 // TestStatusOf: each status, and which of two counts.
 func TestStatusOf(t *testing.T) {
-	finding := func(s analysis.Severity) report.Target { return report.Target{Findings: []report.Finding{{Severity: s}}} }
+	finding := func(s analysis.Severity) report.Target {
+		return report.Target{Findings: []report.Finding{{Severity: s}}}
+	}
 	place := report.Target{NotRun: []report.NotRun{{Rule: "r", Location: report.Location{Path: "Dockerfile", Line: 1}}}}
 	whole := report.Target{NotRun: []report.NotRun{{Rule: "r"}}}
 	broken := report.Target{Errors: []string{"x"}}
