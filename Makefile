@@ -15,7 +15,7 @@ lint: ## formatting, vet, staticcheck, and Tare on its own Dockerfiles
 update: ## rewrite the wanted output of the command's scripts
 	go test ./cmd/tare -update
 
-new: ## NAME=x: the files of a new check, and its line in the suite
+new: ## NAME=x: the files of a new check, its line in the suite, and its row in README.md
 	@.ci/new-check "$(NAME)"
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s)

@@ -78,7 +78,7 @@ func TestOutputs(t *testing.T) {
 		{[]string{"json=a", "sarif=" + filepath.Join(wd, "a")}, "", "would both be written"},
 		{[]string{"json", "sarif"}, "out", "would both be written"},
 		{[]string{"json", "text"}, "", "2 formats would go to standard output"},
-		{[]string{"xml"}, "", `unknown format "xml": want one of text, json, sarif`},
+		{[]string{"xml"}, "", `unknown format "xml": want one of ` + strings.Join(report.Names(), ", ")},
 	} {
 		outs, err := outputs(&checkFlags{formats: test.formats, output: test.output})
 		var names []string

@@ -1,15 +1,19 @@
 package driver
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/dockerfile"
@@ -232,5 +236,131 @@ func TestImage(t *testing.T) {
 	opt.Enabled = func(r *analysis.Rule) bool { return r.ID == "a-image" }
 	if got := text(check(t, target, opt)); got != "warning a-image" || held != 1 {
 		t.Errorf("%s, held %d times", got, held)
+	}
+}
+
+// TestChosen: the report says which stage is judged where nobody chose one and
+// another may ship.
+func TestChosen(t *testing.T) {
+	for src, want := range map[string]string{
+		"FROM a\n": "[]",
+		"FROM a AS dev\nFROM a\nCOPY --from=0 /x /\n": "[]",
+		"FROM a AS api\nFROM a AS worker\n":           `[Dockerfile: judged stage "worker" because it is last; "api" may ship too: --target names the one that does]`,
+		"FROM a AS test\nFROM a AS app\n":             "[]",
+		"FROM a AS dev\n":                             "[]",
+		"FROM a AS base\nFROM base AS dev\n":          `[Dockerfile: judged stage "dev" because it is last; --target names the one that ships]`,
+	} {
+		target := file
+		target.Dockerfile = []byte(src)
+		if got := fmt.Sprint(check(t, target, Options{}).Remarks); got != want {
+			t.Errorf("%q: %s, want %s", src, got, want)
+		}
+		target.Build.Target = "0"
+		if got := check(t, target, Options{}).Remarks; len(got) > 0 {
+			t.Errorf("%q, chosen: %s", src, got)
+		}
+	}
+}
+
+// TestProvenance: an image alone is judged with the Dockerfile of its provenance,
+// which is not asked for where no rule reads one; a broken one is said, and no more.
+func TestProvenance(t *testing.T) {
+	asked := 0
+	answer := func() ([]byte, error) { return nil, nil }
+	target := Target{Name: "t", OpenImage: func(context.Context) (*source.Image, error) {
+		return &source.Image{Name: "i", Kind: "registry", Platform: "linux/amd64", Config: &v1.ConfigFile{}, Provenance: func(context.Context) ([]byte, error) {
+			asked++
+			return answer()
+		}}, nil
+	}}
+	image := reports(nowhere, rule("a-image", needs(analysis.InputManifest)))
+	both := reports(nowhere, rule("a-image", needs(analysis.InputManifest)), rule("a-dockerfile", needs(analysis.InputDockerfile)))
+	if got := text(check(t, target, Options{Analyzers: []*analysis.Analyzer{image}})); got != "warning a-image" || asked != 0 {
+		t.Errorf("no rule reads a Dockerfile: %s, asked %d times", got, asked)
+	}
+	const lacking = "warning a-image; not run a-dockerfile: needs a Dockerfile"
+	res := check(t, target, Options{Analyzers: []*analysis.Analyzer{both}})
+	if got := text(res); got != lacking || asked != 1 || len(res.Remarks) > 0 {
+		t.Errorf("none: %s, asked %d times, %q", got, asked, res.Remarks)
+	}
+	answer = func() ([]byte, error) { return nil, errors.New("gone") }
+	res = check(t, target, Options{Analyzers: []*analysis.Analyzer{both}})
+	if got := text(res); got != lacking || fmt.Sprint(res.Remarks) != "[the image's provenance is not used: gone]" {
+		t.Errorf("an error: %s, %q", got, res.Remarks)
+	}
+	answer = func() ([]byte, error) { return []byte("{"), nil }
+	res = check(t, target, Options{Analyzers: []*analysis.Analyzer{both}})
+	if got := text(res); got != lacking || len(res.Remarks) != 1 {
+		t.Errorf("broken: %s, %q", got, res.Remarks)
+	}
+}
+
+// TestBase: the base is looked for by what the annotations name, then by FROM, and
+// only where a rule reads files; an image that is not below this one is no base.
+func TestBase(t *testing.T) {
+	var asked []string
+	layer := make([]byte, 1024) // an empty archive, of one squashed layer
+	sum := sha256.Sum256(layer)
+	diffID := fmt.Sprintf("sha256:%x", sum)
+	config := &v1.ConfigFile{RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{{Algorithm: "sha256", Hex: fmt.Sprintf("%x", sum)}}}}
+	blob := source.Blob{DiffID: diffID, Size: int64(len(layer)), MediaType: string(types.OCIUncompressedLayer), Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(layer)), nil
+	}}
+	image := func() (*source.Image, error) {
+		return &source.Image{Name: "i", Kind: "registry", Platform: "linux/amd64", Config: config, Layers: []source.Blob{blob}, BaseName: "r/base:1@sha256:0", BaseDigest: "sha256:1",
+			Neighbour: func(_ context.Context, ref string) (*source.Image, error) {
+				asked = append(asked, ref)
+				return nil, errors.New("of another registry")
+			}}, nil
+	}
+	files := []*analysis.Analyzer{reports(nowhere, rule("a-files", needs(analysis.InputFiles)))}
+	for src, want := range map[string]string{
+		"": "[r/base:1@sha256:1]", "FROM r/x:1\n": "[r/base:1@sha256:1 r/x:1]", "FROM r/x@sha256:2\n": "[r/base:1@sha256:1 r/x@sha256:2]", "FROM scratch\n": "[r/base:1@sha256:1]",
+	} {
+		asked = nil
+		target := Target{Name: "t", OpenImage: func(context.Context) (*source.Image, error) { return image() }}
+		if src != "" {
+			target.Path, target.Dockerfile = "Dockerfile", []byte(src)
+		}
+		res := check(t, target, Options{Analyzers: files, AddedOnly: true})
+		if got := fmt.Sprint(asked); got != want {
+			t.Errorf("%q: asked %s, want %s", src, got, want)
+		}
+		if len(res.Remarks) == 0 || res.Remarks[len(res.Remarks)-1] != "where the base image ends is not known: its layers are judged with the others" {
+			t.Errorf("%q: %q", src, res.Remarks)
+		}
+		asked = nil
+		check(t, target, Options{Analyzers: []*analysis.Analyzer{reports(nowhere, rule("a-image", needs(analysis.InputManifest)))}})
+		if len(asked) > 0 {
+			t.Errorf("%q: %q is asked though no rule reads files", src, asked)
+		}
+	}
+}
+
+// TestAddedOnly: findings on the base's FROM and on its layers are dropped.
+func TestAddedOnly(t *testing.T) {
+	r := rule("a-x", nil)
+	places := []analysis.Location{
+		{Path: "Dockerfile", Line: 1, End: 1}, {Path: "Dockerfile", Line: 2, End: 2}, {Path: "requirements.txt", Line: 1, End: 1},
+		{Layer: &analysis.Layer{Base: true}}, {Layer: &analysis.Layer{Index: 1}}, {},
+	}
+	a := &analysis.Analyzer{Name: "a", Rules: []*analysis.Rule{r}, Run: func(p *analysis.Pass) error {
+		for _, l := range places {
+			p.Report(analysis.Finding{Rule: r, Location: l, Key: l.String()})
+		}
+		return nil
+	}}
+	target := file
+	target.Dockerfile = []byte("FROM a:1\nRUN x\n")
+	for added, want := range map[bool]string{
+		false: "Dockerfile:1, Dockerfile:2, requirements.txt:1, layer 0, layer 1, image", true: "Dockerfile:2, requirements.txt:1, layer 1, image",
+	} {
+		var got []string
+		for _, f := range check(t, target, Options{Analyzers: []*analysis.Analyzer{a}, AddedOnly: added}).Findings {
+			got = append(got, f.Location.String())
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("added only %v: %s, want %s", added, s, want)
+		}
 	}
 }

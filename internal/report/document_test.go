@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -117,6 +118,79 @@ func TestURI(t *testing.T) {
 		u, err := url.Parse(uri)
 		if err != nil || u.Scheme != "" || u.Host != "" || u.RawQuery != "" || u.Fragment != "" || u.Path != name {
 			t.Errorf("%q: %q, which leads to %+v, %v", name, uri, u, err)
+		}
+	}
+}
+
+// TestPlaces: where code scanning shows a finding. Columns count characters from
+// one, the end is behind the last (SARIF 2.1.0, section 3.30); what is in an image
+// stands on the judged stage's FROM, or, alone, on the image's repository.
+func TestPlaces(t *testing.T) {
+	stages := []report.Stage{{Index: 0, Name: "build", Line: 1}, {Index: 1, Name: "run", Line: 5}, {Index: 2, Line: 9}}
+	for name, test := range map[string]struct {
+		target   report.Target
+		location report.Location
+		snippet  string
+		want     string // uri line:column-line:column logical
+	}{
+		"a line":           {location: report.Location{Path: "r.txt", Line: 3, End: 3}, snippet: "  größe", want: "r.txt 3:3-3:8 "},
+		"lines":            {location: report.Location{Path: "Dockerfile", Line: 3, End: 5}, snippet: "RUN a \\\n  b \\\n\tcd", want: "Dockerfile 3:1-5:4 "},
+		"without its text": {location: report.Location{Path: "r.txt", Line: 3, End: 4}, want: "r.txt 3:1-4:1 "},
+		"one, without":     {location: report.Location{Path: "r.txt", Line: 3, End: 3}, want: "r.txt 3:1-3:2 "},
+		"blanks":           {location: report.Location{Path: "r.txt", Line: 3, End: 3}, snippet: "   ", want: "r.txt 3:4-3:5 "},
+		"a file":           {location: report.Location{Path: "r.txt"}, want: "r.txt 1:1-1:2 "},
+		"an image":         {want: "image 1:1-1:2 image"},
+		"a named image":    {target: report.Target{Image: &report.Image{Name: "docker://h:5000/a/b:1@sha256:0"}}, want: "a/b 1:1-1:2 image"},
+		"a layer": {
+			target: report.Target{Image: &report.Image{Name: "h.example/a:1"}}, location: report.Location{Path: "usr/bin/gcc", Layer: "sha256:0"},
+			want: "a 1:1-1:2 " + report.Location{Path: "usr/bin/gcc", Layer: "sha256:0"}.String(),
+		},
+		"a named stage": {
+			target: report.Target{Image: &report.Image{Name: "h/a:1"}, Dockerfile: &report.Dockerfile{Path: "d/Dockerfile", Target: "run", Stages: stages}},
+			want:   "d/Dockerfile 5:1-5:2 image",
+		},
+		"a numbered stage": {
+			target: report.Target{Dockerfile: &report.Dockerfile{Path: "Dockerfile", Target: "stage 2", Stages: stages}},
+			want:   "Dockerfile 9:1-9:2 image",
+		},
+	} {
+		d := document()
+		f := report.Finding{Rule: "toolchain-shipped", Severity: analysis.Warning, Location: test.location, Snippet: test.snippet, Message: "a [b](c)"}
+		test.target.Name, test.target.Findings = "t", []report.Finding{f}
+		d.Targets = []report.Target{test.target}
+		var out bytes.Buffer
+		if err := report.SARIF(&out, d, report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		var log struct {
+			Runs []struct {
+				Results []struct {
+					Message   struct{ Text string }
+					Locations []struct {
+						PhysicalLocation struct {
+							ArtifactLocation struct{ URI string }
+							Region           struct{ StartLine, StartColumn, EndLine, EndColumn int }
+						}
+						LogicalLocations []struct{ FullyQualifiedName string }
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(out.Bytes(), &log); err != nil {
+			t.Fatal(err)
+		}
+		res := log.Runs[0].Results[0]
+		if res.Message.Text != `a \[b\](c)` {
+			t.Errorf("%s: %q is read as a link", name, res.Message.Text)
+		}
+		l, logical := res.Locations[0], ""
+		if len(l.LogicalLocations) > 0 {
+			logical = l.LogicalLocations[0].FullyQualifiedName
+		}
+		r := l.PhysicalLocation.Region
+		got := fmt.Sprintf("%s %d:%d-%d:%d %s", l.PhysicalLocation.ArtifactLocation.URI, r.StartLine, r.StartColumn, r.EndLine, r.EndColumn, logical)
+		if got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
 }
