@@ -11,7 +11,12 @@ import (
 
 func cacheCommand() *cobra.Command {
 	var dir string
-	cmd := &cobra.Command{Use: "cache", Short: "show or remove what is kept of images and their layers"}
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "show or remove what is kept of images and their layers",
+		Args:  unknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.PersistentFlags().StringVar(&dir, "cache-dir", "", "where they are kept (default: the user's cache directory)")
 	cmd.AddCommand(&cobra.Command{
 		Use: "size", Short: "print where the cache is and what it holds", Args: cobra.NoArgs,

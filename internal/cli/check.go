@@ -50,6 +50,9 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 			if cmd.Flags().Changed("image") && f.image == "" {
 				return usage("--image is empty: name the image, or leave the flag out")
 			}
+			if err := source.CheckReference(f.image); err != nil {
+				return usage("--image %q: %v", f.image, err)
+			}
 			for flag, limit := range map[string]int64{
 				"max-manifest": f.limits.Manifest, "max-layers": int64(f.limits.Layers), "max-entries": int64(f.limits.Entries), "max-path": int64(f.limits.Path),
 				"max-layer-bytes": f.limits.Inflate, "max-keep": f.limits.Keep, "max-ratio": f.limits.Ratio,
@@ -65,7 +68,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 				return err
 			}
 			if _, err := v1.ParsePlatform(f.platform); f.platform != "" && (err != nil || !strings.Contains(f.platform, "/")) {
-				return usage("--platform %q: want os/architecture[/variant]", f.platform)
+				return usage("--platform %q: want os/architecture[/variant], as in linux/arm64", f.platform)
 			}
 			return runCheck(cmd.Context(), std, analyzers, &f, args)
 		},
@@ -148,6 +151,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	)
 	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
+	complete(cmd, analyzers)
 	return cmd
 }
 

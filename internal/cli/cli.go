@@ -98,7 +98,9 @@ and points each finding at the line that caused it.
 Exit status: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage or
 configuration; 3 something could not be judged.`,
 		SilenceUsage: true, SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    unknownCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version: versionLine(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(check(std, analyzers), list(analyzers), explain(analyzers), cacheCommand(), version())
@@ -106,7 +108,8 @@ configuration; 3 something could not be judged.`,
 	root.SetIn(std.In)
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{Usage, err} })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	err := root.ExecuteContext(ctx)
 	var status *statusError
 	switch {

@@ -10,13 +10,7 @@ import (
 )
 
 func explain(analyzers []*analysis.Analyzer) *cobra.Command {
-	var names []string
-	for _, a := range analyzers {
-		names = append(names, a.Name)
-		for _, r := range a.Rules {
-			names = append(names, r.ID)
-		}
-	}
+	names := ruleNames(analyzers)
 	return &cobra.Command{
 		Use:       "explain RULE",
 		Short:     "print what a rule says, when, and what to do",

@@ -41,6 +41,11 @@ func outputs(f *checkFlags) (outs []output, err error) {
 			file = ""
 			stdout++
 		}
+		if file != "" {
+			if err := writable(file); err != nil {
+				return nil, err
+			}
+		}
 		outs = append(outs, output{format, file})
 	}
 	for i, o := range outs {

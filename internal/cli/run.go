@@ -250,12 +250,10 @@ func check1(ctx context.Context, t driver.Target, opt driver.Options) (*driver.R
 
 // selection is the rules that --only and --skip leave.
 func selection(analyzers []*analysis.Analyzer, only, skip []string) (func(*analysis.Rule) bool, error) {
-	var names []string
+	names := ruleNames(analyzers)
 	of := map[*analysis.Rule]string{}
 	for _, a := range analyzers {
-		names = append(names, a.Name)
 		for _, r := range a.Rules {
-			names = append(names, r.ID)
 			of[r] = a.Name
 		}
 	}

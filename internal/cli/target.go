@@ -132,6 +132,9 @@ func (fd *finder) argument(arg string) error {
 		if !source.IsReference(arg) {
 			return usage("no file or directory %q, and no reference of an image either: that has a tag, a digest or a registry", arg)
 		}
+		if err := source.CheckReference(arg); err != nil {
+			return usage("image %q: %v", arg, err)
+		}
 		if fd.flags.image != "" {
 			return usage("%q is an image, and so is --image %q: give one of them", arg, fd.flags.image)
 		}
@@ -159,6 +162,9 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
 		return fd.add(root, nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
 	}
+	if what := mistaken(root, arg); what != "" {
+		return usage("%q %s", arg, what)
+	}
 	return fd.file(root, arg)
 }
 
@@ -182,7 +188,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 		}
 	}
 	if len(files) == 0 {
-		return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)
+		return nothing(root, dir)
 	}
 	for _, f := range files {
 		if err := fd.file(root, f); err != nil {
@@ -363,13 +369,4 @@ func (fd *finder) configured(c *config.Config) func(context.Context) (*source.Im
 			host,
 		)
 	}
-}
-
-// suggest is `: did you mean "x"` for a word that is nearly one of names.
-func suggest(word string, names []string) string {
-	best := slices.MinFunc(names, func(a, b string) int { return config.Distance(word, a) - config.Distance(word, b) })
-	if config.Distance(word, best) > 4 {
-		return ""
-	}
-	return fmt.Sprintf(", did you mean %q", best)
 }

@@ -18,21 +18,19 @@ func programVersion() string {
 	return info.Main.Version
 }
 
+// versionLine is the version as a bug report wants it.
+func versionLine() string {
+	return fmt.Sprintf("tare %s (%s, %s/%s)", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 func version() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			fmt.Fprintf(
-				cmd.OutOrStdout(),
-				"tare %s (%s, %s/%s)\n",
-				programVersion(),
-				runtime.Version(),
-				runtime.GOOS,
-				runtime.GOARCH,
-			)
-			return nil
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
+			return err
 		},
 	}
 }

@@ -6,8 +6,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -99,7 +101,11 @@ func Parse(path string, data []byte, analyzers []*analysis.Analyzer) (*Config, e
 func (c *Config) parse(data []byte, analyzers []*analysis.Analyzer) error {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return fmt.Errorf(" %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		what, line := strings.TrimPrefix(err.Error(), "yaml: "), "1" // the library names no line where it is the first
+		if rest, ok := strings.CutPrefix(what, "line "); ok {
+			line, what, _ = strings.Cut(rest, ": ")
+		}
+		return fmt.Errorf("%s: %s", line, what)
 	}
 	if len(doc.Content) == 0 {
 		return nil
@@ -172,6 +178,9 @@ func strict(key string, node *yaml.Node, t reflect.Type) error {
 	case reflect.Slice:
 		kind, want = yaml.SequenceNode, "a list"
 	}
+	if t.Kind() == reflect.Bool && node.Tag != "!!bool" {
+		return fmt.Errorf("%d: %q: want true or false", node.Line, key)
+	}
 	if node.Kind != kind {
 		return fmt.Errorf("%d: %q: want %s", node.Line, key, want)
 	}
@@ -229,15 +238,20 @@ func structFields(t reflect.Type) func(func(reflect.StructField) bool) {
 
 func unknown(key *yaml.Node, known map[string]reflect.Type) error {
 	best, distance := "", 4
-	for name := range known {
-		if d := Distance(key.Value, name); d < distance || d == distance && name < best {
+	names := slices.Sorted(maps.Keys(known))
+	for _, name := range names {
+		if strings.Contains(name, key.Value) && len(key.Value) > 2 { // the end of a longer word
+			best = name
+			break
+		}
+		if d := Distance(key.Value, name); d < distance {
 			best, distance = name, d
 		}
 	}
 	if best != "" {
 		return fmt.Errorf("%d: unknown key %q: did you mean %q", key.Line, key.Value, best)
 	}
-	return fmt.Errorf("%d: unknown key %q", key.Line, key.Value)
+	return fmt.Errorf("%d: unknown key %q: want one of %s", key.Line, key.Value, strings.Join(names, ", "))
 }
 
 // Distance is the number of letters to change, add or leave out to make b of

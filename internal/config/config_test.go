@@ -67,7 +67,7 @@ func TestBounds(t *testing.T) {
 		{"? [a]\n: b", "want a word for a key"},
 		{"a: &x b\n*x : c", "x.yaml:2: want a word for a key"},
 		{"- a", "x.yaml:1: want keys and values"},
-		{"{", "x.yaml: line 1:"},
+		{"{", "x.yaml:1: did not find"}, {"a: b\n{", "x.yaml:2: "},
 		{"", ""}, {"# nothing\n", ""}, {"sizebudget:\n", ""}, {"slimbase: ~", ""},
 		{"sizebudget: 7", `x.yaml:1: "sizebudget": want keys and values`},
 		{"stage: [a]", `x.yaml:1: "stage": want one value`},

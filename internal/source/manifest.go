@@ -182,7 +182,7 @@ func (im *Image) setConfig(raw []byte, want string) error {
 	if !(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}).Satisfies(
 		v1.Platform{OS: p.OS, Architecture: p.Architecture},
 	) {
-		return &Error{Step: "read configuration", Err: fmt.Errorf("the image is for %s, not for %s", im.Platform, want)}
+		return &Error{Step: "read configuration", Err: fmt.Errorf("the image is for %s, not for %s: --platform %[1]s judges it", im.Platform, want)}
 	}
 	return nil
 }

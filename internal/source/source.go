@@ -115,6 +115,38 @@ func IsReference(arg string) bool {
 		strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/")
 }
 
+// CheckReference says what is wrong with the spelling of a reference, and what to
+// write; nil where nothing is known to be.
+func CheckReference(ref string) error {
+	for _, scheme := range []string{"https://", "http://"} {
+		if rest, ok := strings.CutPrefix(ref, scheme); ok {
+			return fmt.Errorf("an image's name has no %s: write %q", scheme, rest)
+		}
+	}
+	for _, t := range transports {
+		if rest, ok := strings.CutPrefix(ref, t.prefix); ok {
+			if t.prefix != "docker://" {
+				return nil
+			}
+			ref = rest
+		}
+	}
+	if lower := strings.ToLower(ref); lower != ref {
+		if _, err := name.ParseReference(ref); err == nil {
+			return nil // a tag may have capitals
+		}
+		repository, tag, tagged := strings.Cut(ref[strings.LastIndex(ref, "/")+1:], ":")
+		lower := strings.ToLower(ref[:strings.LastIndex(ref, "/")+1] + repository)
+		if tagged {
+			lower += ":" + tag
+		}
+		if _, err := name.ParseReference(lower); err == nil {
+			return fmt.Errorf("the name of an image has no capital letters: write %q", lower)
+		}
+	}
+	return nil
+}
+
 // Open opens the image that ref names: with a transport, as skopeo spells it,
 // or bare, in a registry.
 func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
