@@ -84,11 +84,8 @@ type want struct {
 
 func (c *tcase) run(t *testing.T) []analysis.Finding {
 	t.Helper()
-	res, err := driver.Check(
-		context.Background(),
-		c.target,
-		driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: source.DefaultLimits, Now: c.now},
-	)
+	res, err := driver.Check(context.Background(), c.target,
+		driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: source.DefaultLimits, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,10 +107,8 @@ func (c *tcase) run(t *testing.T) []analysis.Finding {
 		t.Logf("not decided: %v: %s: %s", n.Location, n.Rule.ID, n.Reason)
 	}
 	for _, w := range c.open {
-		if !slices.ContainsFunc(
-			res.NotRun,
-			func(n analysis.Undecided) bool { return n.Rule.ID == w.at && w.rx.MatchString(n.Reason) },
-		) {
+		if !slices.ContainsFunc(res.NotRun,
+			func(n analysis.Undecided) bool { return n.Rule.ID == w.at && w.rx.MatchString(n.Reason) }) {
 			t.Errorf("rule %s is decided, or for another reason than %q is not", w.at, w.rx)
 		}
 	}

@@ -38,15 +38,9 @@ func (c *check) copies(d *analysis.Dockerfile) {
 				if i < 0 || c.pass.HasFiles() && !brought(causes.Fact.Of(c.pass), e.Instruction) {
 					continue
 				}
-				c.pass.Reportf(
-					copiesToolchain,
-					e.Instruction,
-					from+" "+src,
+				c.pass.Reportf(copiesToolchain, e.Instruction, from+" "+src,
 					"COPY --from=%s %s brings %s: copy what was built, such as a virtual environment, and not the directory that holds the compiler",
-					cp.From,
-					src,
-					holds[i].name,
-				)
+					cp.From, src, holds[i].name)
 				break
 			}
 		}
@@ -117,13 +111,8 @@ func brought(c *causes.Causes, inst *analysis.Instruction) bool {
 func (c *check) unused(d *analysis.Dockerfile) {
 	for _, s := range d.Stages {
 		if !s.Reached && s.Name == "" {
-			c.pass.Reportf(
-				unused,
-				s,
-				s.String(),
-				"%s is not built: nothing needs it and it has no name to ask for; remove it, or name it",
-				s,
-			)
+			c.pass.Reportf(unused, s, s.String(),
+				"%s is not built: nothing needs it and it has no name to ask for; remove it, or name it", s)
 		}
 	}
 }

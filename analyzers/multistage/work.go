@@ -69,10 +69,8 @@ func (c *check) purges(inst *analysis.Instruction) bool {
 	steps := c.steps.Of(inst)
 	compiler := func(s *installs.Step) bool {
 		return !s.Remove &&
-			slices.ContainsFunc(
-				s.Names,
-				func(w shell.Word) bool { return installs.Compiler(installs.PackageName(s.Manager, w.Text)) },
-			)
+			slices.ContainsFunc(s.Names,
+				func(w shell.Word) bool { return installs.Compiler(installs.PackageName(s.Manager, w.Text)) })
 	}
 	return slices.ContainsFunc(steps, compiler) &&
 		slices.ContainsFunc(steps, func(s *installs.Step) bool { return s.Remove && s.Manager != "rm" })

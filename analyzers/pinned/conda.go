@@ -66,14 +66,8 @@ func (c *check) list(s *installs.Step, name string) {
 			continue
 		}
 		if open, spec := condaOpen(line); open {
-			c.pass.Reportf(
-				requirement,
-				c.pass.At(name, n, n),
-				c.key(name+": "+spec),
-				"%q is not exact: conda takes whatever is newest; write %q, or install from a lock",
-				line,
-				spec+"==VERSION",
-			)
+			c.pass.Reportf(requirement, c.pass.At(name, n, n), c.key(name+": "+spec),
+				"%q is not exact: conda takes whatever is newest; write %q, or install from a lock", line, spec+"==VERSION")
 		}
 	}
 }
@@ -106,12 +100,8 @@ func (c *check) specs(s *installs.Step) {
 	}
 	if len(open) > 0 {
 		_, name := condaOpen(open[0])
-		c.report(
-			inline,
-			s,
-			open,
-			fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", name+"==VERSION"),
-		)
+		c.report(inline, s, open,
+			fmt.Sprintf("the next build may take another version; write %q, or install from a lock file", name+"==VERSION"))
 	}
 }
 

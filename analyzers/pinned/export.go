@@ -34,11 +34,8 @@ func (c *check) exported(s *installs.Step, from *shell.Command) bool {
 		}
 		return true
 	case reCompile.MatchString(from.String()):
-		c.reportUnlocked(
-			&installs.Step{Command: from},
-			"",
-			fmt.Sprintf("%s resolves anew in each build: compile once, commit the result, and install from that", name),
-		)
+		c.reportUnlocked(&installs.Step{Command: from}, "",
+			fmt.Sprintf("%s resolves anew in each build: compile once, commit the result, and install from that", name))
 		return true
 	}
 	return false

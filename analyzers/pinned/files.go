@@ -51,11 +51,8 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 		c.reportUnlocked(
 			s,
 			"",
-			fmt.Sprintf(
-				"%s resolves anew what %q only bounds: lock it (uv pip compile, uv export) and install from the lock",
-				s.Manager,
-				base,
-			),
+			fmt.Sprintf("%s resolves anew what %q only bounds: lock it (uv pip compile, uv export) and install from the lock",
+				s.Manager, base),
 		)
 		return
 	}
@@ -86,11 +83,8 @@ func (c *check) judge(
 		return
 	}
 	if text, err := c.pass.ReadFile(name); err == nil && template.MatchString(text) {
-		c.pass.Undecided(
-			requirement,
-			c.pass.At(name, 1, 1),
-			fmt.Sprintf("%q is a template: render it, and check what comes of it", name),
-		)
+		c.pass.Undecided(requirement, c.pass.At(name, 1, 1),
+			fmt.Sprintf("%q is a template: render it, and check what comes of it", name))
 		return
 	}
 	f, err := requirements.Read(c.pass.Files, name, locate)
@@ -115,13 +109,8 @@ func (c *check) judge(
 			c.pass.Undecided(invalid, c.pass.At(i.Path, i.Line, i.Line), i.Reason)
 			continue
 		}
-		c.pass.Reportf(
-			invalid,
-			c.pass.At(i.Path, i.Line, i.Line),
-			c.key(i.Path+": "+i.Text),
-			"pip rejects the line, and stops: %s",
-			i.Reason,
-		)
+		c.pass.Reportf(invalid, c.pass.At(i.Path, i.Line, i.Line), c.key(i.Path+": "+i.Text),
+			"pip rejects the line, and stops: %s", i.Reason)
 	}
 	env := c.environment()
 	for _, r := range f.Requirements {
@@ -173,19 +162,11 @@ func (c *check) line(r *requirements.Requirement, reader string, at analysis.Nod
 		return
 	}
 	f := analysis.Finding{Rule: requirement, Location: where, Key: c.key(r.Path + ": " + python.NormalizeName(r.Name))}
-	f.Message = fmt.Sprintf(
-		"%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q",
-		r.Text,
-		said(r),
-		reader,
-		r.Name+"==VERSION",
-	)
+	f.Message = fmt.Sprintf("%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q", r.Text,
+		said(r), reader, r.Name+"==VERSION")
 	if r.Class == requirements.Pinned {
-		f.Message = fmt.Sprintf(
-			"%q names no version of PEP 440: pip rejects it from 24.1 on; write %q",
-			r.Text,
-			r.Name+"==VERSION",
-		)
+		f.Message = fmt.Sprintf("%q names no version of PEP 440: pip rejects it from 24.1 on; write %q", r.Text,
+			r.Name+"==VERSION")
 	}
 	if r.URL != "" {
 		f.Rule, f.Key = source, c.key(r.Path+": "+r.URL)
@@ -205,11 +186,8 @@ func fromSource(r *requirements.Requirement, reader string) string {
 	text := redact.Credentials(r.Text)
 	switch r.Class {
 	case requirements.URLNoHash:
-		return fmt.Sprintf(
-			"%q has no hash: %s takes whatever the URL gives on the day of the build; add #sha256=DIGEST",
-			text,
-			reader,
-		)
+		return fmt.Sprintf("%q has no hash: %s takes whatever the URL gives on the day of the build; add #sha256=DIGEST",
+			text, reader)
 	case requirements.VCSRef:
 		return fmt.Sprintf(
 			"%q names a branch, a tag or a short commit, which may move: %s takes what it names on the day of the build; name the full commit",
@@ -272,14 +250,8 @@ func (c *check) lock(name string, kind locks.Kind) {
 		switch {
 		case kind == locks.Environment && p.Conda:
 			if open, _ := condaOpen(p.Spec); open && !installs.Installer(p.Name) { // "- pip" only lets the part of pip be read
-				c.pass.Reportf(
-					requirement,
-					where,
-					c.key(name+": "+p.Name),
-					"%q is not exact: conda takes whatever is newest; write %q, or install from a lock",
-					p.Spec,
-					p.Name+"==VERSION",
-				)
+				c.pass.Reportf(requirement, where, c.key(name+": "+p.Name),
+					"%q is not exact: conda takes whatever is newest; write %q, or install from a lock", p.Spec, p.Name+"==VERSION")
 			}
 		case kind == locks.Environment:
 			if r, err := requirements.ParseArgument(p.Spec); err == nil && !r.Exact && r.Class != requirements.Local {
@@ -287,14 +259,8 @@ func (c *check) lock(name string, kind locks.Kind) {
 				c.line(r, "pip", nil)
 			}
 		case p.Source.Type == "git" && len(p.Source.Commit) < 40:
-			c.pass.Reportf(
-				source,
-				where,
-				c.key(name+": "+p.Name),
-				"%q is locked to no full commit of %q: lock again",
-				p.Name,
-				redact.Credentials(p.Source.URL),
-			)
+			c.pass.Reportf(source, where, c.key(name+": "+p.Name), "%q is locked to no full commit of %q: lock again", p.Name,
+				redact.Credentials(p.Source.URL))
 		}
 	}
 }

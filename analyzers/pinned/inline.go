@@ -50,12 +50,8 @@ func (c *check) names(s *installs.Step) {
 			c.pass.Undecided(
 				inline,
 				s,
-				fmt.Sprintf(
-					"%q is no version of PEP 440: it is what ARG %s of line %d has until the build gives it another",
-					w.Text,
-					v.Name,
-					v.Line,
-				),
+				fmt.Sprintf("%q is no version of PEP 440: it is what ARG %s of line %d has until the build gives it another",
+					w.Text, v.Name, v.Line),
 			)
 			continue
 		}
@@ -82,12 +78,8 @@ func (c *check) names(s *installs.Step) {
 		return
 	}
 	if len(open) > 0 {
-		c.report(
-			inline,
-			s,
-			open,
-			"the next build may take another version; write "+example(open[0])+", or install from a file that pins it",
-		)
+		c.report(inline, s, open,
+			"the next build may take another version; write "+example(open[0])+", or install from a file that pins it")
 	}
 	if len(own) > 0 {
 		c.report(installer, s, own, "the next build may run another installer; write "+example(own[0]))

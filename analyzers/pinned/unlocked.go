@@ -26,29 +26,20 @@ func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 		}
 		switch c.reaches(s, "uv.lock") {
 		case yes:
-			c.reportUnlocked(
-				s,
-				analysis.Note,
-				"uv sync may change uv.lock while it installs: add --locked, which fails instead, or --frozen",
-			)
+			c.reportUnlocked(s, analysis.Note,
+				"uv sync may change uv.lock while it installs: add --locked, which fails instead, or --frozen")
 		case no:
 			c.reportUnlocked(s, "", "uv sync resolves anew, as no uv.lock reaches it: COPY uv.lock and add --locked")
 		}
 	case s.Manager == "poetry" && (s.Verb == "install" || s.Verb == "sync"):
 		if c.reaches(s, "poetry.lock") == no {
-			c.reportUnlocked(
-				s,
-				"",
-				"poetry install resolves anew, as no poetry.lock reaches it: COPY poetry.lock beside pyproject.toml",
-			)
+			c.reportUnlocked(s, "",
+				"poetry install resolves anew, as no poetry.lock reaches it: COPY poetry.lock beside pyproject.toml")
 		}
 	case s.Manager == "pdm" && s.Verb == "install": // sync fails without a lock
 		if c.reaches(s, "pdm.lock") == no {
-			c.reportUnlocked(
-				s,
-				"",
-				fmt.Sprintf("pdm %s resolves anew, as no pdm.lock reaches it: COPY pdm.lock beside pyproject.toml", s.Verb),
-			)
+			c.reportUnlocked(s, "",
+				fmt.Sprintf("pdm %s resolves anew, as no pdm.lock reaches it: COPY pdm.lock beside pyproject.toml", s.Verb))
 		}
 	case s.Manager == "pixi" && s.Verb == "install":
 		if has(s, "--locked", "--frozen") || on(s, "PIXI_LOCKED") || on(s, "PIXI_FROZEN") {
@@ -59,11 +50,8 @@ func (c *check) unlocked(s *installs.Step, before []*installs.Step) {
 		}
 	case s.Manager == "pipenv" && s.Verb == "install" && len(s.Names) == 0 && len(s.Pip.Requirements) == 0:
 		if !has(s, "--deploy", "--ignore-pipfile") {
-			c.reportUnlocked(
-				s,
-				"",
-				"pipenv install takes a stale Pipfile.lock, or makes a new one: use pipenv sync, or add --deploy",
-			)
+			c.reportUnlocked(s, "",
+				"pipenv install takes a stale Pipfile.lock, or makes a new one: use pipenv sync, or add --deploy")
 		}
 	}
 }

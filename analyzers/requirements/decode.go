@@ -52,11 +52,8 @@ func decodeUTF8(b []byte) (string, error) {
 			}
 			rest = rest[n:]
 		}
-		return "", fmt.Errorf(
-			"line %d is not UTF-8: save the file as UTF-8, or name its encoding in a first line %q",
-			line,
-			"# -*- coding: latin-1 -*-",
-		)
+		return "", fmt.Errorf("line %d is not UTF-8: save the file as UTF-8, or name its encoding in a first line %q", line,
+			"# -*- coding: latin-1 -*-")
 	}
 	return string(b), nil
 }

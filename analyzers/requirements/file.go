@@ -183,10 +183,8 @@ func (r *reader) parse(name string, content []byte, constraint bool) error {
 			break
 		}
 		if err := r.line(name, l, constraint); err != nil {
-			r.file.Invalid = append(
-				r.file.Invalid,
-				Invalid{Path: name, Line: l.number, Text: l.text, Reason: err.Error(), Absent: errors.As(err, new(*absentError))},
-			)
+			r.file.Invalid = append(r.file.Invalid,
+				Invalid{Path: name, Line: l.number, Text: l.text, Reason: err.Error(), Absent: errors.As(err, new(*absentError))})
 		}
 	}
 	return nil
@@ -255,10 +253,8 @@ func (r *reader) include(target, from string, l line, constraint bool) error {
 		return nil
 	}
 	if r.fsys == nil {
-		r.file.Undecided = append(
-			r.file.Undecided,
-			Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q cannot be read here", target)},
-		)
+		r.file.Undecided = append(r.file.Undecided,
+			Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q cannot be read here", target)})
 		return nil
 	}
 	name := ""
@@ -269,10 +265,8 @@ func (r *reader) include(target, from string, l line, constraint bool) error {
 		name = path.Join(path.Dir(from), target)
 	}
 	if name == "" || !fs.ValidPath(name) {
-		r.file.Undecided = append(
-			r.file.Undecided,
-			Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is outside the build context", target)},
-		)
+		r.file.Undecided = append(r.file.Undecided,
+			Undecided{Path: from, Line: l.number, Reason: fmt.Sprintf("%q is outside the build context", target)})
 		return nil
 	}
 	for _, open := range r.stack {

@@ -310,10 +310,8 @@ func (r *reader) editable(text, from string) (*Requirement, error) {
 		return nil, &absentError{fmt.Sprintf("%q is no directory of a project, and no VCS URL", text)}
 	}
 	if !isVCS(scheme) || !strings.Contains(s, ":") {
-		return nil, fmt.Errorf(
-			"%q is not a valid editable requirement: want a path to a project, or a VCS URL",
-			redact.Credentials(text),
-		)
+		return nil, fmt.Errorf("%q is not a valid editable requirement: want a path to a project, or a VCS URL",
+			redact.Credentials(text))
 	}
 	if err := req.link(s); err != nil {
 		return nil, err

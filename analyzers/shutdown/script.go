@@ -56,12 +56,8 @@ func judgeScript(pass *analysis.Pass, p *process) {
 	at := pass.At(src.Path, int(last.Pos().Line()), int(last.End().Line()))
 	pass.Report(analysis.Finding{
 		Rule: script, Location: at, Key: src.Path,
-		Message: fmt.Sprintf(
-			"%s %s stays process 1 while %q runs, and does not pass SIGTERM on: write exec before it",
-			p.name,
-			name,
-			cmd,
-		),
+		Message: fmt.Sprintf("%s %s stays process 1 while %q runs, and does not pass SIGTERM on: write exec before it",
+			p.name, name, cmd),
 		Related: []analysis.Related{{Location: p.inst.Location(), Message: "started here"}},
 	})
 }

@@ -125,26 +125,17 @@ func judgeShell(pass *analysis.Pass, p *process) {
 	if lone {
 		sh, known := interpreter(pass, p)
 		if !known {
-			pass.Undecided(
-				shell,
-				p.inst,
-				"which program /bin/sh of the base is, is not known: bash and busybox replace themselves by a lone command, dash stays",
-			)
+			pass.Undecided(shell, p.inst,
+				"which program /bin/sh of the base is, is not known: bash and busybox replace themselves by a lone command, dash stays")
 			return
 		}
 		if sh != "dash" {
 			return
 		}
 	}
-	pass.Reportf(
-		shell,
-		p.inst,
-		p.name,
+	pass.Reportf(shell, p.inst, p.name,
 		"%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s",
-		p.name,
-		short(p.text),
-		remedy(p.name, f.Stmts),
-	)
+		p.name, short(p.text), remedy(p.name, f.Stmts))
 }
 
 // remedy says how a script can hand process 1 to its last command.

@@ -23,16 +23,8 @@ func layers(pass *analysis.Pass, budget analysis.Bytes) {
 		if l.Base || size <= int64(budget) {
 			continue
 		}
-		pass.Reportf(
-			layer,
-			l,
-			l.Key(),
-			"the layer is %s %s, %s over its budget of %s",
-			analysis.Bytes(size),
-			what,
-			analysis.Bytes(size-int64(budget)),
-			budget,
-		)
+		pass.Reportf(layer, l, l.Key(), "the layer is %s %s, %s over its budget of %s", analysis.Bytes(size), what,
+			analysis.Bytes(size-int64(budget)), budget)
 	}
 }
 
@@ -60,16 +52,8 @@ func added(pass *analysis.Pass, budget analysis.Bytes) {
 		}
 	}
 	if total > int64(budget) {
-		pass.Reportf(
-			app,
-			most,
-			"app",
-			"%s was added to the base, %s over the budget of %s; this line adds %s",
-			analysis.Bytes(total),
-			analysis.Bytes(total-int64(budget)),
-			budget,
-			analysis.Bytes(most.Size.Unpacked),
-		)
+		pass.Reportf(app, most, "app", "%s was added to the base, %s over the budget of %s; this line adds %s",
+			analysis.Bytes(total), analysis.Bytes(total-int64(budget)), budget, analysis.Bytes(most.Size.Unpacked))
 	}
 }
 
@@ -91,16 +75,8 @@ func below(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 			}
 		}
 		if budget := budgets[dir]; total > int64(budget) {
-			pass.Reportf(
-				tree,
-				heaviestLayer(pass, by),
-				dir,
-				"%s is %s, %s over its budget of %s",
-				dir,
-				analysis.Bytes(total),
-				analysis.Bytes(total-int64(budget)),
-				budget,
-			)
+			pass.Reportf(tree, heaviestLayer(pass, by), dir, "%s is %s, %s over its budget of %s", dir, analysis.Bytes(total),
+				analysis.Bytes(total-int64(budget)), budget)
 		}
 	}
 }
@@ -133,17 +109,9 @@ func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 			}
 		}
 		if size := p.Bytes(); size > int64(budget) && p.Layer != nil {
-			pass.Reportf(
-				pkg,
-				p.Layer,
-				string(p.Type)+" "+p.Name+" "+p.Version+" "+p.Dir,
-				"package %q (%s) is %s, %s over its budget of %s",
-				p.Name,
-				p.Type,
-				analysis.Bytes(size),
-				analysis.Bytes(size-int64(budget)),
-				budget,
-			)
+			pass.Reportf(pkg, p.Layer, string(p.Type)+" "+p.Name+" "+p.Version+" "+p.Dir,
+				"package %q (%s) is %s, %s over its budget of %s", p.Name, p.Type, analysis.Bytes(size),
+				analysis.Bytes(size-int64(budget)), budget)
 		}
 	}
 }

@@ -164,14 +164,8 @@ func judge(
 		Location: at.Location(),
 		Key:      strings.TrimPrefix(rule.ID, "sizebudget-"),
 	}
-	f.Message = fmt.Sprintf(
-		"%s %s %s, %s over its budget of %s",
-		whose,
-		analysis.Bytes(total),
-		what,
-		analysis.Bytes(total-int64(budget)),
-		budget,
-	)
+	f.Message = fmt.Sprintf("%s %s %s, %s over its budget of %s", whose, analysis.Bytes(total), what,
+		analysis.Bytes(total-int64(budget)), budget)
 	var parts []string
 	for _, p := range heaviest(im, layers, of) {
 		parts = append(parts, fmt.Sprintf("%s %s", analysis.Bytes(p.size), p.name))

@@ -122,12 +122,8 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	if b.Full && !windows(pass.Dockerfile) {
 		f := analysis.Finding{
 			Rule: full, Location: root.Location(), Key: b.Repository(),
-			Message: fmt.Sprintf(
-				"base image %q is the full variant: use %q; %s, which belong in a build stage",
-				root.Root,
-				b.Sibling,
-				b.Loses,
-			),
+			Message: fmt.Sprintf("base image %q is the full variant: use %q; %s, which belong in a build stage", root.Root,
+				b.Sibling, b.Loses),
 		}
 		if b.Family == "debian" {
 			f.Message = fmt.Sprintf("base image %q is the full variant: use %q; %s", root.Root, b.Sibling, b.Loses)
@@ -139,37 +135,24 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		pass.Report(f)
 	}
 	if b.Floating {
-		pass.Report(
-			analysis.Finding{
-				Rule:     floating,
-				Location: root.Location(),
-				Key:      b.Repository(),
-				Message:  drift(b, root.Root),
-				Related:  why,
-			},
-		)
+		pass.Report(analysis.Finding{
+			Rule:     floating,
+			Location: root.Location(),
+			Key:      b.Repository(),
+			Message:  drift(b, root.Root),
+			Related:  why,
+		})
 	}
 	if b.Digest == "" {
-		pass.Reportf(
-			undigested,
-			root,
-			b.Repository(),
-			"base image %q has no digest: a rebuild may take other layers under the same tag; add @sha256:...",
-			root.Root,
-		)
+		pass.Reportf(undigested, root, b.Repository(),
+			"base image %q has no digest: a rebuild may take other layers under the same tag; add @sha256:...", root.Root)
 	}
 	if pass.HasFiles() && !b.Full && !b.Compiler {
 		for _, g := range causes.Fact.Of(pass).Groups {
 			if g.Cause == causes.Compiler && g.Layer.Base {
-				pass.Reportf(
-					heavy,
-					root,
-					b.Repository(),
+				pass.Reportf(heavy, root, b.Repository(),
 					"base image %q holds a compiler (%s and what belongs to it, %s), which its name does not tell: choose or make a base without one",
-					root.Root,
-					g.Tools[0].Name,
-					analysis.Bytes(g.Size.Unpacked),
-				)
+					root.Root, g.Tools[0].Name, analysis.Bytes(g.Size.Unpacked))
 			}
 		}
 	}
@@ -178,12 +161,8 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		f := analysis.Finding{Rule: eol, Location: root.Location(), Key: e.What, Related: why}
 		switch day := e.Date.Format(time.DateOnly); {
 		case left < 0:
-			f.Message = fmt.Sprintf(
-				"%s had its last security support on %s (%s): move to a supported release",
-				e.What,
-				day,
-				e.Source,
-			)
+			f.Message = fmt.Sprintf("%s had its last security support on %s (%s): move to a supported release", e.What, day,
+				e.Source)
 		case left <= 90*24*time.Hour:
 			f.Severity = analysis.Note
 			f.Message = fmt.Sprintf("%s has security support until %s (%s): plan the move to a later release", e.What, day, e.Source)
@@ -194,14 +173,8 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	}
 	if list := pass.Config.(Config).Approved; len(list) > 0 &&
 		!slices.ContainsFunc(list, func(pattern string) bool { return approves(pattern, root.Root, b.Repository()) }) {
-		pass.Reportf(
-			unapproved,
-			root,
-			b.Repository(),
-			"base image %q is not approved: use one of %s",
-			root.Root,
-			analysis.And(list, 5),
-		)
+		pass.Reportf(unapproved, root, b.Repository(), "base image %q is not approved: use one of %s", root.Root,
+			analysis.And(list, 5))
 	}
 }
 

@@ -49,18 +49,12 @@ func fromLayers(pass *analysis.Pass) {
 			}
 			slices.Sort(names)
 			f.Rule, f.Key = headers, strings.Join(names, " ")
-			f.Message = fmt.Sprintf(
-				"ships %s to build with: %s; install them in a build stage, and here the libraries alone",
-				quote(names),
-				g.Size,
-			)
+			f.Message = fmt.Sprintf("ships %s to build with: %s; install them in a build stage, and here the libraries alone",
+				quote(names), g.Size)
 		case g.Cause == causes.LooseHeaders && loose >= leastLoose && count >= mostLoose:
 			f.Rule, f.Key = headers, "loose "+g.Layer.Key()
-			f.Message = fmt.Sprintf(
-				"ships %d headers and static libraries that no package owns: %s; copy the libraries alone",
-				len(g.Files),
-				g.Size,
-			)
+			f.Message = fmt.Sprintf("ships %d headers and static libraries that no package owns: %s; copy the libraries alone",
+				len(g.Files), g.Size)
 		case g.Cause == causes.Buried:
 			f.Rule, f.Key = buried, g.Layer.Key()
 			f.Message = fmt.Sprintf(

@@ -161,20 +161,13 @@ func fromImage(pass *analysis.Pass) {
 				continue
 			}
 			f.Severity = analysis.Note
-			f.Message = fmt.Sprintf(
-				"ships %s, parts of a toolchain without a compiler: %s; leave them in a build stage",
-				quote(rest),
-				size,
-			)
+			f.Message = fmt.Sprintf("ships %s, parts of a toolchain without a compiler: %s; leave them in a build stage",
+				quote(rest), size)
 		case g.Layer.Base:
 			f.Message = fmt.Sprintf("the base image ships %s%s: %s; %s", analysis.And(names, 5), also(rest), size, remedy(pass))
 		default:
-			f.Message = fmt.Sprintf(
-				"ships %s%s: %s; install them in a build stage and COPY what they make",
-				analysis.And(names, 5),
-				also(rest),
-				size,
-			)
+			f.Message = fmt.Sprintf("ships %s%s: %s; install them in a build stage and COPY what they make",
+				analysis.And(names, 5), also(rest), size)
 		}
 		if because != "" {
 			f.Message += fmt.Sprintf(" (a note, as %s may compile at run time)", because)
@@ -190,10 +183,8 @@ func fromImage(pass *analysis.Pass) {
 			if i == 10 {
 				break
 			}
-			f.Related = append(
-				f.Related,
-				analysis.Related{Location: t.File.Location(), Message: fmt.Sprintf("%s, %s", t.Name, analysis.Bytes(t.File.Size))},
-			)
+			f.Related = append(f.Related,
+				analysis.Related{Location: t.File.Location(), Message: fmt.Sprintf("%s, %s", t.Name, analysis.Bytes(t.File.Size))})
 		}
 		pass.Report(f)
 	}

@@ -54,14 +54,8 @@ func fromText(pass *analysis.Pass) {
 			if keys[key]++; keys[key] > 1 {
 				key += fmt.Sprintf(" #%d", keys[key])
 			}
-			pass.Reportf(
-				cache,
-				inst,
-				key,
-				"leaves %s in the image: %s, or mount what is kept (RUN --mount=type=cache)",
-				analysis.And(names, 5),
-				strings.Join(fixes, "; "),
-			)
+			pass.Reportf(cache, inst, key, "leaves %s in the image: %s, or mount what is kept (RUN --mount=type=cache)",
+				analysis.And(names, 5), strings.Join(fixes, "; "))
 		}
 	}
 }

@@ -191,10 +191,8 @@ func (c *Cache) Put(digest string, index *Index) {
 		return
 	}
 	if c.write(c.path("index", index.DiffID), func(w io.Writer) error { return encode(w, index) }) == nil {
-		_ = c.write(
-			c.path("blobs", digest),
-			whole(fmt.Appendf(nil, "%s %d %d\n", index.DiffID, index.Cost.Stored, index.Cost.Ratio)),
-		)
+		_ = c.write(c.path("blobs", digest),
+			whole(fmt.Appendf(nil, "%s %d %d\n", index.DiffID, index.Cost.Stored, index.Cost.Ratio)))
 	}
 }
 

@@ -26,14 +26,8 @@ func cacheCommand() *cobra.Command {
 				return err
 			}
 			where, layers, total := c.Size()
-			fmt.Fprintf(
-				cmd.OutOrStdout(),
-				"%s: %d layers, %s of at most %s\n",
-				where,
-				layers,
-				analysis.Bytes(total),
-				analysis.Bytes(cache.DefaultLimit),
-			)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d layers, %s of at most %s\n", where, layers, analysis.Bytes(total),
+				analysis.Bytes(cache.DefaultLimit))
 			return nil
 		},
 	}, &cobra.Command{

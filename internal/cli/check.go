@@ -83,72 +83,35 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringVar(&f.failOn, "fail-on", "warning", "the lowest severity that fails: error, warning, note or never")
 	fl.BoolVar(&f.strict, "strict", false, "what could not be decided at a place fails too")
 	fl.BoolVar(&f.notes, "notes", false, "show notes in the text report, and not only how many there are")
-	fl.StringVar(
-		&f.context,
-		"context",
-		"",
-		"the build context, a directory (default: that of the Dockerfile, or the one above it that holds all that it copies)",
-	)
-	fl.StringArrayVarP(
-		&f.formats,
-		"format",
-		"f",
-		nil,
-		analysis.Or(report.Names())+"; FORMAT=FILE writes a file, several can be given",
-	)
+	fl.StringVar(&f.context, "context", "",
+		"the build context, a directory (default: that of the Dockerfile, or the one above it that holds all that it copies)")
+	fl.StringArrayVarP(&f.formats, "format", "f", nil,
+		analysis.Or(report.Names())+"; FORMAT=FILE writes a file, several can be given")
 	fl.StringVarP(&f.output, "output", "o", "", "write the report to a file")
 	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")
-	fl.StringVar(
-		&f.configRef,
-		"config-ref",
-		"",
-		"read the configuration as it is in this commit or branch, not as it lies here",
-	)
+	fl.StringVar(&f.configRef, "config-ref", "",
+		"read the configuration as it is in this commit or branch, not as it lies here")
 	fl.BoolVar(&f.noConfig, "no-config", false, "read no configuration")
-	fl.StringSliceVar(
-		&f.trusted,
-		"trust-registry",
-		nil,
-		"registries that a configuration's images may be pulled from, HOST[:PORT]",
-	)
+	fl.StringSliceVar(&f.trusted, "trust-registry", nil,
+		"registries that a configuration's images may be pulled from, HOST[:PORT]")
 	fl.StringVar(&f.stdinName, "stdin-filename", "Dockerfile", `the name of what "-" reads`)
-	fl.StringVar(
-		&f.cacheDir,
-		"cache-dir",
-		"",
-		"where manifests and indexes of layers are kept (default: the user's cache directory)",
-	)
+	fl.StringVar(&f.cacheDir, "cache-dir", "",
+		"where manifests and indexes of layers are kept (default: the user's cache directory)")
 	fl.BoolVar(&f.noCache, "no-cache", false, "keep nothing, and use nothing that was kept")
 	fl.BoolVar(&f.addedOnly, "added-only", false, "judge what stands above the base image alone")
-	fl.DurationVar(
-		&f.timeout,
-		"timeout",
-		30*time.Minute,
-		"limit: how long the run may take; what was judged by then is reported (0: no limit)",
-	)
+	fl.DurationVar(&f.timeout, "timeout", 30*time.Minute,
+		"limit: how long the run may take; what was judged by then is reported (0: no limit)")
 	f.limits = source.DefaultLimits
-	fl.Int64Var(
-		&f.limits.Manifest,
-		"max-manifest",
-		f.limits.Manifest,
-		"limit: bytes of a manifest, an index or a configuration",
-	)
+	fl.Int64Var(&f.limits.Manifest, "max-manifest", f.limits.Manifest,
+		"limit: bytes of a manifest, an index or a configuration")
 	fl.IntVar(&f.limits.Layers, "max-layers", f.limits.Layers, "limit: layers of an image")
 	fl.IntVar(&f.limits.Entries, "max-entries", f.limits.Entries, "limit: entries of an image, over all layers")
 	fl.IntVar(&f.limits.Path, "max-path", f.limits.Path, "limit: bytes of a path in a layer")
 	fl.Int64Var(&f.limits.Inflate, "max-layer-bytes", f.limits.Inflate, "limit: uncompressed bytes of a layer")
-	fl.Int64Var(
-		&f.limits.Keep,
-		"max-keep",
-		f.limits.Keep,
-		"limit: bytes of paths, databases and metadata that are kept of an image",
-	)
-	fl.Int64Var(
-		&f.limits.Ratio,
-		"max-ratio",
-		f.limits.Ratio,
-		"limit: compression ratio of a layer, and of an image, over 1 GiB",
-	)
+	fl.Int64Var(&f.limits.Keep, "max-keep", f.limits.Keep,
+		"limit: bytes of paths, databases and metadata that are kept of an image")
+	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio,
+		"limit: compression ratio of a layer, and of an image, over 1 GiB")
 	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
 	complete(cmd, analyzers)

@@ -139,11 +139,8 @@ func judge(
 	timed := ctx
 	if limit > 0 {
 		var cancel context.CancelFunc
-		timed, cancel = context.WithTimeoutCause(
-			ctx,
-			limit,
-			fmt.Errorf("the run takes longer than the limit of %v (--timeout)", limit),
-		)
+		timed, cancel = context.WithTimeoutCause(ctx, limit,
+			fmt.Errorf("the run takes longer than the limit of %v (--timeout)", limit))
 		defer cancel()
 	}
 	timed, stop := context.WithCancel(timed) // the others end with the first that is wrong usage

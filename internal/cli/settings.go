@@ -56,11 +56,8 @@ func (fd *finder) revised(root *checkout.Root, dir string) (*config.Config, erro
 	}
 	var c *config.Config
 	if err == nil {
-		c, err = config.Parse(
-			filepath.FromSlash(display(filepath.Join(root.Dir(), filepath.FromSlash(found)))),
-			text,
-			fd.analyzers,
-		)
+		c, err = config.Parse(filepath.FromSlash(display(filepath.Join(root.Dir(), filepath.FromSlash(found)))), text,
+			fd.analyzers)
 	}
 	if err != nil {
 		return nil, &statusError{Usage, err}

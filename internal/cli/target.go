@@ -339,11 +339,8 @@ func (fd *finder) image(ref string) error {
 // user says.
 func (fd *finder) open(ref string, root *checkout.Root) func(context.Context) (*source.Image, error) {
 	return func(ctx context.Context) (*source.Image, error) {
-		return source.Open(
-			ctx,
-			ref,
-			source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root},
-		)
+		return source.Open(ctx, ref,
+			source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root})
 	}
 }
 

@@ -51,12 +51,8 @@ func (s *score) String() string {
 		}
 		return fmt.Sprintf("%5.1f", 100*float64(a)/float64(a+b))
 	}
-	return fmt.Sprintf(
-		"precision %s %%  recall %s %%  (%d answers)",
-		ratio(s.truePos, s.falsePos),
-		ratio(s.truePos, s.falseNeg),
-		s.rows,
-	)
+	return fmt.Sprintf("precision %s %%  recall %s %%  (%d answers)", ratio(s.truePos, s.falsePos),
+		ratio(s.truePos, s.falseNeg), s.rows)
 }
 
 // dockerfileNames lists the Dockerfiles of the corpus.
@@ -107,11 +103,8 @@ func judge(dir, name string) (*driver.Result, error) {
 		ContextDir: where,
 		Build:      dockerfile.Options{Platform: "linux/amd64", BuildPlatform: "linux/amd64"},
 	}
-	return driver.Check(
-		context.Background(),
-		t,
-		driver.Options{Analyzers: analyzers.All, Limits: source.DefaultLimits, Now: time.Now()},
-	)
+	return driver.Check(context.Background(), t,
+		driver.Options{Analyzers: analyzers.All, Limits: source.DefaultLimits, Now: time.Now()})
 }
 
 // dockerfiles compares what Tare says of every Dockerfile with the labels, and
@@ -138,11 +131,8 @@ func dockerfiles(dir string) (wrong int, err error) {
 			rules[found.Rule.ID]++
 		}
 	}
-	fmt.Printf(
-		"dockerfiles: %d files, %.1f ms each\n",
-		len(results),
-		float64(time.Since(start).Microseconds())/1000/float64(len(results)),
-	)
+	fmt.Printf("dockerfiles: %d files, %.1f ms each\n", len(results),
+		float64(time.Since(start).Microseconds())/1000/float64(len(results)))
 	for _, id := range slices.Sorted(maps.Keys(rules)) {
 		fmt.Printf("  %-28s %d\n", id, rules[id])
 	}

@@ -92,13 +92,8 @@ func floating(dir string) (wrong int, err error) {
 			fmt.Printf("%s: %d requirements by pip, %d by tare\n", a.File, len(a.Requirements), len(got.Requirements))
 		}
 	}
-	fmt.Printf(
-		"requirements: %d files (%d undecided), %d requirements, %d disagreements with pip\n",
-		files,
-		skipped,
-		lines,
-		wrong,
-	)
+	fmt.Printf("requirements: %d files (%d undecided), %d requirements, %d disagreements with pip\n", files, skipped,
+		lines, wrong)
 	return wrong, nil
 }
 

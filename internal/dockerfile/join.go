@@ -40,10 +40,8 @@ func (s *source) locate(inst *analysis.Instruction, node *parser.Node) {
 	}
 	line := last + 1
 	for _, h := range node.Heredocs {
-		inst.Heredocs = append(
-			inst.Heredocs,
-			analysis.Heredoc{Name: h.Name, Content: h.Content, Line: line, Chomp: h.Chomp, Expand: h.Expand},
-		)
+		inst.Heredocs = append(inst.Heredocs,
+			analysis.Heredoc{Name: h.Name, Content: h.Content, Line: line, Chomp: h.Chomp, Expand: h.Expand})
 		line += strings.Count(h.Content, "\n") + 1
 	}
 }

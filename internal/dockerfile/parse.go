@@ -75,10 +75,8 @@ func Parse(path string, src []byte, opt Options) (*analysis.Dockerfile, error) {
 		return fail(errorLine(err), err)
 	}
 	if n := len(tree.AST.Children); n > MaxInstructions {
-		return fail(
-			tree.AST.Children[MaxInstructions].StartLine,
-			fmt.Errorf("%d instructions, more than the limit of %d", n, MaxInstructions),
-		)
+		return fail(tree.AST.Children[MaxInstructions].StartLine,
+			fmt.Errorf("%d instructions, more than the limit of %d", n, MaxInstructions))
 	}
 	stages, args, err := instructions.Parse(tree.AST, nil)
 	if err != nil {

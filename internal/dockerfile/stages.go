@@ -143,11 +143,8 @@ func (b *builder) triggers(s *analysis.Stage) error {
 			continue
 		}
 		if b.triggeredBytes += len(on.Expression); b.triggeredBytes > MaxSize {
-			return fmt.Errorf(
-				"ONBUILD of line %d: triggers of this file have more than %d bytes, each time they run",
-				inst.Line,
-				MaxSize,
-			)
+			return fmt.Errorf("ONBUILD of line %d: triggers of this file have more than %d bytes, each time they run", inst.Line,
+				MaxSize)
 		}
 		tree, err := parser.Parse(strings.NewReader(on.Expression))
 		if err != nil {

@@ -176,18 +176,12 @@ func (c *checker) chosen(d *analysis.Dockerfile, asked string) {
 	case len(others) > 0:
 		c.res.Remarks = append(
 			c.res.Remarks,
-			fmt.Sprintf(
-				"%s: judged stage %q because it is last; %s may ship too: --target names the one that does",
-				d.Path,
-				d.Target,
-				analysis.And(others, 5),
-			),
+			fmt.Sprintf("%s: judged stage %q because it is last; %s may ship too: --target names the one that does", d.Path,
+				d.Target, analysis.And(others, 5)),
 		)
 	case d.Provisional:
-		c.res.Remarks = append(
-			c.res.Remarks,
-			fmt.Sprintf("%s: judged stage %q because it is last; --target names the one that ships", d.Path, d.Target),
-		)
+		c.res.Remarks = append(c.res.Remarks,
+			fmt.Sprintf("%s: judged stage %q because it is last; --target names the one that ships", d.Path, d.Target))
 	}
 }
 

@@ -30,24 +30,16 @@ func (c *checker) finish() {
 		rank := func(f analysis.Finding) int { return slices.Index(analysis.Severities, f.Severity) }
 		slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int { return cmp.Compare(rank(a), rank(b)) })
 		c.res.Findings = c.res.Findings[:maxFindings]
-		c.res.Remarks = append(
-			c.res.Remarks,
-			fmt.Sprintf("of %d findings the %d of the highest severity are reported", n, maxFindings),
-		)
+		c.res.Remarks = append(c.res.Remarks,
+			fmt.Sprintf("of %d findings the %d of the highest severity are reported", n, maxFindings))
 	}
 	slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int {
-		return cmp.Or(
-			compareLocations(a.Location, b.Location),
-			strings.Compare(a.Rule.ID, b.Rule.ID),
-			strings.Compare(a.Message, b.Message),
-		)
+		return cmp.Or(compareLocations(a.Location, b.Location), strings.Compare(a.Rule.ID, b.Rule.ID),
+			strings.Compare(a.Message, b.Message))
 	})
 	slices.SortStableFunc(c.res.NotRun, func(a, b analysis.Undecided) int {
-		return cmp.Or(
-			strings.Compare(a.Rule.ID, b.Rule.ID),
-			compareLocations(a.Location, b.Location),
-			strings.Compare(a.Reason, b.Reason),
-		)
+		return cmp.Or(strings.Compare(a.Rule.ID, b.Rule.ID), compareLocations(a.Location, b.Location),
+			strings.Compare(a.Reason, b.Reason))
 	})
 }
 
@@ -82,10 +74,6 @@ func compareLocations(a, b analysis.Location) int {
 		}
 		return l.Layer.Index
 	}
-	return cmp.Or(
-		cmp.Compare(class(a), class(b)),
-		cmp.Compare(index(a), index(b)),
-		strings.Compare(a.Path, b.Path),
-		cmp.Compare(a.Line, b.Line),
-	)
+	return cmp.Or(cmp.Compare(class(a), class(b)), cmp.Compare(index(a), index(b)), strings.Compare(a.Path, b.Path),
+		cmp.Compare(a.Line, b.Line))
 }

@@ -41,10 +41,8 @@ func (c *checker) image(ctx context.Context, t Target) {
 		}
 	}
 	wants = append(wants, packages.Fact.Needs.Contents...) // the report lists what is installed
-	slices.SortFunc(
-		wants,
-		func(a, b analysis.Want) int { return cmp.Or(cmp.Compare(a.Glob, b.Glob), cmp.Compare(a.Max, b.Max)) },
-	)
+	slices.SortFunc(wants,
+		func(a, b analysis.Want) int { return cmp.Or(cmp.Compare(a.Glob, b.Glob), cmp.Compare(a.Max, b.Max)) })
 	wants = slices.Compact(wants)
 	if need&(analysis.InputManifest|analysis.InputFiles) == 0 {
 		absent("the image was not opened: no enabled rule needs it", analysis.InputManifest, analysis.InputFiles)
@@ -92,10 +90,8 @@ func (c *checker) hold(ctx context.Context) error {
 // Dockerfile. Without one at hand, the one that was recorded is judged.
 func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *attribution.Provenance {
 	wanted := slices.ContainsFunc(c.opt.Analyzers, func(a *analysis.Analyzer) bool {
-		return slices.ContainsFunc(
-			a.Rules,
-			func(r *analysis.Rule) bool { return c.enabled(r) && r.Needs&analysis.InputDockerfile != 0 },
-		)
+		return slices.ContainsFunc(a.Rules,
+			func(r *analysis.Rule) bool { return c.enabled(r) && r.Needs&analysis.InputDockerfile != 0 })
 	})
 	if src.Provenance == nil || !wanted {
 		return nil
@@ -122,10 +118,8 @@ func (c *checker) provenance(ctx context.Context, t Target, src *source.Image) *
 		}
 		c.res.Dockerfile, c.world.Dockerfile = d, d
 		delete(c.missing, analysis.InputDockerfile)
-		c.res.Remarks = append(
-			c.res.Remarks,
-			fmt.Sprintf("the Dockerfile is the one that the image's provenance holds (%s)", p.Path),
-		)
+		c.res.Remarks = append(c.res.Remarks,
+			fmt.Sprintf("the Dockerfile is the one that the image's provenance holds (%s)", p.Path))
 	}
 	return p
 }

@@ -241,10 +241,8 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 		t.Dockerfile = &Dockerfile{Path: d.Path, Target: d.Target.String(), Stages: []Stage{}}
 		stage = d.Target.Name
 		for _, s := range d.Stages {
-			t.Dockerfile.Stages = append(
-				t.Dockerfile.Stages,
-				Stage{s.Index, s.Name, s.Line, Base{s.From, s.Base}, s.Root, s.Reached},
-			)
+			t.Dockerfile.Stages = append(t.Dockerfile.Stages,
+				Stage{s.Index, s.Name, s.Line, Base{s.From, s.Base}, s.Root, s.Reached})
 		}
 	}
 	if res.Image != nil {

@@ -54,14 +54,9 @@ func Text(w io.Writer, d *Document, opt Options) error {
 }
 
 func textFinding(b *strings.Builder, p painter, f *Finding) {
-	fmt.Fprintf(
-		b,
-		"%s %s %s %s\n",
-		p.paint("1", redact.Printable(f.Location.String())+":"),
-		p.paint(severityColors[f.Severity], string(f.Severity)+":"),
-		redact.Printable(f.Message),
-		p.paint("2", "["+f.Rule+"]"),
-	)
+	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", redact.Printable(f.Location.String())+":"),
+		p.paint(severityColors[f.Severity], string(f.Severity)+":"), redact.Printable(f.Message),
+		p.paint("2", "["+f.Rule+"]"))
 	line, _, more := strings.Cut(f.Snippet, "\n")
 	line = redact.Printable(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
 	if line == "" {
@@ -74,16 +69,8 @@ func textFinding(b *strings.Builder, p painter, f *Finding) {
 	}
 	gutter := fmt.Sprintf("%6d | ", f.Location.Line)
 	underline := "^" + strings.Repeat("~", max(0, utf8.RuneCountInString(strings.TrimSuffix(body, " ..."))-1))
-	fmt.Fprintf(
-		b,
-		"%s%s%s\n%s%s%s\n",
-		p.paint("2", gutter),
-		indent,
-		body,
-		p.paint("2", "       | "),
-		indent,
-		p.paint(severityColors[f.Severity], underline),
-	)
+	fmt.Fprintf(b, "%s%s%s\n%s%s%s\n", p.paint("2", gutter), indent, body, p.paint("2", "       | "), indent,
+		p.paint(severityColors[f.Severity], underline))
 }
 
 // String is the place as a terminal's user clicks it.
@@ -158,13 +145,8 @@ func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not decided:"), redact.Printable(u))
 	}
 	for _, r := range reasons {
-		fmt.Fprintf(
-			b,
-			"%s %s (%s)\n",
-			p.paint("2", "not run:"),
-			strings.Join(short(byReason[r], rules), ", "),
-			redact.Printable(r),
-		)
+		fmt.Fprintf(b, "%s %s (%s)\n", p.paint("2", "not run:"), strings.Join(short(byReason[r], rules), ", "),
+			redact.Printable(r))
 	}
 	for _, err := range t.Errors {
 		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), redact.Printable(err))
@@ -208,10 +190,8 @@ func bars(b *strings.Builder, p painter, t *Target) {
 		heavy = append(heavy, bar{x.Name, x.Bytes})
 	}
 	for _, list := range [][]bar{saved, heavy} {
-		slices.SortFunc(
-			list,
-			func(x, y bar) int { return cmp.Or(cmp.Compare(y.bytes, x.bytes), strings.Compare(x.name, y.name)) },
-		)
+		slices.SortFunc(list,
+			func(x, y bar) int { return cmp.Or(cmp.Compare(y.bytes, x.bytes), strings.Compare(x.name, y.name)) })
 	}
 	heavy = heavy[:min(5, len(heavy))]
 	for _, section := range []struct {
@@ -232,13 +212,8 @@ func bars(b *strings.Builder, p painter, t *Target) {
 			if n == 0 {
 				fill = "▏"
 			}
-			fmt.Fprintf(
-				b,
-				"  %-24s %8s %s\n",
-				analysis.Clip(redact.Printable(x.name), 24),
-				analysis.Bytes(x.bytes),
-				p.paint(section.color, fill),
-			)
+			fmt.Fprintf(b, "  %-24s %8s %s\n", analysis.Clip(redact.Printable(x.name), 24), analysis.Bytes(x.bytes),
+				p.paint(section.color, fill))
 		}
 	}
 }

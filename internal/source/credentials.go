@@ -65,15 +65,13 @@ func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator
 			return nil, errors.New("the file of docker login cannot be read")
 		}
 		if c.Username != "" || c.Password != "" || c.Auth != "" || c.IdentityToken != "" || c.RegistryToken != "" {
-			return authn.FromConfig(
-				authn.AuthConfig{
-					Username:      c.Username,
-					Password:      c.Password,
-					Auth:          c.Auth,
-					IdentityToken: c.IdentityToken,
-					RegistryToken: c.RegistryToken,
-				},
-			), nil
+			return authn.FromConfig(authn.AuthConfig{
+				Username:      c.Username,
+				Password:      c.Password,
+				Auth:          c.Auth,
+				IdentityToken: c.IdentityToken,
+				RegistryToken: c.RegistryToken,
+			}), nil
 		}
 	}
 	return authn.Anonymous, nil

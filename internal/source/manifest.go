@@ -235,12 +235,8 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 		return images[i], nil, nil
 	case i >= 0:
 		return images[i], []string{
-			fmt.Sprintf(
-				"the image has %d platforms (%s): %s was taken; --platform chooses",
-				len(images),
-				analysis.And(names, 12),
-				want,
-			),
+			fmt.Sprintf("the image has %d platforms (%s): %s was taken; --platform chooses", len(images),
+				analysis.And(names, 12), want),
 		}, nil
 	case platform == "" && len(images) == 1:
 		if images[0].Platform == nil {

@@ -239,13 +239,8 @@ func explain(err error, repo name.Repository) error {
 	case errors.As(err, &te):
 		switch te.StatusCode {
 		case http.StatusUnauthorized, http.StatusForbidden:
-			return fmt.Errorf(
-				"registry %q refuses access to %q (%d): docker login %s",
-				host,
-				repo.RepositoryStr(),
-				te.StatusCode,
-				host,
-			)
+			return fmt.Errorf("registry %q refuses access to %q (%d): docker login %s", host, repo.RepositoryStr(),
+				te.StatusCode, host)
 		case http.StatusNotFound:
 			return fmt.Errorf("registry %q has no such image (404): check the repository's name and the tag", host)
 		case http.StatusTooManyRequests:

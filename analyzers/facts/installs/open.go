@@ -49,15 +49,13 @@ func (r *reader) command(c *shell.Command, depth int) {
 	}
 	if c.PipedScript() {
 		if !harmless.MatchString(c.PipeFrom.String()) {
-			r.add(
-				Open{
-					Instruction: c.Instruction,
-					At:          c.Location(),
-					Reason:      fmt.Sprintf("what %q gives to %s is not known", short(c.PipeFrom), c.Name()),
-					System:      true,
-					Python:      true,
-				},
-			)
+			r.add(Open{
+				Instruction: c.Instruction,
+				At:          c.Location(),
+				Reason:      fmt.Sprintf("what %q gives to %s is not known", short(c.PipeFrom), c.Name()),
+				System:      true,
+				Python:      true,
+			})
 		}
 		return
 	}
@@ -156,14 +154,12 @@ func (r *reader) unknown(s *Step) {
 	}
 	for _, w := range s.Names {
 		if !w.Known {
-			r.add(
-				Open{
-					Instruction: s.Instruction,
-					At:          s.Location(),
-					Reason:      fmt.Sprintf("a word of %q is not known%s", short(s.Command), variables(s.Command)),
-					System:      true,
-				},
-			)
+			r.add(Open{
+				Instruction: s.Instruction,
+				At:          s.Location(),
+				Reason:      fmt.Sprintf("a word of %q is not known%s", short(s.Command), variables(s.Command)),
+				System:      true,
+			})
 			return
 		}
 	}

@@ -36,10 +36,8 @@ var (
 		`--log-level --retry-clean-cache --root-prefix -n --name -p --prefix -c --channel -f --file --solver --experimental-solver -r --root-prefix --repodata-fn --rc-file --platform --subdir
 		--revision --clone --category --channel-priority --relocate-prefix --extra-safety-checks --cacert-path`,
 	)
-	pipxValues = options(
-		pipxFlags,
-		`--backend --python --pip-args -i --index-url --suffix --spec --preinstall --include-deps-of --fetch-missing-python-opt`,
-	)
+	pipxValues = options(pipxFlags,
+		`--backend --python --pip-args -i --index-url --suffix --spec --preinstall --include-deps-of --fetch-missing-python-opt`)
 	poetryValues = set(
 		`-C --directory -P --project --with --without --only -E --extras -G --group --python --source --platform -f --format -o --output`,
 	)
@@ -229,10 +227,8 @@ func project(name string, words []shell.Word, c *shell.Command) *Step {
 	case name == "uvx":
 		return uvx(words)
 	case strings.HasPrefix(name, "easy_install"):
-		a := parse(
-			words,
-			set("-i --index-url -f --find-links -d --install-dir -s --script-dir -b --build-directory -H --allow-hosts"),
-		)
+		a := parse(words,
+			set("-i --index-url -f --find-links -d --install-dir -s --script-dir -b --build-directory -H --allow-hosts"))
 		return &Step{Kind: Python, Manager: "easy_install", Verb: "install", Names: append(first(a), a.operands...)}
 	case name == "pipx":
 		a := parse(words, pipxValues)

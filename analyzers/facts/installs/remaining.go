@@ -59,10 +59,8 @@ func (p *present) apply(s *Step) {
 	case s.Manager == "rm":
 		p.list = slices.DeleteFunc(p.list, func(pkg Package) bool {
 			return len(pkg.Step.Paths) > 0 && !slices.ContainsFunc(pkg.Step.Paths, func(dir string) bool {
-				return !slices.ContainsFunc(
-					s.Paths,
-					func(gone string) bool { return gone != "" && (dir == gone || strings.HasPrefix(dir, gone+"/")) },
-				)
+				return !slices.ContainsFunc(s.Paths,
+					func(gone string) bool { return gone != "" && (dir == gone || strings.HasPrefix(dir, gone+"/")) })
 			})
 		})
 	case s.Remove:
@@ -148,19 +146,11 @@ func (pkg *Package) kept(s *Step) {
 		switch {
 		case !w.Known:
 		case s.Manager == "apt" && !s.Auto && name == pkg.Name && Wrapper(name):
-			pkg.Kept = fmt.Sprintf(
-				"%s of line %d leaves what %q depends on, the compiler among it: add --auto-remove",
-				s.Verb,
-				s.Line,
-				name,
-			)
+			pkg.Kept = fmt.Sprintf("%s of line %d leaves what %q depends on, the compiler among it: add --auto-remove", s.Verb,
+				s.Line, name)
 		case s.Manager == "apk" && pkg.Step.Virtual != "" && name != pkg.Step.Virtual && strings.HasPrefix(name, ".") && s.Instruction == pkg.Step.Instruction:
-			pkg.Kept = fmt.Sprintf(
-				"apk del of line %d removes %q, and the virtual package is called %q",
-				s.Line,
-				name,
-				pkg.Step.Virtual,
-			)
+			pkg.Kept = fmt.Sprintf("apk del of line %d removes %q, and the virtual package is called %q", s.Line, name,
+				pkg.Step.Virtual)
 		}
 	}
 }

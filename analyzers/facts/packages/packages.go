@@ -256,16 +256,14 @@ func (r *reader) dpkg() {
 	}
 	entries, layers := r.databases(split, "var/lib/dpkg/status")
 	for _, e := range once(entries) {
-		p := r.add(
-			&Package{
-				Type:    Deb,
-				Name:    e["Package"],
-				Version: e["Version"],
-				Arch:    e["Architecture"],
-				Source:  e["Source"],
-				Layer:   layers[e.key()],
-			},
-		)
+		p := r.add(&Package{
+			Type:    Deb,
+			Name:    e["Package"],
+			Version: e["Version"],
+			Arch:    e["Architecture"],
+			Source:  e["Source"],
+			Layer:   layers[e.key()],
+		})
 		list := r.image.Regular("var/lib/dpkg/info/" + p.Name + ":" + p.Arch + ".list")
 		if list == nil {
 			list = r.image.Regular("var/lib/dpkg/info/" + p.Name + ".list")
@@ -294,16 +292,14 @@ func (r *reader) distroless() {
 			continue
 		}
 		for i, e := range r.paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
-			p := r.add(
-				&Package{
-					Type:    Deb,
-					Name:    e["Package"],
-					Version: e["Version"],
-					Arch:    e["Architecture"],
-					Source:  e["Source"],
-					Layer:   f.Layer,
-				},
-			)
+			p := r.add(&Package{
+				Type:    Deb,
+				Name:    e["Package"],
+				Version: e["Version"],
+				Arch:    e["Architecture"],
+				Source:  e["Source"],
+				Layer:   f.Layer,
+			})
 			sums := r.image.Regular(name + ".md5sums")
 			if sums == nil || i > 0 || !r.text(name+".md5sums", sums) { // they are the first entry's, which should be the only one
 				continue
@@ -333,16 +329,14 @@ func (r *reader) apk() {
 	entries, layers := r.databases(split, paths...)
 	byKey := map[string]*Package{}
 	for _, e := range once(entries) {
-		byKey[e.key()] = r.add(
-			&Package{
-				Type:    APK,
-				Name:    e["Package"],
-				Version: e["Version"],
-				Arch:    e["Architecture"],
-				Source:  e["Source"],
-				Layer:   layers[e.key()],
-			},
-		)
+		byKey[e.key()] = r.add(&Package{
+			Type:    APK,
+			Name:    e["Package"],
+			Version: e["Version"],
+			Arch:    e["Architecture"],
+			Source:  e["Source"],
+			Layer:   layers[e.key()],
+		})
 	}
 	done := map[string]bool{} // packages whose files were read: of a second stanza they are not
 	e, dir := entry{}, ""

@@ -44,15 +44,13 @@ func (r *reader) distribution(name string, f *analysis.File, dir string) {
 		return
 	}
 	// Cloned: they are a small part of a text that would stay in memory for them.
-	p := r.add(
-		&Package{
-			Type:    PyPI,
-			Name:    strings.Clone(list[0]["Name"]),
-			Version: strings.Clone(list[0]["Version"]),
-			Layer:   f.Layer,
-			Dir:     dir,
-		},
-	)
+	p := r.add(&Package{
+		Type:    PyPI,
+		Name:    strings.Clone(list[0]["Name"]),
+		Version: strings.Clone(list[0]["Version"]),
+		Layer:   f.Layer,
+		Dir:     dir,
+	})
 	for line := range strings.Lines(head) {
 		if len(p.Requires) == maxRequires {
 			break
