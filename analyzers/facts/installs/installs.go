@@ -159,9 +159,8 @@ func (a *args) values(names ...string) (out []shell.Word) {
 	return out
 }
 
-// parse cuts words: valued lists the options that take a value. The first
-// operand is the verb.
-func parse(words []shell.Word, valued map[string]bool) args {
+// parse cuts words by the options of a manager. The first operand is the verb.
+func parse(words []shell.Word, table optionTable) args {
 	var a args
 	for i := 0; i < len(words); i++ {
 		w := words[i]
@@ -175,15 +174,15 @@ func parse(words []shell.Word, valued map[string]bool) args {
 		case strings.HasPrefix(text, "--"):
 			name, value, glued := strings.Cut(text, "=")
 			o := opt{name: name, value: shell.Word{Text: value, Known: w.Known, Line: w.Line}}
-			if valued["known"] && !valued[name] && !valued[name+"!"] {
-				name = abbreviated(name, valued)
+			if _, ok := table.takes[name]; table.whole && !ok {
+				name = table.abbreviated(name)
 			}
 			switch {
 			case glued || i+1 == len(words):
-			case valued[name]:
+			case table.takes[name]:
 				i++
 				o.value = words[i]
-			case valued["known"] && !valued[name+"!"] && !strings.HasPrefix(words[i+1].Text, "-"):
+			case table.whole && !table.takesNone(name) && !strings.HasPrefix(words[i+1].Text, "-"):
 				// an option that the table does not have: the word behind it may be its value
 				words = slices.Clone(words)
 				words[i+1].Known = false
@@ -192,7 +191,7 @@ func parse(words []shell.Word, valued map[string]bool) args {
 		case len(text) > 1 && text[0] == '-':
 			for j := 1; j < len(text); j++ {
 				o := opt{name: "-" + text[j:j+1], value: shell.Word{Known: w.Known, Line: w.Line}}
-				if valued[o.name] {
+				if table.takes[o.name] {
 					if o.value.Text = strings.TrimPrefix(text[j+1:], "="); o.value.Text == "" && i+1 < len(words) {
 						i++
 						o.value = words[i]
@@ -211,20 +210,17 @@ func parse(words []shell.Word, valued map[string]bool) args {
 
 // abbreviated is the option that a beginning of its name stands for, as Python's
 // parsers of options take it where it is the only one; else the name itself.
-func abbreviated(name string, valued map[string]bool) string {
+func (t optionTable) abbreviated(name string) string {
 	found := ""
-	for full := range valued {
+	for full, value := range t.takes {
 		if strings.HasPrefix(full, name) {
-			if found != "" && strings.HasSuffix(found, "!") != strings.HasSuffix(full, "!") {
+			if found != "" && t.takes[found] != value {
 				return name
 			}
 			found = full
 		}
 	}
-	if found == "" {
-		return name
-	}
-	return strings.TrimSuffix(found, "!")
+	return cmp.Or(found, name)
 }
 
 func (a *args) operand(w shell.Word) {
@@ -243,12 +239,4 @@ func (a *args) sub() string {
 	v := a.operands[0].Text
 	a.operands = a.operands[1:]
 	return v
-}
-
-func set(names string) map[string]bool {
-	m := map[string]bool{}
-	for n := range strings.FieldsSeq(names) {
-		m[n] = true
-	}
-	return m
 }

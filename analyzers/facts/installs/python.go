@@ -9,75 +9,6 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/shell"
 )
 
-// Options that take a value: pip's from its command line reference (pip 23 to
-// 26), uv's from its own.
-var (
-	pipValues = options(
-		pipFlags,
-		`-r --requirement --requirements -c --constraint --constraints -e --editable -t --target --platform --python-version --implementation --abi --root --prefix
-		--src --upgrade-strategy -C --config-settings --config-setting --global-option --install-option --build-option --no-binary --only-binary
-		--progress-bar --root-user-action --report --group -i --index-url --pypi-url --extra-index-url -f --find-links --python --log --log-file
-		--proxy --retries --timeout --default-timeout --exists-action --trusted-host --cert --client-cert --cache-dir --use-feature --use-deprecated
-		--keyring-provider --resume-retries -b --build --build-constraint --uploaded-prior-to -d --dest --download -w --wheel-dir`,
-	)
-	uvValues = options(
-		uvFlags,
-		`--python-preference --python-downloads --python-fetch --preview-features --only-extra --no-build-isolation-package --check-url --publish-url
-		-r --requirement --requirements -c --constraint --constraints -e --editable -t --target --prefix --index --default-index -i --index-url
-		--extra-index-url -f --find-links -p --python --index-strategy --keyring-provider -P --upgrade-package --resolution --prerelease
-		--exclude-newer --exclude-newer-package --link-mode --reinstall-package --refresh-package --override --overrides --exclude --excludes -b --build-constraint
-		--build-constraints --extra --group --only-group --no-group --no-extra --no-binary --only-binary --no-binary-package --no-build-package -C --config-setting --config-settings
-		--config-setting-package --config-settings-package --no-build-isolation-package --python-version --python-platform --torch-backend --cache-dir
-		--directory --project --config-file --allow-insecure-host --trusted-host --color --env-file --with --with-requirements --with-editable --package
-		--from --no-install-package --script -o --output-file --format --no-sources-package --fork-strategy --branch --tag --rev -m --marker --bounds -w`,
-	)
-	condaValues = options(
-		condaFlags,
-		`--log-level --retry-clean-cache --root-prefix -n --name -p --prefix -c --channel -f --file --solver --experimental-solver -r --root-prefix --repodata-fn --rc-file --platform --subdir
-		--revision --clone --category --channel-priority --relocate-prefix --extra-safety-checks --cacert-path`,
-	)
-	pipxValues = options(pipxFlags,
-		`--backend --python --pip-args -i --index-url --suffix --spec --preinstall --include-deps-of --fetch-missing-python-opt`)
-	poetryValues = set(
-		`-C --directory -P --project --with --without --only -E --extras -G --group --python --source --platform -f --format -o --output`,
-	)
-	pdmValues    = set(`-p --project -G --group --with --without -L --lockfile -c --config --venv -k`)
-	pipenvValues = set(`-r --requirements --python --categories -i --index --extra-pip-args --pypi-mirror -e --editable`)
-	pythonValues = set("-W -X -Q")
-)
-
-// Options that take none. What is in neither list may take one: the word behind it
-// is then not known to be a name.
-const (
-	pipFlags = `--user --no-user --upgrade --no-deps --pre --quiet --verbose --no-cache-dir --no-index --require-hashes --force-reinstall --ignore-installed --no-build-isolation
-		--use-pep517 --no-use-pep517 --check-build-dependencies --break-system-packages --compile --no-compile --no-warn-script-location --no-warn-conflicts --prefer-binary
-		--no-clean --disable-pip-version-check --no-python-version-warning --isolated --require-virtualenv --no-input --no-color --debug --dry-run --ignore-requires-python
-		--help --version --yes --egg --no-dependencies --process-dependency-links --allow-unverified --no-verify --use-wheel --no-use-wheel --all-releases --only-final`
-	uvFlags = `--system --no-system --break-system-packages --no-break-system-packages --no-cache --no-cache-dir --quiet --verbose --upgrade --reinstall --force-reinstall --no-deps --no-dependencies
-		--no-index --pre --require-hashes --no-require-hashes --verify-hashes --no-verify-hashes --compile-bytecode --compile --no-compile-bytecode --no-compile --no-build-isolation --build-isolation
-		--no-build --build --locked --frozen --no-locked --no-frozen --no-dev --dev --only-dev --all-extras --no-install-project --no-install-workspace --no-install-local --no-editable --inexact --exact --all-groups
-		--no-default-groups --all-packages --active --no-active --offline --no-offline --no-progress --no-config --no-env-file --native-tls --no-native-tls --system-certs --managed-python --no-managed-python
-		--no-python-downloads --no-sources --refresh --no-refresh --strict --no-strict --user --dry-run --isolated --force --preview --no-preview --show-settings --no-color --help --version --yes
-		--no-upgrade --no-reinstall --no-annotate --no-header --generate-hashes --no-generate-hashes --universal --no-universal --no-emit-project --no-hashes --hashes --no-emit-workspace --no-emit-local
-		--disable-pip-version-check --no-build-logs --no-sync --no-project --prefer-binary --unmanaged --all --require-virtualenv --raw-sources --workspace --no-workspace --lfs --no-lfs --editable --no-warn-script-location`
-	condaFlags = `--yes --quiet --verbose --json --dry-run --no-deps --only-deps --freeze-installed --no-update-deps --update-deps --update-all --all --force-reinstall --no-pin --copy --always-copy
-		--mkdir --offline --insecure --no-channel-priority --override-channels --use-local --use-index-cache --strict-channel-priority --flexible-channel-priority --no-default-packages --download-only --show-channel-urls
-		--no-show-channel-urls --no-capture-output --live-stream --prune --force --no-builds --from-history --no-rc --no-env --no-shortcuts --allow-uninstall --no-allow-uninstall --allow-downgrade
-		--no-allow-downgrade --no-py-pin --py-pin --pyc --no-pyc --satisfied-skip-solve --clobber --experimental --update-specs --dev --debug --unknown --help --always-softlink --always-link --lock-timeout --relocate --ssl-verify --no-ssl-verify`
-	pipxFlags = `--force --quiet --verbose --global --editable --system-site-packages --include-deps --fetch-missing-python --help --no-cache --path --pypackages --include-injected --with-apps --with-suffix --skip-maintenance`
-)
-
-// options is the table of a manager: the options that take a value by name, those
-// that take none with "!" behind it, and "known", as it has all of them.
-func options(flags, values string) map[string]bool {
-	m := set(values)
-	for f := range strings.FieldsSeq(flags) {
-		m[f+"!"] = true
-	}
-	m["known"] = true
-	return m
-}
-
 var (
 	rePip    = regexp.MustCompile(`^pip\d*(\.\d+)?$`)
 	rePython = regexp.MustCompile(`^(python|pypy)\d*(\.\d+)*t?$`)
@@ -111,7 +42,7 @@ func pythonic(name string, c *shell.Command) *Step {
 			default:
 				return nil
 			}
-			if pythonValues[w.Text] && len(rest) > 0 { // its value stands next
+			if optionsOf["python"].takes[w.Text] && len(rest) > 0 { // its value stands next
 				return pythonicAfter(rest[1:], c)
 			}
 		}
@@ -127,7 +58,7 @@ func pythonic(name string, c *shell.Command) *Step {
 	case name == "conda", name == "mamba", name == "micromamba":
 		return conda(name, words, c)
 	case name == "pip-sync":
-		a := parse(words, pipValues)
+		a := parse(words, optionsOf["pip"])
 		s := &Step{Kind: Python, Manager: "pip-sync", Verb: "sync"}
 		s.Pip.Requirements = append(first(a), a.operands...)
 		return s
@@ -160,7 +91,7 @@ func environment(p string) string {
 }
 
 func pip(words []shell.Word, c *shell.Command, env string) *Step {
-	a := parse(words, pipValues)
+	a := parse(words, optionsOf["pip"])
 	s := &Step{Kind: Python, Manager: "pip", Verb: a.verb, Names: a.operands}
 	switch a.verb {
 	case "install", "wheel":
@@ -227,11 +158,10 @@ func project(name string, words []shell.Word, c *shell.Command) *Step {
 	case name == "uvx":
 		return uvx(words)
 	case strings.HasPrefix(name, "easy_install"):
-		a := parse(words,
-			set("-i --index-url -f --find-links -d --install-dir -s --script-dir -b --build-directory -H --allow-hosts"))
+		a := parse(words, optionsOf["easy_install"])
 		return &Step{Kind: Python, Manager: "easy_install", Verb: "install", Names: append(first(a), a.operands...)}
 	case name == "pipx":
-		a := parse(words, pipxValues)
+		a := parse(words, optionsOf["pipx"])
 		s := &Step{Kind: Python, Manager: "pipx", Verb: a.verb, Names: a.operands}
 		switch a.verb {
 		case "install":
@@ -251,8 +181,7 @@ func project(name string, words []shell.Word, c *shell.Command) *Step {
 		}
 		return s
 	}
-	values := map[string]map[string]bool{"poetry": poetryValues, "pdm": pdmValues, "pipenv": pipenvValues, "pixi": set("--manifest-path -e --environment --frozen-except")}[name]
-	a := parse(words, values)
+	a := parse(words, optionsOf[name])
 	s := &Step{Kind: Project, Manager: name, Verb: a.verb, Names: a.operands}
 	switch a.verb {
 	case "install", "sync", "add", "update":
@@ -266,7 +195,7 @@ func project(name string, words []shell.Word, c *shell.Command) *Step {
 }
 
 func uv(words []shell.Word, c *shell.Command) *Step {
-	a := parse(words, uvValues)
+	a := parse(words, optionsOf["uv"])
 	switch a.verb {
 	case "pip":
 		sub := a.sub()
@@ -317,11 +246,11 @@ func uvx(words []shell.Word) *Step {
 		if text := words[n].Text; !strings.HasPrefix(text, "-") {
 			n++
 			break
-		} else if uvValues[text] {
+		} else if optionsOf["uv"].takes[text] {
 			n++
 		}
 	}
-	a := parse(words[:min(n, len(words))], uvValues)
+	a := parse(words[:min(n, len(words))], optionsOf["uv"])
 	s := &Step{Kind: Python, Manager: "uvx", Verb: "run", Names: first(a)}
 	if from, ok := a.value("--from"); ok {
 		s.Names = []shell.Word{from}
@@ -342,7 +271,7 @@ func uvx(words []shell.Word) *Step {
 }
 
 func conda(name string, words []shell.Word, c *shell.Command) *Step {
-	a := parse(words, condaValues)
+	a := parse(words, optionsOf["conda"])
 	verb := a.verb
 	if verb == "run" { // conda run -n env pip install ...
 		inner := *c

@@ -8,23 +8,6 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/shell"
 )
 
-// Options that take a value, from the manual page of each manager.
-var (
-	aptValues = set(
-		"-o --option -c --config-file -t --target-release --default-release -a --host-architecture -P --build-profiles",
-	)
-	apkValues = set(
-		"-p --root -X --repository -t --virtual --arch --keys-dir --repositories-file --cache-dir --cache-max-age --wait --progress-fd",
-	)
-	dnfValues = set(
-		"-c --config -d --debuglevel -e --errorlevel -x --exclude --setopt --enablerepo --disablerepo --repo --repoid --releasever --installroot --downloaddir --comment --forcearch --advisory",
-	)
-	zypperValues = set(
-		"-R --root -C --config -D --reposd-dir -p --plus-repo --name -r --repo -t --type --from --download --installroot",
-	)
-	rpmValues = set("--root --dbpath --prefix --relocate")
-)
-
 // system reads the package managers of distributions.
 func system(name string, c *shell.Command) *Step {
 	words := c.Words[1:]
@@ -32,7 +15,7 @@ func system(name string, c *shell.Command) *Step {
 	switch name {
 	case "apt-get", "apt", "aptitude":
 		s.Manager = "apt"
-		a := parse(words, aptValues)
+		a := parse(words, optionsOf["apt"])
 		s.Verb = a.verb
 		switch a.verb {
 		case "install", "satisfy", "reinstall":
@@ -46,14 +29,14 @@ func system(name string, c *shell.Command) *Step {
 			return nil
 		}
 	case "apt-mark":
-		a := parse(words, aptValues)
+		a := parse(words, optionsOf["apt"])
 		if a.verb != "auto" && a.verb != "manual" {
 			return nil
 		}
 		return &Step{Kind: System, Manager: "apt", Verb: a.verb, Mark: true, Remove: a.verb == "auto", Names: a.operands}
 	case "apk":
 		s.Manager = "apk"
-		a := parse(words, apkValues)
+		a := parse(words, optionsOf["apk"])
 		s.Verb = a.verb
 		switch a.verb {
 		case "add":
@@ -68,7 +51,7 @@ func system(name string, c *shell.Command) *Step {
 		}
 	case "yum", "dnf", "dnf5", "microdnf", "tdnf":
 		s.Manager = "dnf"
-		a := parse(words, dnfValues)
+		a := parse(words, optionsOf["dnf"])
 		if a.verb == "group" {
 			a.verb += a.sub()
 		}
@@ -93,7 +76,7 @@ func system(name string, c *shell.Command) *Step {
 		}
 	case "zypper":
 		s.Manager = "zypper"
-		a := parse(words, zypperValues)
+		a := parse(words, optionsOf["zypper"])
 		s.Verb = a.verb
 		switch a.verb {
 		case "install", "in":
@@ -105,7 +88,7 @@ func system(name string, c *shell.Command) *Step {
 		}
 	case "pacman":
 		s.Manager = "pacman"
-		a := parse(words, set("--root --dbpath --cachedir --config"))
+		a := parse(words, optionsOf["pacman"])
 		names := a.operands
 		if a.verb != "" {
 			names = append([]shell.Word{{Text: a.verb, Known: true, Line: c.Line}}, names...)
@@ -119,7 +102,7 @@ func system(name string, c *shell.Command) *Step {
 			return nil
 		}
 	case "rpm", "dpkg":
-		a := parse(words, rpmValues)
+		a := parse(words, optionsOf["rpm"])
 		if !a.has("-e", "--erase", "-P", "--purge", "-r", "--remove") || name == "dpkg" && a.has("-i", "--install") {
 			return nil
 		}
@@ -128,7 +111,7 @@ func system(name string, c *shell.Command) *Step {
 			s.Names = append([]shell.Word{{Text: a.verb, Known: true, Line: c.Line}}, s.Names...)
 		}
 	case "rm":
-		a := parse(words, nil)
+		a := parse(words, optionTable{})
 		if !a.has("-r", "-R", "--recursive") {
 			return nil
 		}

@@ -45,7 +45,7 @@ func toolchain(name string, c *shell.Command) *Step {
 	case name == "tar" && c.PipeFrom != nil && reGo.MatchString(c.PipeFrom.String()):
 		s.Manager = "go"
 		s.Paths = []string{"/usr/local/go"}
-		a := parse(c.Words[1:], set("-C --directory -f --file"))
+		a := parse(c.Words[1:], optionsOf["tar"])
 		if dir, ok := a.value("-C", "--directory"); ok && dir.Known {
 			s.Paths = []string{path.Join(absolute(c, dir.Text), "go")}
 		}
