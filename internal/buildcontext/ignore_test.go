@@ -15,6 +15,9 @@ import (
 
 // TestIgnoreWork: patterns that are dear to match end, and say so.
 func TestIgnoreWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes the whole of a budget")
+	}
 	files := fstest.MapFS{}
 	var names []string
 	for i := range 3000 {

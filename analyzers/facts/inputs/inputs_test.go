@@ -81,6 +81,9 @@ func TestReasons(t *testing.T) {
 // TestWork: installs that are each looked for through as many copies end, and
 // say why.
 func TestWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes the whole of a budget")
+	}
 	var b strings.Builder
 	b.WriteString("FROM python:3.14-slim\nWORKDIR /app\n")
 	files := fstest.MapFS{}
