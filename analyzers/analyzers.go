@@ -3,6 +3,7 @@ package analyzers
 
 import (
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/ignore"
 	"github.com/tareweight/tare/analyzers/multistage"
 	"github.com/tareweight/tare/analyzers/origin"
 	"github.com/tareweight/tare/analyzers/pinned"
@@ -15,6 +16,7 @@ import (
 
 // All is every check, by name.
 var All = []*analysis.Analyzer{
+	ignore.Analyzer,
 	multistage.Analyzer,
 	origin.Analyzer,
 	pinned.Analyzer,

@@ -268,8 +268,8 @@ func placeOf(place string) string {
 }
 
 // sourceWants reads the comments "# want ...": each is about the next line
-// that is no comment, as a Dockerfile has no comments at the end of a line.
-// "# want+2" is about the second line after that.
+// that is no comment, or one of Tare's own, as a Dockerfile has no comments at the
+// end of a line. "# want+2" is about the second line after that.
 func sourceWants(t *testing.T, name string, src []byte) (wants []want) {
 	t.Helper()
 	type pending struct {
@@ -290,7 +290,7 @@ func sourceWants(t *testing.T, name string, src []byte) (wants []want) {
 			for _, rx := range regexps(t, rest) {
 				open = append(open, pending{rx, offset})
 			}
-		} else if text != "" && text[0] != '#' {
+		} else if text != "" && (text[0] != '#' || strings.HasPrefix(text, "# tare:") || strings.HasPrefix(text, "#tare:")) {
 			for _, p := range open {
 				wants = append(wants, want{fmt.Sprintf("%s:%d", name, line+p.offset), p.rx})
 			}

@@ -68,6 +68,7 @@ type Result struct {
 	Image      *analysis.Image      // nil if there is none, if nobody needed it, or if it cannot be opened
 	Packages   []*packages.Package  // what is installed in the image; nil unless its layers were read
 	Findings   []analysis.Finding   // their severities set; by place, rule, message
+	Ignored    []Ignored            // the findings that comments ignore, in the same order
 	NotRun     []analysis.Undecided // rules that were not run, or not decided at a place, by rule
 	Errors     []error              // what could not be judged
 	Remarks    []string             // what was chosen without being asked for
@@ -113,7 +114,7 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	} else {
 		c.inventory()
 	}
-	c.finish()
+	c.finish(t)
 	return c.res, nil
 }
 

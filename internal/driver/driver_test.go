@@ -189,10 +189,7 @@ func TestLate(t *testing.T) {
 // TestOrder: by file and line, then layers, then the image; then rule and message.
 func TestOrder(t *testing.T) {
 	layer := &analysis.Layer{Index: 2}
-	var places []analysis.Location
-	for _, l := range []analysis.Location{{}, {Layer: layer, Path: "b"}, {Layer: layer, Path: "a"}, {Layer: &analysis.Layer{Index: 1}, Path: "z"}, {Path: "b", Line: 1}, {Path: "a", Line: 10}, {Path: "a", Line: 9}} {
-		places = append(places, l)
-	}
+	places := []analysis.Location{{}, {Layer: layer, Path: "b"}, {Layer: layer, Path: "a"}, {Layer: &analysis.Layer{Index: 1}, Path: "z"}, {Path: "b", Line: 1}, {Path: "a", Line: 10}, {Path: "a", Line: 9}}
 	r := rule("a-x", nil)
 	a := &analysis.Analyzer{Name: "a", Rules: []*analysis.Rule{r}, Run: func(p *analysis.Pass) error {
 		for _, l := range places {

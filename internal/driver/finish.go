@@ -13,18 +13,17 @@ import (
 // and code scanning takes 25,000 of a run.
 const maxFindings = 5_000
 
-// finish sets severities and sorts.
-func (c *checker) finish() {
-	provisional := c.res.Dockerfile != nil && c.res.Dockerfile.Provisional
+// finish takes out what is ignored, sets severities and sorts.
+func (c *checker) finish(t Target) {
+	c.ignores(t)
 	if c.opt.AddedOnly {
 		c.addedOnly()
 	}
 	for i := range c.res.Findings {
-		f := &c.res.Findings[i]
-		f.Severity = cmp.Or(f.Severity, f.Rule.Severity)
-		if provisional && f.Rule.Runtime {
-			f.Severity = analysis.Note
-		}
+		c.severity(&c.res.Findings[i])
+	}
+	for i := range c.res.Ignored {
+		c.severity(&c.res.Ignored[i].Finding)
 	}
 	if n := len(c.res.Findings); n > maxFindings {
 		rank := func(f analysis.Finding) int { return slices.Index(analysis.Severities, f.Severity) }
@@ -33,14 +32,29 @@ func (c *checker) finish() {
 		c.res.Remarks = append(c.res.Remarks,
 			fmt.Sprintf("of %d findings the %d of the highest severity are reported", n, maxFindings))
 	}
-	slices.SortStableFunc(c.res.Findings, func(a, b analysis.Finding) int {
-		return cmp.Or(compareLocations(a.Location, b.Location), strings.Compare(a.Rule.ID, b.Rule.ID),
-			strings.Compare(a.Message, b.Message))
-	})
+	slices.SortStableFunc(c.res.Findings, compareFindings)
+	slices.SortStableFunc(c.res.Ignored, func(a, b Ignored) int { return compareFindings(a.Finding, b.Finding) })
 	slices.SortStableFunc(c.res.NotRun, func(a, b analysis.Undecided) int {
 		return cmp.Or(strings.Compare(a.Rule.ID, b.Rule.ID), compareLocations(a.Location, b.Location),
 			strings.Compare(a.Reason, b.Reason))
 	})
+}
+
+// severity sets the severity of a finding: its own, else its rule's, but a note where
+// the judged stage is one for development that nobody chose.
+func (c *checker) severity(f *analysis.Finding) {
+	f.Severity = cmp.Or(f.Severity, f.Rule.Severity)
+	if d := c.res.Dockerfile; d != nil && d.Provisional && f.Rule.Runtime {
+		f.Severity = analysis.Note
+	}
+}
+
+func compareFindings(a, b analysis.Finding) int {
+	return cmp.Or(
+		compareLocations(a.Location, b.Location),
+		strings.Compare(a.Rule.ID, b.Rule.ID),
+		strings.Compare(a.Message, b.Message),
+	)
 }
 
 // addedOnly drops what is found of the base: on its FROM, or on its layers.

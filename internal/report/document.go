@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
@@ -45,6 +46,7 @@ type Target struct {
 	Dockerfile *Dockerfile `json:"dockerfile"` // null if there is none, or if it does not parse
 	Image      *Image      `json:"image"`      // null if there is none, or if no rule needed it
 	Findings   []Finding   `json:"findings"`
+	Ignored    []Ignored   `json:"ignored"` // findings that do not count, as a comment says so
 	NotRun     []NotRun    `json:"notRun"`
 	Errors     []string    `json:"errors"`  // what could not be judged
 	Remarks    []string    `json:"remarks"` // what was chosen without being asked for
@@ -158,6 +160,14 @@ type Finding struct {
 	Fixes       []Fix             `json:"fixes"`
 }
 
+// An Ignored is a finding that a comment ignores.
+type Ignored struct {
+	Finding
+	By     Location `json:"by"` // the comment
+	Reason string   `json:"reason"`
+	Until  string   `json:"until"` // the last day, YYYY-MM-DD; "" if there is none
+}
+
 type Bytes struct {
 	Unpacked int64 `json:"unpacked"`
 	Download int64 `json:"download"`
@@ -226,6 +236,7 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 	t := Target{
 		Name:     redact.Credentials(res.Target.Name),
 		Findings: []Finding{},
+		Ignored:  []Ignored{},
 		NotRun:   []NotRun{},
 		Errors:   []string{},
 		Remarks:  []string{},
@@ -260,7 +271,7 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 	}
 	var shown Lines // thousands of findings may stand on one long line
 	var shownText string
-	for _, f := range res.Findings {
+	finding := func(f analysis.Finding) Finding {
 		out := Finding{
 			Rule: f.Rule.ID, Severity: f.Severity, Key: redact.Credentials(f.Key), Message: redact.Credentials(f.Message), Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
 			Fingerprint: fingerprint(f.Rule.ID, t.Name, f.Location.Path, stage, f.Key),
@@ -284,7 +295,20 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 			}
 			out.Fixes = append(out.Fixes, x)
 		}
-		t.Findings = append(t.Findings, out)
+		return out
+	}
+	for _, f := range res.Findings {
+		t.Findings = append(t.Findings, finding(f))
+	}
+	for _, i := range res.Ignored {
+		x := Ignored{
+			Finding: finding(i.Finding), By: Location{Path: i.By.Path, Line: i.By.Line, End: i.By.Line},
+			Reason: redact.Credentials(i.By.Reason),
+		}
+		if !i.By.Until.IsZero() {
+			x.Until = i.By.Until.Format(time.DateOnly)
+		}
+		t.Ignored = append(t.Ignored, x)
 	}
 	for _, n := range res.NotRun {
 		t.NotRun = append(t.NotRun, NotRun{n.Rule.ID, redact.Credentials(n.Reason), location(n.Location)})

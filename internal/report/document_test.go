@@ -11,6 +11,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/ignore"
 	"github.com/tareweight/tare/internal/report"
 )
 
@@ -28,6 +29,7 @@ func TestRedacted(t *testing.T) {
 		"related":  {Findings: []analysis.Finding{{Rule: rule, Location: at, Related: []analysis.Related{{Message: evil}}}}},
 		"fix":      {Findings: []analysis.Finding{{Rule: rule, Location: at, Fixes: []analysis.Fix{{Message: evil}}}}},
 		"snippet":  {Findings: []analysis.Finding{{Rule: rule, Location: at}}},
+		"ignored":  {Ignored: []driver.Ignored{{Finding: analysis.Finding{Rule: rule, Location: at, Message: evil}, By: &ignore.Comment{Reason: evil}}}},
 		"not run":  {NotRun: []analysis.Undecided{{Rule: rule, Reason: evil}}},
 		"error":    {Errors: []error{errors.New(evil)}},
 		"remark":   {Remarks: []string{evil}},

@@ -171,6 +171,7 @@ func TestObeyed(t *testing.T) {
 		target := &d.Targets[i]
 		target.Name, target.Errors, target.Remarks = "::error::"+evil, []string{"::error::" + evil}, []string{evil}
 		target.Settings = &report.Settings{Path: evil, List: []report.Setting{{Key: "stage", Value: evil, Line: 1}}}
+		target.Ignored = []report.Ignored{{By: report.Location{Path: "::error::" + evil, Line: 1}, Reason: evil, Finding: target.Findings[0]}}
 		target.NotRun = append(target.NotRun, report.NotRun{Rule: "toolchain-shipped", Reason: evil, Location: report.Location{Path: evil, Line: 1}})
 		if target.Image != nil {
 			target.Image.Name = evil

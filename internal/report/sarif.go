@@ -89,21 +89,30 @@ func (r *sarifRun) add(t *Target, index map[string]int) {
 			note.Rule = &ruleRef{n.Rule, i}
 		}
 	}
-	for _, f := range t.Findings {
-		res := sarifResult{RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: text{sentence(f.Message)}}
-		res.Properties.Target = t.Name
-		res.PartialFingerprints.LineHash = f.Fingerprint + ":1"
-		res.Locations = []sarifLocation{place(t, f.Location, f.Snippet)}
-		for i, rel := range f.Related {
-			l := place(t, rel.Location, "")
-			l.ID, l.Message = i+1, &text{rel.Message}
-			res.RelatedLocations = append(res.RelatedLocations, l)
-		}
-		for _, fix := range f.Fixes {
-			res.Fixes = append(res.Fixes, sarifFixOf(fix))
-		}
+	for i := range t.Findings {
+		r.Results = append(r.Results, result(t, &t.Findings[i], index))
+	}
+	for i := range t.Ignored {
+		res := result(t, &t.Ignored[i].Finding, index)
+		res.Suppressions = []suppression{{Kind: "inSource", Justification: t.Ignored[i].Reason}}
 		r.Results = append(r.Results, res)
 	}
+}
+
+func result(t *Target, f *Finding, index map[string]int) sarifResult {
+	res := sarifResult{RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: text{sentence(f.Message)}}
+	res.Properties.Target = t.Name
+	res.PartialFingerprints.LineHash = f.Fingerprint + ":1"
+	res.Locations = []sarifLocation{place(t, f.Location, f.Snippet)}
+	for i, rel := range f.Related {
+		l := place(t, rel.Location, "")
+		l.ID, l.Message = i+1, &text{rel.Message}
+		res.RelatedLocations = append(res.RelatedLocations, l)
+	}
+	for _, fix := range f.Fixes {
+		res.Fixes = append(res.Fixes, sarifFixOf(fix))
+	}
+	return res
 }
 
 // maxResults is how many results GitHub keeps of a run.
@@ -258,10 +267,15 @@ type (
 		PartialFingerprints struct {
 			LineHash string `json:"primaryLocationLineHash"`
 		} `json:"partialFingerprints"`
-		Fixes      []sarifFix `json:"fixes,omitempty"`
-		Properties struct {
+		Fixes        []sarifFix    `json:"fixes,omitempty"`
+		Suppressions []suppression `json:"suppressions,omitempty"`
+		Properties   struct {
 			Target string `json:"target"`
 		} `json:"properties"`
+	}
+	suppression struct {
+		Kind          string `json:"kind"` // "inSource": by a comment
+		Justification string `json:"justification"`
 	}
 	sarifLocation struct {
 		ID               int               `json:"id,omitempty"`

@@ -129,6 +129,7 @@ func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 	if s := t.Settings; s != nil {
 		fmt.Fprintf(b, "%s\n", p.paint("2", redact.Printable(s.String())))
 	}
+	ignored(b, p, t)
 	var undecided, reasons []string
 	byReason := map[string][]string{}
 	for _, n := range t.NotRun {
@@ -150,6 +151,23 @@ func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
 	}
 	for _, err := range t.Errors {
 		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), redact.Printable(err))
+	}
+}
+
+// ignored says what comments ignore, one line for each comment and rule: the file
+// may be of who proposes the change that is judged.
+func ignored(b *strings.Builder, p painter, t *Target) {
+	for i := 0; i < len(t.Ignored); {
+		first, n := &t.Ignored[i], 0
+		for ; i < len(t.Ignored) && t.Ignored[i].Rule == first.Rule && t.Ignored[i].By == first.By; i++ {
+			n++
+		}
+		until := ""
+		if first.Until != "" {
+			until = ", until " + first.Until
+		}
+		fmt.Fprintf(b, "%s %s\n", p.paint("2", "ignored:"), redact.Printable(fmt.Sprintf("%s by line %d, %d %s of %s%s: %s",
+			first.By.Path, first.By.Line, n, plural("finding", n), first.Rule, until, first.Reason)))
 	}
 }
 

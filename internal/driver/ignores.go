@@ -1,0 +1,152 @@
+package driver
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/ignore"
+)
+
+// An Ignored is a finding that does not count, and the comment that says so.
+type Ignored struct {
+	analysis.Finding
+	By *ignore.Comment
+}
+
+// maxIgnoreFile is how large a file may be of which comments are read: as large as
+// a file of requirements may be.
+const maxIgnoreFile = 4 << 20
+
+// ignores takes out the findings that comments ignore, and reports of the comments
+// themselves by the rules of the check "ignore", where it is one of the analyzers.
+func (c *checker) ignores(t Target) {
+	comments := c.comments(t)
+	if len(comments) == 0 {
+		return
+	}
+	checks := map[string]string{} // of a rule
+	rules := map[string]*analysis.Rule{}
+	for _, a := range c.opt.Analyzers {
+		for _, r := range a.Rules {
+			checks[r.ID], rules[r.ID] = a.Name, r
+		}
+	}
+	type use struct {
+		comment *ignore.Comment
+		name    string
+	}
+	used := map[use]bool{}
+	byPath := map[string][]*ignore.Comment{}
+	for _, x := range comments {
+		byPath[x.Path] = append(byPath[x.Path], x)
+	}
+	c.res.Findings = slices.DeleteFunc(c.res.Findings, func(f analysis.Finding) bool {
+		by := (*ignore.Comment)(nil)
+		for _, x := range byPath[f.Location.Path] {
+			if name, ok := x.Covers(f.Location, checks[f.Rule.ID], f.Rule.ID); ok && !x.Over(c.opt.Now) {
+				used[use{x, name}] = true
+				by = x
+			}
+		}
+		if by != nil {
+			c.res.Ignored = append(c.res.Ignored, Ignored{f, by})
+		}
+		return by != nil
+	})
+	for _, x := range comments {
+		at := analysis.Location{Path: x.Path, Line: x.Line, End: x.Line}
+		names := strings.Join(x.Names, ", ")
+		report := func(id, format string, args ...any) {
+			if r := rules[id]; r != nil && c.enabled(r) {
+				key := fmt.Sprintf("%s: %s #%d", x.Path, names, x.Line)
+				c.res.Findings = append(c.res.Findings, analysis.Finding{Rule: r, Location: at, Key: key, Message: fmt.Sprintf(format, args...)})
+			}
+		}
+		switch {
+		case x.Broken != "":
+			report("ignore-reason", "the comment ignores nothing, as %s", x.Broken)
+		case x.Over(c.opt.Now):
+			report("ignore-expired", "%s was ignored until %s (%s): mend it, or say until when and why again", names,
+				x.Until.Format("2006-01-02"), x.Reason)
+		default:
+			var unused []string
+			for _, name := range x.Names {
+				if !used[use{x, name}] && c.decided(name, rules, checks) {
+					unused = append(unused, name)
+				}
+			}
+			if len(unused) > 0 {
+				report("ignore-unused", "nothing is found here of %s, or there is no such rule: remove it from the comment",
+					strings.Join(unused, ", "))
+			}
+		}
+	}
+}
+
+// decided reports whether all rules of that name were run and decided everywhere:
+// an ignore of one that was not may be needed all the same. It is true of a name
+// that no rule has.
+func (c *checker) decided(name string, rules map[string]*analysis.Rule, checks map[string]string) bool {
+	for id, r := range rules {
+		if id != name && checks[id] != name {
+			continue
+		}
+		if !c.enabled(r) || slices.ContainsFunc(c.res.NotRun, func(n analysis.Undecided) bool { return n.Rule == r }) {
+			return false
+		}
+	}
+	return len(c.res.Errors) == 0
+}
+
+// comments reads those of the Dockerfile, of the files that the user named, and of
+// those that something is found in.
+func (c *checker) comments(t Target) (all []*ignore.Comment) {
+	seen := map[string]bool{}
+	if d := c.res.Dockerfile; d != nil {
+		ends := map[int]int{}
+		for _, s := range d.Stages {
+			ends[s.Line] = s.End
+			for _, i := range s.Instructions {
+				ends[i.Line] = i.End
+			}
+		}
+		all = ignore.Read(d.Path, d.Source, func(first int) int { return ends[first] })
+		seen[d.Path] = true
+	}
+	if t.Context == nil {
+		return all
+	}
+	dir := path.Clean(strings.ReplaceAll(t.ContextDir, `\`, "/"))
+	read := func(name string) { // as the report has it
+		rel := name
+		if dir != "." {
+			var ok bool
+			if rel, ok = strings.CutPrefix(name, dir+"/"); !ok {
+				return
+			}
+		}
+		if seen[name] || !fs.ValidPath(rel) {
+			return
+		}
+		seen[name] = true
+		if info, err := fs.Stat(t.Context, rel); err != nil || !info.Mode().IsRegular() || info.Size() > maxIgnoreFile {
+			return
+		}
+		if text, err := fs.ReadFile(t.Context, rel); err == nil {
+			all = append(all, ignore.Read(name, text, func(int) int { return 0 })...)
+		}
+	}
+	for _, name := range t.Named {
+		read(path.Join(dir, name))
+	}
+	for _, f := range c.res.Findings {
+		if f.Location.Layer == nil {
+			read(f.Location.Path)
+		}
+	}
+	return all
+}

@@ -1,0 +1,122 @@
+package ignore_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/ignore"
+)
+
+func read(text string, ends map[int]int) []*ignore.Comment {
+	return ignore.Read("f", []byte(text), func(first int) int { return ends[first] })
+}
+
+// TestRead: what each comment names, and the lines that it is about.
+func TestRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"# tare: ignore=a -- why\nx\n":                          "1: [a] 2-2 why",
+		"#tare:ignore=a,b until=2027-01-31 -- why not\r\nx\r\n": "1: [a b] 2-2 why not until 2027-01-31",
+		"  # tare: ignore=a -- why\n\n# more\n\t\n x\ny\n":      "1: [a] 5-5 why",
+		"# tare: ignore=a -- one\n# tare: ignore=b -- two\nx\n": "1: [a] 3-3 one; 2: [b] 3-3 two",
+		"x \\\n y\n# tare: ignore=a -- why\nx \\\n y \\\n z\nq": "3: [a] 4-6 why",
+		"# tare: ignore=a -- why\nx \\":                         "1: [a] 2-2 why",
+		"# tare: ignore=a -- why\n\n":                           "1: [a] 0-0 why",
+		"x\n# tare: ignore-file=a -- why -- not\n":              "2: [a] file why -- not",
+		"# tare: ignore=a ignore=b -- why\nx":                   "1: [a b] 2-2 why",
+		"# about tare: nothing\nx # tare: ignore=a -- why\n":    "",
+		"tare: ignore=a\n":                                      "",
+		"# tare: ignore=a\nx":                                   `1: [a] 2-2 broken it gives no reason: write it behind " -- "`,
+		"# tare: ignore=a --\nx":                                `1: [a] 2-2 broken it gives no reason: write it behind " -- "`,
+		"# tare: ignore=a --  \nx":                              `1: [a] 2-2 broken it gives no reason: write it behind " -- "`,
+		"# tare:\nx":                                            `1: [] 2-2 broken it names no rule: write "# tare: ignore=RULE -- reason"`,
+		"# tare: ignore=, -- why\nx":                            `1: [] 2-2 why broken "ignore=," is not understood: write "# tare: ignore=RULE -- reason"`,
+		"# tare: ignore a -- why\nx":                            `1: [] 2-2 why broken "ignore" is not understood: write "# tare: ignore=RULE -- reason"`,
+		"# tare: until=x ignore=a\nx":                           "1: [] 2-2 broken until=x is no day: write until=YYYY-MM-DD",
+		"# tare: ignore=a until -- b\n":                         "1: [a] 0-0 b broken until= is no day: write until=YYYY-MM-DD",
+	} {
+		var got []string
+		for _, c := range read(text, nil) {
+			s := fmt.Sprintf("%d: %v %d-%d", c.Line, c.Names, c.First, c.Last)
+			if c.Last == math.MaxInt {
+				s = fmt.Sprintf("%d: %v file", c.Line, c.Names)
+			}
+			if c.Reason != "" {
+				s += " " + c.Reason
+			}
+			if !c.Until.IsZero() {
+				s += " until " + c.Until.Format(time.DateOnly)
+			}
+			if c.Broken != "" {
+				s += " broken " + c.Broken
+			}
+			got = append(got, s)
+		}
+		if s := strings.Join(got, "; "); s != want {
+			t.Errorf("%q: %s, want %s", text, s, want)
+		}
+	}
+	if c := read("# tare: ignore=a -- why\nRUN <<E\nx\nE\n", map[int]int{2: 4}); c[0].First != 2 || c[0].Last != 4 {
+		t.Errorf("the end that is known: %+v", c[0])
+	}
+	many := read(strings.Repeat("# tare: ignore=a -- "+strings.Repeat("w", 300)+"\n", 1001)+"x", nil)
+	if len(many) != 201 || many[199].Broken != "" || !strings.Contains(many[200].Broken, "limit of 200") || len(many[0].Reason) > 210 {
+		t.Errorf("%d comments, the last %+v", len(many), many[len(many)-1])
+	}
+	for n, broken := range map[int]bool{20: false, 21: true} {
+		c := read("# tare: ignore="+strings.Repeat("a,", n)+" -- why\nx", nil)[0]
+		if (c.Broken != "") != broken || len(c.Names) != 20 {
+			t.Errorf("%d names: %+v", n, c)
+		}
+	}
+}
+
+// TestCovers: places, names and days.
+func TestCovers(t *testing.T) {
+	c := read("# tare: ignore=check,r-two -- why\nx \\\ny\n# tare: ignore-file=r-three -- why\n", nil)
+	at := func(line int) analysis.Location { return analysis.Location{Path: "f", Line: line} }
+	for _, test := range []struct {
+		comment     int
+		at          analysis.Location
+		check, rule string
+		want        string
+	}{
+		{0, at(1), "r", "r-two", ""}, {0, at(2), "r", "r-two", "r-two"}, {0, at(3), "r", "r-two", "r-two"}, {0, at(4), "r", "r-two", ""},
+		{0, at(2), "check", "check-x", "check"}, {0, at(2), "r", "r-one", ""}, {0, at(0), "r", "r-two", ""},
+		{0, analysis.Location{Path: "g", Line: 2}, "r", "r-two", ""}, {0, analysis.Location{Path: "f", Line: 2, Layer: &analysis.Layer{}}, "r", "r-two", ""},
+		{1, at(1), "r", "r-three", "r-three"}, {1, at(0), "r", "r-three", "r-three"}, {1, at(99), "r", "r-three", "r-three"}, {1, at(99), "r", "r-two", ""},
+	} {
+		if got, ok := c[test.comment].Covers(test.at, test.check, test.rule); got != test.want || ok != (test.want != "") {
+			t.Errorf("comment %d, %v of %s: %q, %v, want %q", test.comment, test.at, test.rule, got, ok, test.want)
+		}
+	}
+	if _, ok := read("# tare: ignore=r\nx", nil)[0].Covers(at(2), "r", "r"); ok {
+		t.Error("a comment without a reason covers something")
+	}
+	day := func(s string) time.Time {
+		d, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	limited := read("# tare: ignore=r until=2027-01-31 -- why\nx", nil)[0]
+	if c[0].Over(day("9999-01-01")) || limited.Over(day("2027-01-31")) || !limited.Over(day("2027-02-01")) {
+		t.Error("the last day is not the last on which it counts")
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add("# tare: ignore=a,b until=2027-01-31 -- why\nx \\\n y\n#tare:ignore-file=c\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Count(text, "\n") + 1
+		for _, c := range read(text, nil) {
+			if c.Line < 1 || c.Line > lines || c.First > c.Last || c.Last != math.MaxInt && c.Last > lines || len(c.Names) > 20 || c.Broken == "" && (c.Reason == "" || len(c.Names) == 0) {
+				t.Errorf("%q: %+v", text, c)
+			}
+		}
+	})
+}
