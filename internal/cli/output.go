@@ -50,7 +50,7 @@ func outputs(f *checkFlags) (outs []output, err error) {
 	}
 	for i, o := range outs {
 		for _, before := range outs[:i] {
-			if o.file != "" && absolute(o.file) == absolute(before.file) {
+			if o.file != "" && absolute(o.file) == absolute(before.file) && !stream(o.file) {
 				return nil, usage("%s and %s would both be written to %q: give each a file of its own", before.Name, o.Name, o.file)
 			}
 		}
@@ -59,6 +59,13 @@ func outputs(f *checkFlags) (outs []output, err error) {
 		return nil, usage("%d formats would go to standard output: give all but one a file, as in -f sarif=out.sarif", stdout)
 	}
 	return outs, nil
+}
+
+// stream reports whether what is written to a file follows what was written to it
+// before: a terminal or a pipe, such as /dev/stderr.
+func stream(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
 // write writes each report whole or not at all.

@@ -77,6 +77,7 @@ func TestOutputs(t *testing.T) {
 		{[]string{"json=a", "sarif=./a"}, "", "would both be written"},
 		{[]string{"json=a", "sarif=" + filepath.Join(wd, "a")}, "", "would both be written"},
 		{[]string{"json", "sarif"}, "out", "would both be written"},
+		{[]string{"json=/dev/null", "sarif=/dev/null"}, "", "json=/dev/null sarif=/dev/null"},
 		{[]string{"json", "text"}, "", "2 formats would go to standard output"},
 		{[]string{"xml"}, "", `unknown format "xml": want one of ` + strings.Join(report.Names(), ", ")},
 	} {
