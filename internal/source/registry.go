@@ -21,9 +21,8 @@ import (
 
 // accept is the media types of manifests that are understood.
 var accept = strings.Join([]string{
-	string(
-		types.OCIManifestSchema1,
-	), string(types.DockerManifestSchema2), string(types.OCIImageIndex), string(types.DockerManifestList),
+	string(types.OCIManifestSchema1), string(types.DockerManifestSchema2),
+	string(types.OCIImageIndex), string(types.DockerManifestList),
 }, ", ")
 
 // A registry reads one repository. Blobs are fetched here and not by
