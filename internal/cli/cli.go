@@ -95,8 +95,9 @@ func Main(args []string, std Streams, analyzers ...*analysis.Analyzer) int {
 		Long: `Tare checks the Dockerfile, the requirement files and the built image together,
 and points each finding at the line that caused it.
 
-Exit status: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage or
-configuration; 3 something could not be judged.`,
+Exit status: 0 nothing at or above --fail-on; 1 findings, or, with --strict, a
+rule that could not be decided somewhere; 2 wrong usage or configuration; 3
+something could not be judged.`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args:    unknownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
