@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/tareweight/tare/analyzers"
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
@@ -212,5 +213,21 @@ func TestJudgeTime(t *testing.T) {
 	defer cancel()
 	if _, err := run(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// TestErrorStream: what is said beside a report that goes to a file cannot move a
+// terminal either: an error quotes the file, a note its name.
+func TestErrorStream(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"broken": "\x1b]0;owned\a\n", "\x1b[2J.Dockerfile": "FROM a AS api\nFROM a AS worker\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		Main([]string{"check", "--no-config", "--no-cache", "-f", "json", "-o", "out", name}, Streams{Out: &out, Err: &errs}, analyzers.All...)
+		if errs.Len() == 0 || strings.ContainsAny(errs.String(), "\x1b\a") {
+			t.Errorf("%q: %q", name, errs.String())
+		}
 	}
 }

@@ -200,6 +200,20 @@ func TestNeighbour(t *testing.T) {
 	if asked {
 		t.Error("another registry was asked")
 	}
+	// the image's platform, and not the one that was asked for, which is none here
+	if err := remote.WriteIndex(reference(t, host+"/app:2"), multi(t, "linux/s390x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.WriteIndex(reference(t, host+"/base:2"), multi(t, "linux/amd64", "linux/arm64", "linux/s390x")); err != nil {
+		t.Fatal(err)
+	}
+	im, err := source.Open(context.Background(), host+"/app:2", source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if base, err := im.Neighbour(context.Background(), host+"/base:2"); err != nil || base.Platform != "linux/s390x" {
+		t.Errorf("the base of the only platform: %+v, %v", base, err)
+	}
 }
 
 // oneLayer is the configuration of an image of one layer.
