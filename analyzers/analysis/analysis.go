@@ -64,7 +64,8 @@ func (in Input) Or() string {
 		in   Input
 		name string
 	}{
-		{InputDockerfile, "a Dockerfile"}, {InputContext, "the files of the build context"}, {InputManifest | InputFiles, "an image"}, {InputBaseline, "a baseline image"},
+		{InputDockerfile, "a Dockerfile"}, {InputContext, "the files of the build context"},
+		{InputManifest | InputFiles, "an image"}, {InputBaseline, "a baseline image"},
 	} {
 		if in&x.in != 0 {
 			names = append(names, x.name)
@@ -96,7 +97,7 @@ type Pass struct {
 	FilesDir   string      // its directory as the report names it; "" is the current one
 	Named      []string    // requirement and lock files of Files that the user named
 	Now        time.Time   // the day of the run, UTC: for ends of life alone
-	AddedOnly  bool        // what stands above the base is judged, and sizes are without it; findings about the base are left out by the driver
+	AddedOnly  bool        // sizes are of what stands above the base; the driver leaves out what is found of the base itself
 	Config     any         // the analyzer's settings: of the type of Analyzer.Config. nil in a fact
 	Report     func(Finding)
 

@@ -70,7 +70,8 @@ func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecide
 
 func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
 	return &Pass{
-		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named, Now: t.Now, AddedOnly: t.AddedOnly, Config: config,
+		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named,
+		Now: t.Now, AddedOnly: t.AddedOnly, Config: config,
 		Report: report, undecided: undecided, facts: map[AnyFact]*memo{},
 	}
 }

@@ -140,8 +140,9 @@ func (b *Base) unversioned() bool {
 // families are the official images whose tags are known.
 var families = map[string]func(*Base){
 	"python": func(b *Base) { interpreter(b, 2) }, "pypy": func(b *Base) { interpreter(b, 2) }, "node": node, "debian": debian,
-	"buildpack-deps": buildpack, "ubuntu": ubuntu, "alpine": alpine, "golang": func(b *Base) { compilerImage(b, 2) }, "rust": func(b *Base) { compilerImage(b, 2) },
-	"gcc": func(b *Base) { compilerImage(b, 1) },
+	"buildpack-deps": buildpack, "ubuntu": ubuntu, "alpine": alpine, "golang": func(b *Base) { compilerImage(b, 2) },
+	"rust": func(b *Base) { compilerImage(b, 2) },
+	"gcc":  func(b *Base) { compilerImage(b, 1) },
 }
 
 // lost is what stands between an image on buildpack-deps and its slim sibling.

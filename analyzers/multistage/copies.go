@@ -39,7 +39,8 @@ func (c *check) copies(d *analysis.Dockerfile) {
 					continue
 				}
 				c.pass.Reportf(copiesToolchain, e.Instruction, from+" "+src,
-					"COPY --from=%s %s brings %s: copy what was built, such as a virtual environment, and not the directory that holds the compiler",
+					"COPY --from=%s %s brings %s: copy what was built, such as a virtual environment, "+
+						"and not the directory that holds the compiler",
 					cp.From, src, holds[i].name)
 				break
 			}

@@ -90,8 +90,10 @@ var (
 	)
 	rePy    = regexp.MustCompile(`^python[\d.]*$`)
 	builder = map[string]string{ // the verbs of each that compile
-		"cmake": "--build", "ninja": "", "meson": "compile install", "cargo": "build install", "go": "build install", "mvn": "package install", "gradle": "build assemble",
-		"npm": "run-script run", "pnpm": "build run", "yarn": "build run", "maturin": "build develop", "cythonize": "", "scons": "", "bazel": "build",
+		"cmake": "--build", "ninja": "", "meson": "compile install", "cargo": "build install", "go": "build install",
+		"mvn": "package install", "gradle": "build assemble",
+		"npm": "run-script run", "pnpm": "build run", "yarn": "build run", "maturin": "build develop", "cythonize": "",
+		"scons": "", "bazel": "build",
 	}
 )
 

@@ -38,7 +38,8 @@ func run(pass *analysis.Pass) error {
 	}
 	d := pass.Image.Differs
 	pass.Reportf(mismatch, d.Location, "origin",
-		"the image was not built from this Dockerfile: this is the first instruction that differs, %s; build it again, or name the right --image, --target or --build-arg",
+		"the image was not built from this Dockerfile: this is the first instruction that differs, %s; "+
+			"build it again, or name the right --image, --target or --build-arg",
 		d.What)
 	return nil
 }

@@ -190,7 +190,8 @@ func fromSource(r *requirements.Requirement, reader string) string {
 			text, reader)
 	case requirements.VCSRef:
 		return fmt.Sprintf(
-			"%q names a branch, a tag or a short commit, which may move: %s takes what it names on the day of the build; name the full commit",
+			"%q names a branch, a tag or a short commit, which may move: "+
+				"%s takes what it names on the day of the build; name the full commit",
 			text,
 			reader,
 		)
@@ -221,7 +222,8 @@ func (c *check) hashed(f *requirements.File, name string) {
 		finding.Severity = analysis.Error
 	}
 	finding.Message = fmt.Sprintf(
-		"%d of %d requirements have no --hash, %q first: pip install --require-hashes refuses them; lock with hashes (pip-compile --generate-hashes, uv export)",
+		"%d of %d requirements have no --hash, %q first: pip install --require-hashes refuses them; "+
+			"lock with hashes (pip-compile --generate-hashes, uv export)",
 		len(without),
 		len(with)+len(without),
 		first.Text,

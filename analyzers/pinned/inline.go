@@ -46,7 +46,7 @@ func (c *check) names(s *installs.Step) {
 		if pins == nil {
 			pins, readable = c.constraints(s)
 		}
-		if v := placeholder(s, w, r); v != nil {
+		if v := unsetDefault(s, w, r); v != nil {
 			c.pass.Undecided(
 				inline,
 				s,
@@ -86,9 +86,9 @@ func (c *check) names(s *installs.Step) {
 	}
 }
 
-// placeholder is the ARG whose default makes a requirement one that pip would
+// unsetDefault is the ARG whose default makes a requirement one that pip would
 // reject: it stands for what the build is given. Nil if there is none.
-func placeholder(s *installs.Step, w shell.Word, r *requirements.Requirement) *analysis.Vars {
+func unsetDefault(s *installs.Step, w shell.Word, r *requirements.Requirement) *analysis.Vars {
 	if r.Class != requirements.Pinned {
 		return nil
 	}

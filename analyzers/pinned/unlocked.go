@@ -189,7 +189,8 @@ func (c *check) projectInstall(s *installs.Step, before []*installs.Step) {
 		s,
 		severity,
 		fmt.Sprintf(
-			"%s %s of %q takes what the project requires in whatever versions are newest%s: install from a locked file first, then the project with --no-deps",
+			"%s %s of %q takes what the project requires in whatever versions are newest%s: "+
+				"install from a locked file first, then the project with --no-deps",
 			s.Manager,
 			s.Verb,
 			project,

@@ -41,7 +41,8 @@ var (
 
 // aliases are the names that PEP 345 and setuptools gave the variables.
 var aliases = map[string]string{
-	"os.name": "os_name", "sys.platform": "sys_platform", "platform.version": "platform_version", "platform.machine": "platform_machine",
+	"os.name": "os_name", "sys.platform": "sys_platform", "platform.version": "platform_version",
+	"platform.machine":               "platform_machine",
 	"platform.python_implementation": "platform_python_implementation", "python_implementation": "platform_python_implementation",
 }
 

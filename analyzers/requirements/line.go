@@ -307,7 +307,8 @@ func (r *reader) editable(text, from string) (*Requirement, error) {
 	}
 	scheme, _, colon := strings.Cut(s, ":")
 	if !colon {
-		return nil, &absentError{fmt.Sprintf("%q is no directory of a project, and no VCS URL", text)}
+		return nil, &absentError{fmt.Sprintf("%q is no directory of a project that is read, and no VCS URL: "+
+			"pip looks for it where it runs; name the Dockerfile that runs it, or --context", text)}
 	}
 	if !isVCS(scheme) || !strings.Contains(s, ":") {
 		return nil, fmt.Errorf("%q is not a valid editable requirement: want a path to a project, or a VCS URL",

@@ -248,7 +248,8 @@ func lastCommand(list []*syntax.Stmt) (name, arg string) {
 
 // servers are commands that run until they are told to end.
 var servers = map[string]bool{
-	"gunicorn": true, "uvicorn": true, "hypercorn": true, "daphne": true, "granian": true, "uwsgi": true, "waitress-serve": true, "celery": true, "flask": true, "fastapi": true,
+	"gunicorn": true, "uvicorn": true, "hypercorn": true, "daphne": true, "granian": true, "uwsgi": true,
+	"waitress-serve": true, "celery": true, "flask": true, "fastapi": true,
 	"streamlit": true, "rq": true, "dramatiq": true, "huey_consumer": true, "jupyter": true, "nginx": true,
 }
 
@@ -314,7 +315,7 @@ func interpreter(pass *analysis.Pass, p *process) (name string, known bool) {
 	switch {
 	case b.Family == "alpine" || strings.Contains(b.Tag, "alpine"):
 		return "busybox", true
-	case b.Family == "python" || b.Family == "pypy" || b.Family == "node" || b.Family == "debian" || b.Family == "ubuntu" || b.Family == "buildpack-deps":
+	case slices.Contains([]string{"python", "pypy", "node", "debian", "ubuntu", "buildpack-deps"}, b.Family):
 		return "dash", true
 	case b.Family == "cuda" && strings.Contains(b.Tag, "ubuntu"),
 		b.Family == "uv" && (strings.Contains(b.Tag, "slim") || strings.Contains(b.Tag, "bookworm") || strings.Contains(b.Tag, "trixie")):

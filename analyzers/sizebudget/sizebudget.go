@@ -21,7 +21,7 @@ var doc string
 type Config struct {
 	Download analysis.Bytes `yaml:"download"`
 	Unpacked analysis.Bytes `yaml:"unpacked"`
-	Layer    analysis.Bytes `yaml:"layer"` // to download, or unpacked where the source has no compressed layers; of each above the base
+	Layer    analysis.Bytes `yaml:"layer"` // of each above the base: to download, or, where that is unknown, unpacked
 	App      analysis.Bytes `yaml:"app"`   // unpacked, of all above the base
 
 	Path    map[string]analysis.Bytes `yaml:"path"`    // of what a container sees below each directory
@@ -202,8 +202,10 @@ func savings(pass *analysis.Pass) string {
 
 // words say a cause inside a sentence.
 var words = map[causes.Cause]string{
-	causes.Compiler: "compilers", causes.Parts: "build tools", causes.Buried: "deleted compilers", causes.Deleted: "deleted files", causes.Rewritten: "rewritten files",
-	causes.Headers: "headers", causes.LooseHeaders: "headers", causes.Cache: "caches", causes.Duplicate: "duplicates", causes.VCS: "version control", causes.Bytecode: "bytecode", causes.Tests: "tests",
+	causes.Compiler: "compilers", causes.Parts: "build tools", causes.Buried: "deleted compilers",
+	causes.Deleted: "deleted files", causes.Rewritten: "rewritten files",
+	causes.Headers: "headers", causes.LooseHeaders: "headers", causes.Cache: "caches", causes.Duplicate: "duplicates",
+	causes.VCS: "version control", causes.Bytecode: "bytecode", causes.Tests: "tests",
 }
 
 // A part is the base, or one layer above it.

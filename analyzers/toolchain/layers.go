@@ -58,7 +58,8 @@ func fromLayers(pass *analysis.Pass) {
 		case g.Cause == causes.Buried:
 			f.Rule, f.Key = buried, g.Layer.Key()
 			f.Message = fmt.Sprintf(
-				"ships a compiler that a later layer deletes: %s are downloaded all the same; remove it in the RUN that installs it, or build in another stage",
+				"ships a compiler that a later layer deletes: %s are downloaded all the same; "+
+					"remove it in the RUN that installs it, or build in another stage",
 				g.Size,
 			)
 		default:
@@ -103,7 +104,8 @@ func fromEnvironments(pass *analysis.Pass) {
 		if len(names) > 0 {
 			f := analysis.Finding{Rule: packaging, Location: layer.Location(), Key: env, Related: inputs.Fact.Of(pass).Made(layer)}
 			f.Message = fmt.Sprintf(
-				"%s holds %s, which nothing needs at run time (%s): make the environment without them (uv venv, pip uninstall in the RUN that used them)",
+				"%s holds %s, which nothing needs at run time (%s): "+
+					"make the environment without them (uv venv, pip uninstall in the RUN that used them)",
 				"/"+env,
 				analysis.And(names, 5),
 				analysis.Bytes(bytes),

@@ -104,7 +104,8 @@ func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *a
 			if i < m {
 				note(want[i], "the image has %q before it", short(got[j]))
 			} else if first == nil {
-				first = &analysis.Difference{Location: last.Location(), What: fmt.Sprintf("the image has %q after its last instruction", short(got[j]))}
+				what := fmt.Sprintf("the image has %q after its last instruction", short(got[j]))
+				first = &analysis.Difference{Location: last.Location(), What: what}
 			}
 			j++
 		}

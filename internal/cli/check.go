@@ -54,7 +54,8 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 				return usage("--image %q: %v", f.image, err)
 			}
 			for flag, limit := range map[string]int64{
-				"max-manifest": f.limits.Manifest, "max-layers": int64(f.limits.Layers), "max-entries": int64(f.limits.Entries), "max-path": int64(f.limits.Path),
+				"max-manifest": f.limits.Manifest, "max-layers": int64(f.limits.Layers), "max-entries": int64(f.limits.Entries),
+				"max-path":        int64(f.limits.Path),
 				"max-layer-bytes": f.limits.Inflate, "max-keep": f.limits.Keep, "max-ratio": f.limits.Ratio,
 			} {
 				if limit < 1 {

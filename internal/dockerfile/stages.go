@@ -223,7 +223,8 @@ func (b *builder) edges() error {
 				e := b.use(analysis.EdgeCopy, c.From, inst)
 				if n, err := strconv.Atoi(c.From); err == nil {
 					if n < 0 || n >= len(b.file.Stages) {
-						return &Error{Path: b.file.Path, Line: inst.Line, Err: fmt.Errorf("COPY --from=%s: the file has stages 0 to %d", c.From, len(b.file.Stages)-1)}
+						err := fmt.Errorf("COPY --from=%s: the file has stages 0 to %d", c.From, len(b.file.Stages)-1)
+						return &Error{Path: b.file.Path, Line: inst.Line, Err: err}
 					}
 					e.Stage, e.Image = b.file.Stages[n], ""
 				}

@@ -63,7 +63,8 @@ func (c *checker) ignores(t Target) {
 		report := func(id, format string, args ...any) {
 			if r := rules[id]; r != nil && c.enabled(r) {
 				key := fmt.Sprintf("%s: %s #%d", x.Path, names, x.Line)
-				c.res.Findings = append(c.res.Findings, analysis.Finding{Rule: r, Location: at, Key: key, Message: fmt.Sprintf(format, args...)})
+				f := analysis.Finding{Rule: r, Location: at, Key: key, Message: fmt.Sprintf(format, args...)}
+				c.res.Findings = append(c.res.Findings, f)
 			}
 		}
 		switch {

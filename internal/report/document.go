@@ -273,7 +273,8 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 	var shownText string
 	finding := func(f analysis.Finding) Finding {
 		out := Finding{
-			Rule: f.Rule.ID, Severity: f.Severity, Key: redact.Credentials(f.Key), Message: redact.Credentials(f.Message), Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
+			Rule: f.Rule.ID, Severity: f.Severity, Key: redact.Credentials(f.Key), Message: redact.Credentials(f.Message),
+			Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
 			Fingerprint: fingerprint(f.Rule.ID, t.Name, f.Location.Path, stage, f.Key),
 		}
 		if f.Location.Layer == nil && f.Location.Line > 0 {

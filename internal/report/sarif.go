@@ -47,7 +47,7 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		}
 		rule.Properties.Tags = []string{"container", "python"}
 		rule.Properties.Precision = "high"
-		rule.Properties.ProblemSeverity = map[analysis.Severity]string{analysis.Error: "error", analysis.Warning: "warning", analysis.Note: "recommendation"}[r.Severity]
+		rule.Properties.ProblemSeverity = problemSeverity[r.Severity]
 		driver.Rules = append(driver.Rules, rule)
 	}
 	r := sarifRun{
@@ -63,6 +63,11 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 	r.bound()
 	log.Runs = append(log.Runs, r)
 	return encode(w, log)
+}
+
+// problemSeverity is what GitHub calls a severity.
+var problemSeverity = map[analysis.Severity]string{
+	analysis.Error: "error", analysis.Warning: "warning", analysis.Note: "recommendation",
 }
 
 // add adds what was found of a target.

@@ -116,13 +116,15 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	if n := len(im.Config.RootFS.DiffIDs); n != len(m.Layers) {
 		return nil, &Error{Step: "read configuration", Err: fmt.Errorf("it names %d layers, the manifest %d", n, len(m.Layers))}
 	}
-	im.BaseName, im.BaseDigest = m.Annotations["org.opencontainers.image.base.name"], m.Annotations["org.opencontainers.image.base.digest"]
+	im.BaseName = m.Annotations["org.opencontainers.image.base.name"]
+	im.BaseDigest = m.Annotations["org.opencontainers.image.base.digest"]
 	for i, l := range m.Layers {
 		if l.Size < 0 || l.Size > maxBlob {
 			return nil, &Error{Step: "read manifest", Err: fmt.Errorf("layer %d is said to have %d bytes", i, l.Size)}
 		}
 		im.Layers = append(im.Layers, Blob{
-			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size, MediaType: string(l.MediaType), Local: s.kind != "registry",
+			Digest: l.Digest.String(), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size,
+			MediaType: string(l.MediaType), Local: s.kind != "registry",
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l) },
 		})
 	}
@@ -182,7 +184,8 @@ func (im *Image) setConfig(raw []byte, want string) error {
 	if !(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}).Satisfies(
 		v1.Platform{OS: p.OS, Architecture: p.Architecture},
 	) {
-		return &Error{Step: "read configuration", Err: fmt.Errorf("the image is for %s, not for %s: --platform %[1]s judges it", im.Platform, want)}
+		err := fmt.Errorf("the image is for %s, not for %s: --platform %[1]s judges it", im.Platform, want)
+		return &Error{Step: "read configuration", Err: err}
 	}
 	return nil
 }

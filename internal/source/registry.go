@@ -260,7 +260,10 @@ func explain(err error, repo name.Repository) error {
 // with an answer is kept, its text is not.
 func network(err error) error {
 	text := err.Error()
-	for _, foreign := range []string{"malformed HTTP", "malformed MIME", "invalid character", "unsupported transfer encoding", "bad Content-Length", "failed to parse Location header"} {
+	for _, foreign := range []string{
+		"malformed HTTP", "malformed MIME", "invalid character", "unsupported transfer encoding", "bad Content-Length",
+		"failed to parse Location header",
+	} {
 		if i := strings.Index(text, foreign); i >= 0 {
 			return fmt.Errorf("it does not answer as a registry does (%s)", foreign)
 		}

@@ -23,7 +23,9 @@ var (
 		`^(?:[a-z0-9_]+-(?:[a-z0-9]+-)*(?:gnu|musl|gnueabihf|gnueabi|elf|mingw32|android)[a-z0-9]*-)?(.+?)(?:-?\d+(?:\.\d+)*)?$`,
 	)
 	reParts = regexp.MustCompile(
-		`^(make|cmake|cmake-data|cmake-.*|ninja-build|meson|autoconf|automake|autotools-dev|libtool|m4|bison|flex|pkg-config|pkgconf(-bin)?|dpkg-dev|patch|build-essential|build-base|binutils(-.*)?|libbinutils|libctf.*|libgprofng.*|fortify-headers|libc-dev-bin|lto-disabled-list)$`,
+		`^(make|cmake|cmake-data|cmake-.*|ninja-build|meson|autoconf|automake|autotools-dev|libtool|m4|bison|flex|` +
+			`pkg-config|pkgconf(-bin)?|dpkg-dev|patch|build-essential|build-base|binutils(-.*)?|libbinutils|libctf.*|` +
+			`libgprofng.*|fortify-headers|libc-dev-bin|lto-disabled-list)$`,
 	)
 	binutils = regexp.MustCompile(`^(binutils(-.*)?|libbinutils|libctf.*|libgprofng.*)$`)
 )
@@ -31,9 +33,11 @@ var (
 // compilers are the names of drivers and back ends. Those marked elf are
 // words that scripts of other purposes are called by.
 var compilers = map[string]struct{ elf, system bool }{
-	"gcc": {}, "g++": {}, "c++": {}, "cc1": {elf: true}, "cc1plus": {elf: true}, "cc1obj": {elf: true}, "cc1objplus": {elf: true}, "lto1": {elf: true},
+	"gcc": {}, "g++": {}, "c++": {}, "cc1": {elf: true}, "cc1plus": {elf: true}, "cc1obj": {elf: true},
+	"cc1objplus": {elf: true}, "lto1": {elf: true},
 	"clang": {}, "clang++": {}, "gfortran": {}, "f951": {elf: true}, "flang": {elf: true}, "flang-new": {elf: true},
-	"rustc": {}, "cargo": {}, "go": {elf: true}, "gccgo": {}, "go1": {elf: true}, "javac": {elf: true}, "ghc": {}, "tcc": {elf: true}, "zig": {elf: true},
+	"rustc": {}, "cargo": {}, "go": {elf: true}, "gccgo": {}, "go1": {elf: true}, "javac": {elf: true}, "ghc": {},
+	"tcc": {elf: true}, "zig": {elf: true},
 	"nvcc": {system: true}, "cicc": {system: true}, "gnat1": {elf: true}, "d21": {elf: true}, "gdc": {},
 }
 

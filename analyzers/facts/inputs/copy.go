@@ -44,9 +44,6 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 	if !path.IsAbs(dest) && path.IsAbs(name) {
 		return t.somewhere(c, inst, name), false
 	}
-	if dest == "." && !path.IsAbs(name) { // the base's own working directory
-		dest = "."
-	}
 	rest, below := under(name, dest)
 	if !below {
 		return Source{}, false
@@ -64,10 +61,15 @@ func (t *Tree) copied(c transfer, inst *analysis.Instruction, name string, depth
 	}
 	lacking := Source{}
 	for _, src := range c.SourcePaths {
+		written := src
 		src, known := expand(src)
 		if !known || strings.Contains(src, "://") {
 			if rest == "" || rest == path.Base(src) {
-				return Source{By: inst, Reason: fmt.Sprintf("line %d brings it from %q", inst.Line, src)}, true
+				reason := fmt.Sprintf("line %d brings it from %q", inst.Line, src)
+				if !known {
+					reason = fmt.Sprintf("line %d copies %q, whose variable has no value: --build-arg gives it one", inst.Line, written)
+				}
+				return Source{By: inst, Reason: reason}, true
 			}
 			continue
 		}

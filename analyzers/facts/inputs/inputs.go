@@ -336,7 +336,7 @@ func (t *Tree) written(commands []*tareshell.Command, name string) (Source, bool
 					made = made || is(into)
 				}
 			}
-		case prog == "curl" || prog == "wget" || prog == "uv" || prog == "poetry" || prog == "pipenv" || prog == "pdm" || strings.HasPrefix(prog, "pip"):
+		case slices.Contains([]string{"curl", "wget", "uv", "poetry", "pdm"}, prog) || strings.HasPrefix(prog, "pip"):
 			for i, w := range args {
 				_, glued, _ := strings.Cut(w.Text, "=")
 				if i > 0 && outputs[args[i-1].Text] && is(w) || glued != "" && is(tareshell.Word{Text: glued, Known: w.Known}) {

@@ -69,6 +69,7 @@ func TestReasons(t *testing.T) {
 		"FROM x\nADD app.tar.gz /app/\nRUN pip install -r /app/r.txt\n":                "line 2 adds an archive, which is extracted and may hold it",
 		"FROM x\nADD none.txt /app/r.txt\nRUN pip install -r /app/r.txt\n":             "no instruction brings",
 		"FROM x\nADD https://example.com/r.txt /app/\nRUN pip install -r /app/r.txt\n": "line 2 brings it from \"https://example.com/r.txt\"",
+		"FROM x\nARG D\nCOPY $D/r.txt /app/\nRUN pip install -r /app/r.txt\n":          "line 3 copies \"$D/r.txt\", whose variable has no value: --build-arg gives it one",
 		"FROM x\nARG D\nWORKDIR $D\nCOPY r.txt .\nRUN pip install -r /app/r.txt\n":     "line 4 copies \"r.txt\" into a working directory",
 	} {
 		found := resolve(t, src, fstest.MapFS{"app.tar.gz": {}, "r.txt": {}})

@@ -7,7 +7,8 @@ import "regexp"
 var (
 	reCompiler = regexp.MustCompile(`^(` +
 		`build-essential|build-base|base-devel|alpine-sdk|crossbuild-essential-.*|` +
-		`(gcc|g\+\+|gfortran|gcc-c\+\+|gobjc|gdc|gnat|gccgo|gm2)(-?\d+(\.\d+)*)?(-multilib|-(x86-64|aarch64|arm|i686|powerpc64le|s390x|riscv64)-linux-gnu.*)?|` +
+		`(gcc|g\+\+|gfortran|gcc-c\+\+|gobjc|gdc|gnat|gccgo|gm2)(-?\d+(\.\d+)*)?` +
+		`(-multilib|-(x86-64|aarch64|arm|i686|powerpc64le|s390x|riscv64)-linux-gnu.*)?|` +
 		`gcc-gfortran|gcc-toolset-\d+(-gcc.*)?|llvm-toolset(-\d+)?(\.\d+)?|devtoolset-\d+(-gcc.*|-toolchain)?|gcc\d+-c\+\+|libgcc-devel-static|` +
 		`clang(-?\d+)?|clang-tools-extra|flang(-?\d+)?|tcc|zig|` +
 		`rust|rustc|cargo|rustc-[\d.]+|cargo-[\d.]+|rust-all|rust-toolset|rustup|sdkman|` +

@@ -90,7 +90,7 @@ func FuzzSilence(f *testing.F) {
 func TestHarmless(t *testing.T) {
 	for _, run := range []string{
 		"echo pip install flask", "make install", "ls $X", "$X --version", "sh -c 'echo hi'", "/usr/bin/thing.sh", ". /opt/venv/bin/activate", "grep -q pip requirements.txt", "python <<E\nprint(1)\nE",
-		"curl -LsSf https://astral.sh/uv/install.sh | sh", "git clone https://example.com/x", "x=$(uname -m); echo $x",
+		"curl -LsSf https://astral.sh/uv/install.sh | sh", "git clone https://example.com/x", "update-alternatives --install /usr/bin/pip pip /usr/bin/pip3 1", "x=$(uname -m); echo $x",
 	} {
 		if steps, open := read(t, "FROM debian:trixie-slim\nARG X\nRUN <<END\n"+run+"\nEND\n"); steps != 0 || len(open) != 0 {
 			t.Errorf("%q: %d steps, %+v", run, steps, open)

@@ -114,7 +114,8 @@ func nameless(c *shell.Command) string {
 
 // prints are commands that do not run what they name.
 var prints = regexp.MustCompile(
-	`^(echo|printf|grep|egrep|rg|sed|awk|cat|tee|test|\[|git|ls|rm|cp|mv|ln|chmod|chown|mkdir|touch|find|which|type|hash|alias|curl|wget|tar|man|dpkg|rpm|snap|npm|yarn|pnpm|make|cmake)$`,
+	`^(echo|printf|grep|egrep|rg|sed|awk|cat|tee|test|\[|git|ls|rm|cp|mv|ln|chmod|chown|mkdir|touch|find|which|type|` +
+		`hash|alias|update-alternatives|curl|wget|tar|man|dpkg|rpm|snap|npm|yarn|pnpm|make|cmake)$`,
 )
 
 // wrapped are the words behind a command that is not known, which look like an
@@ -188,7 +189,8 @@ var (
 	)
 	// Installers that bring one program of a version that they choose, and no compiler.
 	harmless = regexp.MustCompile(
-		`astral\.sh/(uv|ruff)|install\.python-poetry\.org|pdm-project\.org|deb\.nodesource\.com|nvm-sh/nvm|bun\.sh/install|deno\.land|sh\.rustup\.rs|static\.rust-lang\.org|get-pip\.py`,
+		`astral\.sh/(uv|ruff)|install\.python-poetry\.org|pdm-project\.org|get-pip\.py|deb\.nodesource\.com|nvm-sh/nvm|` +
+			`bun\.sh/install|deno\.land|sh\.rustup\.rs|static\.rust-lang\.org`,
 	)
 )
 

@@ -148,7 +148,8 @@ func (pkg *Package) kept(s *Step) {
 		case s.Manager == "apt" && !s.Auto && name == pkg.Name && Wrapper(name):
 			pkg.Kept = fmt.Sprintf("%s of line %d leaves what %q depends on, the compiler among it: add --auto-remove", s.Verb,
 				s.Line, name)
-		case s.Manager == "apk" && pkg.Step.Virtual != "" && name != pkg.Step.Virtual && strings.HasPrefix(name, ".") && s.Instruction == pkg.Step.Instruction:
+		case s.Manager == "apk" && s.Instruction == pkg.Step.Instruction && strings.HasPrefix(name, ".") &&
+			pkg.Step.Virtual != "" && name != pkg.Step.Virtual:
 			pkg.Kept = fmt.Sprintf("apk del of line %d removes %q, and the virtual package is called %q", s.Line, name,
 				pkg.Step.Virtual)
 		}

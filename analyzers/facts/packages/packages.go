@@ -276,7 +276,10 @@ func (r *reader) dpkg() {
 			}
 		}
 	}
-	for _, rpm := range []string{"var/lib/rpm/Packages", "var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages.db"} {
+	for _, rpm := range []string{
+		"var/lib/rpm/Packages", "var/lib/rpm/Packages.db", "var/lib/rpm/rpmdb.sqlite",
+		"usr/lib/sysimage/rpm/Packages.db", "usr/lib/sysimage/rpm/rpmdb.sqlite",
+	} {
 		if r.image.Regular(rpm) != nil {
 			r.set.Unread = "rpm's database is not read: the packages of the distribution are not known"
 		}

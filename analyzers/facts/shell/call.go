@@ -136,10 +136,15 @@ func scriptArg(words []Word) int {
 // wrappers are commands that run the command behind them; the value lists
 // their options that take a value.
 var wrappers = map[string]string{
-	"sudo": "-u -g -h -p -C -D -r -t -T -U --user --group", "env": "-u -C -S --unset --chdir", "exec": "-a", "command": "", "time": "-f -o",
-	"xargs": "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs", "nohup": "", "nice": "-n", "ionice": "-c -n", "timeout": "-k -s --signal --kill-after", "gosu": "", "su-exec": "", "setpriv": "", "chronic": "",
-	"retry": "-t --times -d", "eatmydata": "", "builtin": "", "stdbuf": "-i -o -e", "catchsegv": "", "fakeroot": "", "faketime": "", "unbuffer": "", "doas": "-u",
-	"flock": "-w -E --timeout", "chroot": "--userspec --groups", "setarch": "", "linux32": "", "linux64": "", "watch": "-n --interval", "unshare": "", "nsenter": "", "chrt": "", "taskset": "", "dumb-init": "", "tini": "", "micromamba-run": "",
+	"sudo": "-u -g -h -p -C -D -r -t -T -U --user --group", "env": "-u -C -S --unset --chdir", "exec": "-a", "command": "",
+	"time":  "-f -o",
+	"xargs": "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs", "nohup": "", "nice": "-n",
+	"ionice": "-c -n", "timeout": "-k -s --signal --kill-after", "gosu": "", "su-exec": "", "setpriv": "", "chronic": "",
+	"retry": "-t --times -d", "eatmydata": "", "builtin": "", "stdbuf": "-i -o -e", "catchsegv": "", "fakeroot": "",
+	"faketime": "", "unbuffer": "", "doas": "-u",
+	"flock": "-w -E --timeout", "chroot": "--userspec --groups", "setarch": "", "linux32": "", "linux64": "",
+	"watch": "-n --interval", "unshare": "", "nsenter": "", "chrt": "", "taskset": "", "dumb-init": "", "tini": "",
+	"micromamba-run": "",
 }
 
 // operands is how many words a wrapper takes before the command.
