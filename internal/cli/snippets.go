@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"path/filepath"
 
+	"github.com/tareweight/tare/analyzers/requirements"
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/driver"
 )
 
 // maxSnippetFile is how large a file may be of which lines are shown. It is as
 // large as a file of requirements may be.
-const maxSnippetFile = 4 << 20
+const maxSnippetFile = requirements.MaxSize
 
 // snippets returns a function that gives the lines first to last of a file of t's
 // build context, as the report names it. Findings come file by file: one file is

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/locks"
+	"github.com/tareweight/tare/analyzers/requirements"
 	"github.com/tareweight/tare/internal/buildcontext"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/checkout"
@@ -159,6 +160,12 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 		return fd.directory(root, arg)
 	case !info.Mode().IsRegular():
 		return &statusError{Broken, fmt.Errorf(`read %q: %w: "-" reads standard input`, arg, checkout.ErrIrregular)}
+	case locks.KindOf(arg) == "" && reRequirements.MatchString(filepath.ToSlash(arg)) && info.Size() > requirements.MaxSize:
+		t := target{}
+		t.Name = display(arg)
+		t.Err = fmt.Errorf("read %q: %d bytes, more than the limit of %d", t.Name, info.Size(), requirements.MaxSize)
+		fd.targets = append(fd.targets, t)
+		return nil
 	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
 		return fd.add(root, nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
 	}

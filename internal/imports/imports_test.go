@@ -57,7 +57,7 @@ var may = map[string][]string{
 	"internal/report": {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/driver"},
 
 	// the programs
-	"internal/cli": {"analyzers/analysis", "analyzers/locks", "analyzers/redact", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
+	"internal/cli": {"analyzers/analysis", "analyzers/locks", "analyzers/redact", "analyzers/requirements", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
 		"internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},

@@ -196,3 +196,22 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestTotal: what was not decided at a place, or not judged at all, is not clean.
+func TestTotal(t *testing.T) {
+	at := report.Location{Path: "f", Line: 1}
+	for want, target := range map[string]report.Target{
+		"\nno findings\n": {NotRun: []report.NotRun{{Rule: "r", Reason: "needs an image"}}},
+		"\nno findings, and 1 not decided (--strict": {NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
+		"\n1 warning\n":            {Findings: []report.Finding{{Severity: analysis.Warning}}, NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
+		"could not be judged: x\n": {Errors: []string{"x"}, NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
+	} {
+		var out bytes.Buffer
+		if err := report.Text(&out, &report.Document{Targets: []report.Target{target}}, report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if text := "\n" + out.String(); !strings.Contains(text, want) || want[0] == 'c' && !strings.HasSuffix(text, want) {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+}
