@@ -44,3 +44,60 @@ func TestGit(t *testing.T) {
 		t.Error("the hook is not run without the defence either: this test tells nothing")
 	}
 }
+
+// TestGitEnvironment: git fetches nothing that a repository lacks, and asks nobody.
+func TestGitEnvironment(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("no git")
+	}
+	out, err := git(t.TempDir(), "-c", "alias.environment=!echo $GIT_ALLOW_PROTOCOL $GIT_NO_LAZY_FETCH $GIT_TERMINAL_PROMPT", "environment")
+	if err != nil || string(out) != "none 1 0\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestRevision: of a commit, files alone are read, the first of those that it has,
+// and none over the limit.
+func TestRevision(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("no git")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"plain": "stage: a", "large": strings.Repeat("x", 101)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("plain", filepath.Join(dir, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"init", "-q"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "x"},
+	} {
+		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v: %s", args, err, out)
+		}
+	}
+	rev, err := newRevision(dir, "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		paths      []string
+		found, err string
+	}{
+		{[]string{"none", "linked", "plain"}, "plain", ""}, {[]string{"linked"}, "", ""}, {[]string{"none"}, "", ""},
+		{[]string{"large", "plain"}, "large", "101 bytes, more than the limit of 100"},
+	} {
+		found, text, err := rev.read(test.paths, 100)
+		if found != test.found || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%q: %q, %v", test.paths, found, err)
+		}
+		if found == "plain" && string(text) != "stage: a" {
+			t.Errorf("%q: %q", test.paths, text)
+		}
+	}
+	if _, err := newRevision(dir, "nope"); err == nil || !strings.Contains(err.Error(), "no such commit") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"sync/atomic"
+
 	"bytes"
 	"context"
 	"errors"
@@ -12,8 +14,11 @@ import (
 	"testing/fstest"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/tareweight/tare/analyzers"
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/requirements"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
 	"github.com/tareweight/tare/internal/report"
@@ -229,5 +234,52 @@ func TestErrorStream(t *testing.T) {
 		if errs.Len() == 0 || strings.ContainsAny(errs.String(), "\x1b\a") {
 			t.Errorf("%q: %q", name, errs.String())
 		}
+	}
+}
+
+// TestNamedTooLarge: a file of requirements that is named and cannot be read for its
+// size is not judged, and that is no clean run.
+func TestNamedTooLarge(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for size, want := range map[int64]int{requirements.MaxSize: Clean, requirements.MaxSize + 1: Broken} {
+		text := bytes.Repeat([]byte("#"), int(size))
+		if err := os.WriteFile("requirements.txt", text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		status := Main([]string{"check", "--no-config", "--no-cache", "requirements.txt"}, Streams{Out: &out, Err: &errs}, analyzers.All...)
+		if status != want || want == Broken && !strings.Contains(out.String(), "more than the limit of 4194304") {
+			t.Errorf("%d bytes: status %d, %s", size, status, out.Bytes())
+		}
+	}
+}
+
+// TestOneIndex: however many targets are judged at once, the layers of one image
+// alone are in memory.
+func TestOneIndex(t *testing.T) {
+	var now, most atomic.Int32
+	files := &analysis.Analyzer{Name: "a", Rules: []*analysis.Rule{{ID: "r", Needs: analysis.InputFiles}}, Run: func(*analysis.Pass) error {
+		n := now.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		time.Sleep(5 * time.Millisecond)
+		now.Add(-1)
+		return nil
+	}}
+	var targets []target
+	for i := range 12 {
+		targets = append(targets, target{Target: driver.Target{Name: fmt.Sprint(i), OpenImage: func(context.Context) (*source.Image, error) {
+			return &source.Image{Name: "i", Kind: "registry", Platform: "linux/amd64", Config: &v1.ConfigFile{}}, nil
+		}}})
+	}
+	done := 0
+	err := judge(context.Background(), targets, driver.Options{Analyzers: []*analysis.Analyzer{files}, Limits: source.DefaultLimits}, 0,
+		func(r report.Target) {
+			if done++; len(r.Errors) > 0 {
+				t.Error(r.Errors)
+			}
+		}, nil)
+	if err != nil || done != 12 || most.Load() != 1 {
+		t.Errorf("%d judged, %d at once, %v", done, most.Load(), err)
 	}
 }

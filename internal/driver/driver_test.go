@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -359,5 +360,52 @@ func TestAddedOnly(t *testing.T) {
 		if s := strings.Join(got, ", "); s != want {
 			t.Errorf("added only %v: %s, want %s", added, s, want)
 		}
+	}
+}
+
+// TestIgnores: what is ignored leaves the findings, in their order. Of an ignore
+// that finds nothing something is said only where its rule was run and decided.
+func TestIgnores(t *testing.T) {
+	x, y := rule("a-x", nil), rule("a-y", nil)
+	image := rule("a-image", needs(analysis.InputManifest))
+	unused := rule("ignore-unused", nil)
+	about := &analysis.Analyzer{Name: "ignore", Rules: []*analysis.Rule{unused}, Run: func(*analysis.Pass) error { return nil }}
+	at := func(p *analysis.Pass) analysis.Location { return p.Dockerfile.Stages[0].Instructions[0].Location() }
+	all := []*analysis.Analyzer{reports(at, y, x, image), about}
+	target := func(names string) Target {
+		return Target{Name: "t", Path: "Dockerfile", Dockerfile: []byte("FROM a:1\n# tare: ignore=" + names + " -- why\nRUN x\n")}
+	}
+	only := func(ids ...string) func(*analysis.Rule) bool {
+		return func(r *analysis.Rule) bool { return slices.Contains(ids, r.ID) || r == unused }
+	}
+	for _, test := range []struct {
+		names   string
+		enabled func(*analysis.Rule) bool
+		want    string
+		ignored string
+	}{
+		{"a-x", only("a-x", "a-y"), "warning a-y", "a-x"},
+		{"a-y,a-x", only("a-x", "a-y"), "", "a-x a-y"},
+		{"a", only("a-x", "a-y"), "", "a-x a-y"},
+		{"a-x", only("a-y"), "warning a-y", ""}, // disabled: it may be needed
+		{"a-image", only("a-image"), "not run a-image: needs an image", ""},
+		{"a-none", only("a-x"), "warning ignore-unused; warning a-x", ""},
+	} {
+		res := check(t, target(test.names), Options{Analyzers: all, Enabled: test.enabled})
+		var ignored []string
+		for _, i := range res.Ignored {
+			ignored = append(ignored, i.Rule.ID)
+			if i.Severity != analysis.Warning || i.By.Line != 2 || i.By.Reason != "why" {
+				t.Errorf("%s: %+v", test.names, i)
+			}
+		}
+		if got := text(res); got != test.want || strings.Join(ignored, " ") != test.ignored {
+			t.Errorf("%s: %s, ignored %q, want %s, ignored %s", test.names, got, ignored, test.want, test.ignored)
+		}
+	}
+	// a check that failed may have found it
+	broken := &analysis.Analyzer{Name: "b", Rules: []*analysis.Rule{rule("b-x", nil)}, Run: func(*analysis.Pass) error { return errors.New("no") }}
+	if got := text(check(t, target("a-none"), Options{Analyzers: []*analysis.Analyzer{about, broken}})); strings.Contains(got, "ignore-unused") {
+		t.Errorf("after an error: %s", got)
 	}
 }

@@ -395,4 +395,21 @@ func TestCacheAndLimits(t *testing.T) {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
+	// as one of more than a gigabyte, of which a byte became 150
+	x, err := c.Get(digest(plain), nil, func(*cache.Index) error { return nil })
+	if err != nil || x == nil {
+		t.Fatalf("%+v, %v", x, err)
+	}
+	x.Cost.Ratio = 150
+	if err := c.Clean(); err != nil {
+		t.Fatal(err)
+	}
+	c.Put(digest(plain), x)
+	for most, refused := range map[int64]bool{149: true, 150: false} {
+		limits := source.DefaultLimits
+		limits.Ratio = most
+		if _, err := index(src, image.Options{Cache: c, Limits: limits}); (err != nil) != refused || refused && !strings.Contains(err.Error(), "--max-ratio") {
+			t.Errorf("--max-ratio %d: %v", most, err)
+		}
+	}
 }

@@ -169,6 +169,21 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
+// TestCheckReference: what is refused for its spelling, and what to write; a path
+// and a tag may have capitals.
+func TestCheckReference(t *testing.T) {
+	for ref, want := range map[string]string{
+		"example.com/app:1": "", "oci:./My/Image:Tag": "", "docker-archive:/X/Y.tar": "", "example.com/app:Tag": "", "": "", "docker://example.com/a": "",
+		"http://example.com/a": `has no http://: write "example.com/a"`, "https://h/a": `has no https://: write "h/a"`,
+		"example.com/App": `write "example.com/app"`, "docker://example.com/App:Tag": `write "example.com/app:Tag"`, "App:V1": `write "app:V1"`,
+	} {
+		err := source.CheckReference(ref)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", ref, err, want)
+		}
+	}
+}
+
 // TestNeighbour: a base image is looked for in the registry of the image alone, for
 // the image's own platform: what an image's annotations name is a stranger's word.
 func TestNeighbour(t *testing.T) {
