@@ -206,7 +206,7 @@ func judgeOne(ctx context.Context, t target, opt driver.Options, room chan struc
 			return context.Cause(ctx)
 		}
 	}
-	res, err := check1(ctx, t.Target, opt)
+	res, err := checkInTime(ctx, t.Target, opt)
 	if err != nil {
 		return judged{err: err}
 	}
@@ -219,9 +219,9 @@ func judgeOne(ctx context.Context, t target, opt driver.Options, room chan struc
 	return judged{report: r}
 }
 
-// check1 judges one target. One that is still computing a while after the time
+// checkInTime judges one target. One that is still computing a while after the time
 // is over is left behind: it ends with the process.
-func check1(ctx context.Context, t driver.Target, opt driver.Options) (*driver.Result, error) {
+func checkInTime(ctx context.Context, t driver.Target, opt driver.Options) (*driver.Result, error) {
 	type outcome struct {
 		res *driver.Result
 		err error

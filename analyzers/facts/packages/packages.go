@@ -205,6 +205,13 @@ type entry map[string]string
 
 func (e entry) key() string { return e["Package"] + "\x00" + e["Architecture"] + "\x00" + e["Version"] }
 
+// of is the package of that type that the entry describes, installed by a layer.
+func (e entry) of(t Type, l *analysis.Layer) *Package {
+	return &Package{
+		Type: t, Name: e["Package"], Version: e["Version"], Arch: e["Architecture"], Source: e["Source"], Layer: l,
+	}
+}
+
 // paragraphs splits a database of "Key: value" paragraphs, as long as there are
 // not too many. Continuation lines are left out, they hold nothing that is wanted.
 func (r *reader) paragraphs(text string, wanted ...string) (out []entry) {
@@ -256,14 +263,7 @@ func (r *reader) dpkg() {
 	}
 	entries, layers := r.databases(split, "var/lib/dpkg/status")
 	for _, e := range once(entries) {
-		p := r.add(&Package{
-			Type:    Deb,
-			Name:    e["Package"],
-			Version: e["Version"],
-			Arch:    e["Architecture"],
-			Source:  e["Source"],
-			Layer:   layers[e.key()],
-		})
+		p := r.add(e.of(Deb, layers[e.key()]))
 		list := r.image.Regular("var/lib/dpkg/info/" + p.Name + ":" + p.Arch + ".list")
 		if list == nil {
 			list = r.image.Regular("var/lib/dpkg/info/" + p.Name + ".list")
@@ -295,14 +295,7 @@ func (r *reader) distroless() {
 			continue
 		}
 		for i, e := range r.paragraphs(string(f.Contents), "Package", "Version", "Architecture", "Source") {
-			p := r.add(&Package{
-				Type:    Deb,
-				Name:    e["Package"],
-				Version: e["Version"],
-				Arch:    e["Architecture"],
-				Source:  e["Source"],
-				Layer:   f.Layer,
-			})
+			p := r.add(e.of(Deb, f.Layer))
 			sums := r.image.Regular(name + ".md5sums")
 			if sums == nil || i > 0 || !r.text(name+".md5sums", sums) { // they are the first entry's, which should be the only one
 				continue
@@ -332,14 +325,7 @@ func (r *reader) apk() {
 	entries, layers := r.databases(split, paths...)
 	byKey := map[string]*Package{}
 	for _, e := range once(entries) {
-		byKey[e.key()] = r.add(&Package{
-			Type:    APK,
-			Name:    e["Package"],
-			Version: e["Version"],
-			Arch:    e["Architecture"],
-			Source:  e["Source"],
-			Layer:   layers[e.key()],
-		})
+		byKey[e.key()] = r.add(e.of(APK, layers[e.key()]))
 	}
 	done := map[string]bool{} // packages whose files were read: of a second stanza they are not
 	e, dir := entry{}, ""

@@ -236,18 +236,8 @@ func (w *walker) chdir(args []Word, at *place) {
 
 // invoke walks a function's body with its arguments.
 func (w *walker) invoke(f function, args []Word, at *place) truth {
-	var all []string
-	known := true
 	vars := at.vars
-	for i, a := range args {
-		at.vars = at.vars.Set(analysis.Vars{Name: strconv.Itoa(i + 1), Value: a.Text, Known: a.Known})
-		all = append(all, a.Text)
-		known = known && a.Known && !strings.ContainsAny(a.Text, " ")
-	}
-	for _, name := range []string{"@", "*"} {
-		at.vars = at.vars.Set(analysis.Vars{Name: name, Value: strings.Join(all, " "), Known: known})
-		w.mark(at.vars, true)
-	}
+	at.vars = w.positional(vars, args)
 	outer := w.lines
 	w.lines = f.lines
 	w.depth++
@@ -256,6 +246,22 @@ func (w *walker) invoke(f function, args []Word, at *place) truth {
 	w.lines = outer
 	at.vars = vars
 	return t
+}
+
+// positional adds $1 and so on, $@ and $* to vars.
+func (w *walker) positional(vars *analysis.Vars, args []Word) *analysis.Vars {
+	var all []string
+	known := true
+	for i, a := range args {
+		vars = vars.Set(analysis.Vars{Name: strconv.Itoa(i + 1), Value: a.Text, Known: a.Known})
+		all = append(all, a.Text)
+		known = known && a.Known && !strings.Contains(a.Text, " ")
+	}
+	for _, name := range []string{"@", "*"} {
+		vars = vars.Set(analysis.Vars{Name: name, Value: strings.Join(all, " "), Known: known})
+		w.mark(vars, true)
+	}
+	return vars
 }
 
 // testWords decides what [ and test decide, where strings alone are compared.

@@ -2,10 +2,7 @@ package shell
 
 import (
 	"path"
-	"strconv"
 	"strings"
-
-	"github.com/tareweight/tare/analyzers/analysis"
 )
 
 // ScriptFile is the file that c runs as a script of the shell: the operand of
@@ -71,17 +68,7 @@ func (all *Commands) Follow(c *Command, at, text string) ([]*Command, string) {
 		}
 		words = words[min(1, len(words)):]
 	}
-	var args []string
-	known := true
-	for i, a := range words {
-		from.vars = from.vars.Set(analysis.Vars{Name: strconv.Itoa(i + 1), Value: a.Text, Known: a.Known})
-		args = append(args, a.Text)
-		known = known && a.Known && !strings.Contains(a.Text, " ")
-	}
-	for _, name := range []string{"@", "*"} {
-		from.vars = from.vars.Set(analysis.Vars{Name: name, Value: strings.Join(args, " "), Known: known})
-		w.mark(from.vars, true)
-	}
+	from.vars = w.positional(from.vars, words)
 	why := w.script(script{text, lines(text, 1, 0)}, interpreter, &from)
 	for _, inner := range *w.out {
 		inner.Script = at
