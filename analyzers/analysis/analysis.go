@@ -30,6 +30,7 @@ type Rule struct {
 	Needs    Input    // what the rule cannot be decided without
 	Any      Input    // of these it needs one, whichever the target has
 	Uses     Input    // what it reads besides, where the target has it: it may decide otherwise then
+	Many     string   // what a report says of many findings in one file, after "5 lines of PATH": "are not pinned"; "" lists them one by one
 	Runtime  bool     // judges the image that ships: notes only, where the judged stage is one for development that nobody chose
 }
 
@@ -162,9 +163,12 @@ type Finding struct {
 	Rule     *Rule
 	Severity Severity // empty: the rule's
 	Location Location
-	Key      string // what it is about, stable over lines, layers, sizes and wording: "flask", "apt: cmake gfortran"
-	Message  string // what is wrong, then what to do; lower case, no period
-	Bytes    Size   // what would be saved; only from the fact causes, so that bytes are counted once
+	Key      string   // what it is about, stable over lines, layers, sizes and wording: "flask", "apt: cmake gfortran"
+	Message  string   // what is wrong, then what to do; lower case, no period
+	Packages []string // names of the packages that it is about, as their manager has them; nil if it is about none
+	Among    int      // how many things of its kind were judged in its file; 0 where that is not known
+	Measured int64    // bytes that it complains of, such as those of an image over its budget; 0 where it is not about a size
+	Bytes    Size     // what would be saved; only from the fact causes, so that bytes are counted once
 	Related  []Related
 	Fixes    []Fix // at most one is applied
 }

@@ -71,7 +71,6 @@ func Run(t *testing.T, a *analysis.Analyzer) {
 type tcase struct {
 	analyzer *analysis.Analyzer
 	target   driver.Target
-	config   map[string]any
 	now      time.Time
 	wants    []want
 	open     []want // rules that are not decided, and why
@@ -85,7 +84,7 @@ type want struct {
 func (c *tcase) run(t *testing.T) []analysis.Finding {
 	t.Helper()
 	res, err := driver.Check(context.Background(), c.target,
-		driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Config: c.config, Limits: source.DefaultLimits, Now: c.now})
+		driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Limits: source.DefaultLimits, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +206,7 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 		case strings.HasPrefix(f.Name, "image/"):
 			layers = append(layers, f)
 		case f.Name == "tare.yaml":
-			c.config = settings(t, a, f.Data)
+			c.target.Config.Sections = settings(t, a, f.Data)
 		case f.Name == "flags":
 			for line := range strings.Lines(string(f.Data)) {
 				key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -252,7 +251,7 @@ func settings(t *testing.T, a *analysis.Analyzer, data []byte) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cfg.Analyzers
+	return config.Merge(cfg).Analyzers
 }
 
 // placeOf is Location.String of a place as a txtar writes it.

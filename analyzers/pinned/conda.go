@@ -66,7 +66,7 @@ func (c *check) list(s *installs.Step, name string) {
 			continue
 		}
 		if open, spec := condaOpen(line); open {
-			c.pass.Reportf(requirement, c.pass.At(name, n, n), c.key(name+": "+spec),
+			c.about(requirement, c.pass.At(name, n, n), name, spec,
 				"%q is not exact: conda takes whatever is newest; write %q, or install from a lock", line, spec+"==VERSION")
 		}
 	}

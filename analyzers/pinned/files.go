@@ -113,12 +113,18 @@ func (c *check) judge(
 			"pip rejects the line, and stops: %s", i.Reason)
 	}
 	env := c.environment()
+	among := map[string]int{} // requirements, by the file that they are in
+	for _, r := range f.Requirements {
+		if !r.Constraint {
+			among[r.Path]++
+		}
+	}
 	for _, r := range f.Requirements {
 		if r.Marker.Eval(env) == python.False {
 			continue // pip does not install it here
 		}
 		if !r.Constraint && !r.Exact && !r.Pinned && r.Class != requirements.Local && !pins[python.NormalizeName(r.Name)] {
-			c.line(r, reader, at)
+			c.line(r, reader, at, among[r.Path])
 		}
 	}
 	c.hashed(f, name)
@@ -154,14 +160,17 @@ func (c *check) key(key string) string {
 	return key
 }
 
-// line reports one requirement that is not exact.
-func (c *check) line(r *requirements.Requirement, reader string, at analysis.Node) {
+// line reports one requirement that is not exact, of as many as its file has.
+func (c *check) line(r *requirements.Requirement, reader string, at analysis.Node, among int) {
 	where := c.pass.At(r.Path, r.Line, r.Line)
 	if requirements.HasVariable(r.Text) {
 		c.pass.Undecided(requirement, where, "the line holds a variable that pip takes from its environment")
 		return
 	}
-	f := analysis.Finding{Rule: requirement, Location: where, Key: c.key(r.Path + ": " + python.NormalizeName(r.Name))}
+	f := analysis.Finding{
+		Rule: requirement, Location: where, Key: c.key(r.Path + ": " + python.NormalizeName(r.Name)), Packages: distribution(r),
+		Among: among,
+	}
 	f.Message = fmt.Sprintf("%q is not exact (%s): %s takes whatever is newest on the day of the build; write %q", r.Text,
 		said(r), reader, r.Name+"==VERSION")
 	if r.Class == requirements.Pinned {
@@ -179,6 +188,22 @@ func (c *check) line(r *requirements.Requirement, reader string, at analysis.Nod
 		f.Severity = usual(s)
 	}
 	c.pass.Report(f)
+}
+
+// distribution is the name of a requirement's distribution, where it has one.
+func distribution(r *requirements.Requirement) []string {
+	if r.Name == "" {
+		return nil
+	}
+	return []string{python.NormalizeName(r.Name)}
+}
+
+// about reports a package that an entry of a list or of a lock names.
+func (c *check) about(rule *analysis.Rule, where analysis.Location, list, name, format string, args ...any) {
+	c.pass.Report(analysis.Finding{
+		Rule: rule, Location: where, Key: c.key(list + ": " + name), Packages: []string{python.NormalizeName(name)},
+		Message: fmt.Sprintf(format, args...),
+	})
 }
 
 // fromSource says what is open about a requirement that is not of an index.
@@ -252,16 +277,16 @@ func (c *check) lock(name string, kind locks.Kind) {
 		switch {
 		case kind == locks.Environment && p.Conda:
 			if open, _ := condaOpen(p.Spec); open && !installs.Installer(p.Name) { // "- pip" only lets the part of pip be read
-				c.pass.Reportf(requirement, where, c.key(name+": "+p.Name),
+				c.about(requirement, where, name, p.Name,
 					"%q is not exact: conda takes whatever is newest; write %q, or install from a lock", p.Spec, p.Name+"==VERSION")
 			}
 		case kind == locks.Environment:
 			if r, err := requirements.ParseArgument(p.Spec); err == nil && !r.Exact && r.Class != requirements.Local {
 				r.Path, r.Line = name, p.Line
-				c.line(r, "pip", nil)
+				c.line(r, "pip", nil, 0)
 			}
 		case p.Source.Type == "git" && len(p.Source.Commit) < 40:
-			c.pass.Reportf(source, where, c.key(name+": "+p.Name), "%q is locked to no full commit of %q: lock again", p.Name,
+			c.about(source, where, name, p.Name, "%q is locked to no full commit of %q: lock again", p.Name,
 				redact.Credentials(p.Source.URL))
 		}
 	}

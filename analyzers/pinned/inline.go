@@ -103,7 +103,9 @@ func unsetDefault(s *installs.Step, w shell.Word, r *requirements.Requirement) *
 
 // sourced reports a URL or VCS requirement that a command names.
 func (c *check) sourced(s *installs.Step, r *requirements.Requirement) {
-	c.pass.Reportf(source, s, c.key(r.URL), "%s", fromSource(r, s.Manager))
+	c.pass.Report(analysis.Finding{
+		Rule: source, Location: s.Location(), Key: c.key(r.URL), Packages: distribution(r), Message: fromSource(r, s.Manager),
+	})
 }
 
 func remote(w shell.Word) bool { return strings.Contains(w.Text, "://") }
@@ -118,11 +120,16 @@ func (c *check) report(rule *analysis.Rule, s *installs.Step, open []string, res
 	if len(open) > 1 {
 		is = "are"
 	}
-	var quoted []string
+	var quoted, names []string
 	for _, o := range open {
 		quoted = append(quoted, fmt.Sprintf("%q", o))
+		if r, err := requirements.ParseArgument(o); err == nil && r.Name != "" {
+			names = append(names, python.NormalizeName(r.Name))
+		} else {
+			names = append(names, o)
+		}
 	}
-	c.pass.Report(analysis.Finding{Rule: rule, Severity: usual(s), Location: s.Location(), Key: key,
+	c.pass.Report(analysis.Finding{Rule: rule, Severity: usual(s), Location: s.Location(), Key: key, Packages: names,
 		Message: fmt.Sprintf("%s of %s %s not exact: %s", analysis.And(quoted, 5), s.Manager, is, rest)})
 }
 

@@ -52,6 +52,7 @@ var installer = &analysis.Rule{
 var requirement = &analysis.Rule{
 	ID:       "pinned-requirement",
 	Title:    "a line of a requirements file is not exact",
+	Many:     "are not pinned",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputContext,
 	Uses:     analysis.InputFiles,

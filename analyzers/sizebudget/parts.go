@@ -1,6 +1,7 @@
 package sizebudget
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,9 +24,16 @@ func layers(pass *analysis.Pass, budget analysis.Bytes) {
 		if l.Base || size <= int64(budget) {
 			continue
 		}
-		pass.Reportf(layer, l, l.Key(), "the layer is %s %s, %s over its budget of %s", analysis.Bytes(size), what,
+		over(pass, layer, l, l.Key(), size, "the layer is %s %s, %s over its budget of %s", analysis.Bytes(size), what,
 			analysis.Bytes(size-int64(budget)), budget)
 	}
+}
+
+// over reports what measures size bytes, more than its budget.
+func over(pass *analysis.Pass, rule *analysis.Rule, at analysis.Node, key string, size int64, format string, args ...any) {
+	pass.Report(analysis.Finding{
+		Rule: rule, Location: at.Location(), Key: key, Measured: size, Message: fmt.Sprintf(format, args...),
+	})
 }
 
 const unset = "no budget is set"
@@ -52,7 +60,7 @@ func added(pass *analysis.Pass, budget analysis.Bytes) {
 		}
 	}
 	if total > int64(budget) {
-		pass.Reportf(app, most, "app", "%s was added to the base, %s over the budget of %s; this line adds %s",
+		over(pass, app, most, "app", total, "%s was added to the base, %s over the budget of %s; this line adds %s",
 			analysis.Bytes(total), analysis.Bytes(total-int64(budget)), budget, analysis.Bytes(most.Size.Unpacked))
 	}
 }
@@ -75,7 +83,7 @@ func below(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 			}
 		}
 		if budget := budgets[dir]; total > int64(budget) {
-			pass.Reportf(tree, heaviestLayer(pass, by), dir, "%s is %s, %s over its budget of %s", dir, analysis.Bytes(total),
+			over(pass, tree, heaviestLayer(pass, by), dir, total, "%s is %s, %s over its budget of %s", dir, analysis.Bytes(total),
 				analysis.Bytes(total-int64(budget)), budget)
 		}
 	}
@@ -109,9 +117,12 @@ func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 			}
 		}
 		if size := p.Bytes(); size > int64(budget) && p.Layer != nil {
-			pass.Reportf(pkg, p.Layer, string(p.Type)+" "+p.Name+" "+p.Version+" "+p.Dir,
-				"package %q (%s) is %s, %s over its budget of %s", p.Name, p.Type, analysis.Bytes(size),
-				analysis.Bytes(size-int64(budget)), budget)
+			pass.Report(analysis.Finding{
+				Rule: pkg, Location: p.Layer.Location(), Key: string(p.Type) + " " + p.Name + " " + p.Dir,
+				Packages: []string{p.Name}, Measured: size,
+				Message: fmt.Sprintf("package %q (%s) is %s, %s over its budget of %s", p.Name, p.Type, analysis.Bytes(size),
+					analysis.Bytes(size-int64(budget)), budget),
+			})
 		}
 	}
 }

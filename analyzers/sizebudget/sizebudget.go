@@ -163,6 +163,7 @@ func judge(
 		Severity: severity,
 		Location: at.Location(),
 		Key:      strings.TrimPrefix(rule.ID, "sizebudget-"),
+		Measured: total,
 	}
 	f.Message = fmt.Sprintf("%s %s %s, %s over its budget of %s", whose, analysis.Bytes(total), what,
 		analysis.Bytes(total-int64(budget)), budget)

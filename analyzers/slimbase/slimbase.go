@@ -246,7 +246,7 @@ func drift(b bases.Base, ref string) string {
 func other(pass *analysis.Pass, at analysis.Node, ref, how string) {
 	if b := bases.Lookup(ref); b.Floating && !bases.Scratch(ref) {
 		pass.Report(analysis.Finding{
-			Rule: floating, Severity: analysis.Note, Location: at.Location(), Key: how + " " + at.Location().String(),
+			Rule: floating, Severity: analysis.Note, Location: at.Location(), Key: how,
 			Message: fmt.Sprintf("%q has no version: a rebuild may take another; name a version, or a digest", ref),
 		})
 	}

@@ -122,6 +122,7 @@ func fromText(pass *analysis.Pass) {
 			Rule:     installed,
 			Location: g.first.Step.Location(),
 			Key:      g.first.Step.Manager + ": " + strings.Join(g.names, " "),
+			Packages: g.names,
 			Message:  fmt.Sprintf("%s installs %s in the stage that ships%s", g.first.Step.Manager, quote(g.names), remedy),
 		}
 		if g.first.Step.Unlikely { // only if the build gives an ARG a value

@@ -108,17 +108,27 @@ func present(files fs.FS, source string) bool {
 }
 
 // copied lists the sources that a Dockerfile takes from its build context,
-// variables filled in; those with an unknown one are left out.
-func copied(src []byte) (out []string) {
+// variables filled in; those with an unknown one are left out, and the whole context.
+func copied(src []byte) []string {
+	out, _ := Sources(src)
+	return slices.DeleteFunc(out, func(s string) bool { return path.Clean("/"+s) == "/" })
+}
+
+// Sources lists what a Dockerfile takes from its build context, as it names it, variables
+// filled in, sorted. Known is false where one of them is not known.
+func Sources(src []byte) (out []string, known bool) {
 	d, err := dockerfile.Parse("", src, dockerfile.Options{})
 	if err != nil {
-		return nil
+		return nil, false
 	}
+	known = true
 	add := func(inst *analysis.Instruction, sources []string) {
 		expand := inst.Expander()
 		for _, s := range sources {
-			if s, known := expand(s); known {
+			if s, ok := expand(s); ok {
 				out = append(out, s)
+			} else {
+				known = false
 			}
 		}
 	}
@@ -133,8 +143,8 @@ func copied(src []byte) (out []string) {
 				add(inst, c.SourcePaths)
 			case *instructions.RunCommand:
 				for _, m := range instructions.GetMounts(c) {
-					if m.Type == instructions.MountTypeBind && m.From == "" && m.Source != "" {
-						add(inst, []string{m.Source})
+					if m.Type == instructions.MountTypeBind && m.From == "" {
+						add(inst, []string{cmp.Or(m.Source, ".")})
 					}
 				}
 			}
@@ -142,6 +152,6 @@ func copied(src []byte) (out []string) {
 	}
 	slices.Sort(out)
 	return slices.DeleteFunc(slices.Compact(out), func(s string) bool {
-		return strings.Contains(s, "://") || path.Clean("/"+s) == "/" || !filepath.IsLocal(strings.TrimLeft(s, "/"))
-	})
+		return strings.Contains(s, "://") || !filepath.IsLocal("./"+strings.TrimLeft(s, "/"))
+	}), known
 }

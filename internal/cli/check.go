@@ -18,6 +18,8 @@ type checkFlags struct {
 	buildArgs, only, skip     []string
 	failOn, config, stdinName string
 	configRef, now            string
+	baseline, writeBaseline   string
+	since                     string
 	trusted                   []string // registries that a configuration may name
 	timeout                   time.Duration
 	formats                   []string
@@ -34,19 +36,24 @@ type checkFlags struct {
 func check(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
-		Use:   "check [PATH|REF]...",
+		Use:   "check [PATH|NAME|REF]...",
 		Short: "check Dockerfiles, requirement files and images",
 		Long: `Check Dockerfiles, requirement files and images.
 
-PATH is a directory with a Dockerfile, a Dockerfile ("-" is standard input), or a
-requirements file. REF is an image: a reference in a registry, or
-docker://REF, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE.
-With --image, the Dockerfile and the image built from it are checked together.`,
+PATH is a directory with Dockerfiles, a Dockerfile ("-" is standard input), a
+requirements file, a compose file, or what "docker buildx bake --print" prints.
+NAME is a target of the configuration. REF is an image: a reference in a registry,
+or docker://REF, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE.
+With --image, the Dockerfile and the image built from it are checked together.
+Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 		Example: `  tare check
   tare check . --image registry.example.com/app:1.4.0
   tare check oci:./image
   tare check -f sarif=tare.sarif -f text .`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := environment(cmd); err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("image") && f.image == "" {
 				return usage("--image is empty: name the image, or leave the flag out")
 			}
@@ -81,7 +88,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringVar(&f.platform, "platform", "", "the platform to judge, OS/ARCH[/VARIANT] (default: this machine's)")
 	fl.StringSliceVar(&f.only, "only", nil, "run these rules or checks alone")
 	fl.StringSliceVar(&f.skip, "skip", nil, "leave these rules or checks out")
-	fl.StringVar(&f.failOn, "fail-on", "warning", "the lowest severity that fails: error, warning, note or never")
+	fl.StringVar(&f.failOn, "fail-on", "", "the lowest severity that fails: error, warning, note or never (default: warning)")
 	fl.BoolVar(&f.strict, "strict", false, "what could not be decided at a place fails too")
 	fl.BoolVar(&f.notes, "notes", false, "show notes in the text report, and not only how many there are")
 	fl.StringVar(&f.context, "context", "",
@@ -89,7 +96,7 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 	fl.StringArrayVarP(&f.formats, "format", "f", nil,
 		analysis.Or(report.Names())+"; FORMAT=FILE writes a file, several can be given")
 	fl.StringVarP(&f.output, "output", "o", "", "write the report to a file")
-	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml, found upwards)")
+	fl.StringVar(&f.config, "config", "", "the configuration (default: .tare.yaml or [tool.tare], beside the Dockerfile and above)")
 	fl.StringVar(&f.configRef, "config-ref", "",
 		"read the configuration as it is in this commit or branch, not as it lies here")
 	fl.BoolVar(&f.noConfig, "no-config", false, "read no configuration")
@@ -113,8 +120,12 @@ With --image, the Dockerfile and the image built from it are checked together.`,
 		"limit: bytes of paths, databases and metadata that are kept of an image")
 	fl.Int64Var(&f.limits.Ratio, "max-ratio", f.limits.Ratio,
 		"limit: compression ratio of a layer, and of an image, over 1 GiB")
+	fl.StringVar(&f.baseline, "baseline", "", "report what is not in this JSON report of before")
+	fl.StringVar(&f.writeBaseline, "write-baseline", "", "write what is found as a baseline, and fail on nothing of it")
+	fl.StringVar(&f.since, "since", "",
+		"judge what has changed since this commit or branch: targets with a changed file that they are built of")
 	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
-	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on standard error but errors")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but findings and errors")
 	complete(cmd, analyzers)
 	return cmd
 }

@@ -9,24 +9,40 @@ import (
 
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/command"
+	"github.com/tareweight/tare/internal/config"
 )
+
+// A found is what a directory holds to check.
+type found struct {
+	dockerfiles []string
+	configured  []string // directories with a file that may be a configuration
+	remark      string   // says that git did not answer
+}
 
 // discover lists the Dockerfiles below a directory, as git sees them: tracked,
 // or untracked and not ignored. Outside of a repository, or without git, every
-// directory is walked that is not hidden and holds no packages of others. The
-// remark says that it was so because git did not answer.
-func discover(root *checkout.Root, dir string) (files []string, remark string) {
+// directory is walked that is not hidden and holds no packages of others.
+func discover(root *checkout.Root, dir string) (found found) {
+	add := func(name string) {
+		if isDockerfile(filepath.Base(name)) {
+			found.dockerfiles = append(found.dockerfiles, name)
+		}
+		if slices.Contains(config.Names, filepath.Base(name)) {
+			found.configured = append(found.configured, filepath.Dir(name))
+		}
+	}
 	out, err := git(dir, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", ".")
 	if err == nil {
 		for name := range strings.SplitSeq(string(out), "\x00") {
-			if name != "" && isDockerfile(filepath.Base(name)) {
-				files = append(files, filepath.Join(dir, filepath.FromSlash(name)))
+			if name != "" {
+				add(filepath.Join(dir, filepath.FromSlash(name)))
 			}
 		}
-		return present(root, files), ""
+		found.dockerfiles = present(root, found.dockerfiles)
+		return found
 	}
 	if errors.As(err, new(*command.TimeError)) || errors.As(err, new(*command.OutputError)) {
-		remark = "the directories are walked, as " + err.Error() + ": files that git ignores are checked too"
+		found.remark = "the directories are walked, as " + err.Error() + ": files that git ignores are checked too"
 	}
 	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -34,12 +50,13 @@ func discover(root *checkout.Root, dir string) (files []string, remark string) {
 			return nil // what cannot be listed holds nothing to check
 		case d.IsDir() && name != dir && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "site-packages"):
 			return filepath.SkipDir
-		case !d.IsDir() && isDockerfile(d.Name()):
-			files = append(files, name)
+		case !d.IsDir():
+			add(name)
 		}
 		return nil
 	})
-	return present(root, files), remark
+	found.dockerfiles = present(root, found.dockerfiles)
+	return found
 }
 
 // present sorts the files, without those that are deleted and not yet committed

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,52 +34,51 @@ func git(dir string, args ...string) ([]byte, error) {
 		append([]string{"-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir}, args...)...)
 }
 
-// A revision is the commit that --config-ref names: configurations are read as
-// they are there, not as they lie in the checkout.
+// A revision is a commit of which files are read as they are there, not as they lie in
+// the checkout.
 type revision struct {
-	top    string // of the repository
-	commit string
+	top    string            // of the repository
+	commit string            // its full digest
+	blobs  map[string]string // object by path, relative to the top
 }
 
-func newRevision(top, ref string) (*revision, error) {
+// newRevision finds the commit that a flag names, and in it the regular files of those
+// names.
+func newRevision(top, flag, ref string, names []string) (*revision, error) {
 	out, err := git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
 	if errors.As(err, new(*command.TimeError)) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, usage("--config-ref %q: no such commit in %q: name a branch, a tag or a commit that was fetched", ref, top)
+		return nil, usage("%s %q: no such commit in %q: name a branch, a tag or a commit that was fetched", flag, ref, top)
 	}
-	return &revision{top, strings.TrimSpace(string(out))}, nil
+	r := &revision{top, strings.TrimSpace(string(out)), map[string]string{}}
+	if out, err = git(top, "ls-tree", "-r", "-z", "--full-tree", r.commit); err != nil {
+		return nil, fmt.Errorf("list %s: %w", r.commit, err)
+	}
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		if info, name, ok := strings.Cut(line, "\t"); ok && slices.Contains(names, path.Base(name)) {
+			if f := strings.Fields(info); len(f) == 3 && f[1] == "blob" && f[0] != "120000" { // no symbolic link
+				r.blobs[name] = f[2]
+			}
+		}
+	}
+	return r, nil
 }
 
-// read returns the first of the files, whose paths are relative to the top,
-// that the commit has; "" if it has none of them.
-func (r *revision) read(paths []string, limit int) (found string, text []byte, err error) {
-	out, err := git(
-		r.top,
-		append([]string{"--literal-pathspecs", "ls-tree", "-z", "--full-tree", r.commit, "--"}, paths...)...)
+// read returns a file of the commit, whose path is relative to the top. The error is
+// fs.ErrNotExist where it has none.
+func (r *revision) read(name string, limit int) ([]byte, error) {
+	id, ok := r.blobs[name]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	text, err := git(r.top, "cat-file", "blob", id)
+	if err == nil && len(text) > limit {
+		err = fmt.Errorf("%d bytes, more than the limit of %d", len(text), limit)
+	}
 	if err != nil {
-		return "", nil, fmt.Errorf("list %s: %w", r.commit, err)
+		err = fmt.Errorf("read %q of %s: %w", name, r.commit, err)
 	}
-	blobs := map[string]string{} // object by path
-	for line := range strings.SplitSeq(string(out), "\x00") {
-		if info, name, ok := strings.Cut(line, "\t"); ok {
-			if f := strings.Fields(info); len(f) == 3 && f[1] == "blob" && f[0] != "120000" { // no symbolic link
-				blobs[name] = f[2]
-			}
-		}
-	}
-	for _, p := range paths {
-		if id, ok := blobs[p]; ok {
-			text, err = git(r.top, "cat-file", "blob", id)
-			if err == nil && len(text) > limit {
-				err = fmt.Errorf("%d bytes, more than the limit of %d", len(text), limit)
-			}
-			if err != nil {
-				err = fmt.Errorf("read %q of %s: %w", p, r.commit, err)
-			}
-			return p, text, err
-		}
-	}
-	return "", nil, nil
+	return text, err
 }

@@ -56,14 +56,14 @@ func TestGitEnvironment(t *testing.T) {
 	}
 }
 
-// TestRevision: of a commit, files alone are read, the first of those that it has,
-// and none over the limit.
+// TestRevision: of a commit, files alone are read, of the names that are asked for, and
+// none over the limit.
 func TestRevision(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git")
 	}
 	dir := t.TempDir()
-	for name, text := range map[string]string{"plain": "stage: a", "large": strings.Repeat("x", 101)} {
+	for name, text := range map[string]string{"plain": "stage: a", "other": "x", "large": strings.Repeat("x", 101)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -78,26 +78,24 @@ func TestRevision(t *testing.T) {
 			t.Fatalf("git %q: %v: %s", args, err, out)
 		}
 	}
-	rev, err := newRevision(dir, "HEAD")
+	rev, err := newRevision(dir, "--config-ref", "HEAD", []string{"plain", "linked", "large"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		paths      []string
-		found, err string
-	}{
-		{[]string{"none", "linked", "plain"}, "plain", ""}, {[]string{"linked"}, "", ""}, {[]string{"none"}, "", ""},
-		{[]string{"large", "plain"}, "large", "101 bytes, more than the limit of 100"},
+	for name, want := range map[string]string{
+		"plain": "", "linked": "file does not exist", "none": "file does not exist", "other": "file does not exist",
+		"large": "101 bytes, more than the limit of 100",
 	} {
-		found, text, err := rev.read(test.paths, 100)
-		if found != test.found || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-			t.Errorf("%q: %q, %v", test.paths, found, err)
+		text, err := rev.read(name, 100)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", name, err, want)
 		}
-		if found == "plain" && string(text) != "stage: a" {
-			t.Errorf("%q: %q", test.paths, text)
+		if err == nil && string(text) != "stage: a" {
+			t.Errorf("%q: %q", name, text)
 		}
 	}
-	if _, err := newRevision(dir, "nope"); err == nil || !strings.Contains(err.Error(), "no such commit") {
+	_, err = newRevision(dir, "--since", "nope", nil)
+	if err == nil || !strings.Contains(err.Error(), `--since "nope": no such commit`) {
 		t.Errorf("%v", err)
 	}
 }

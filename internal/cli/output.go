@@ -69,10 +69,11 @@ func stream(file string) bool {
 }
 
 // write writes each report whole or not at all.
-func write(std Streams, doc *report.Document, outs []output, notes bool) error {
+func write(std Streams, doc *report.Document, outs []output, opt report.Options) error {
 	for _, o := range outs {
 		var b bytes.Buffer
-		if err := o.Write(&b, doc, report.Options{Color: o.file == "" && colored(std.Out), Notes: notes}); err != nil {
+		opt.Color = o.file == "" && colored(std.Out)
+		if err := o.Write(&b, doc, opt); err != nil {
 			return fmt.Errorf("write %s report: %w", o.Name, err)
 		}
 		if o.file == "" {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,18 +10,20 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
+	"github.com/tareweight/tare/internal/baseline"
 	"github.com/tareweight/tare/internal/cache"
+	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/ignore"
 	"github.com/tareweight/tare/internal/report"
 )
 
 // runCheck is the command: flags and arguments become targets, each is judged,
 // and the document of all of them is written.
 func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f *checkFlags, args []string) error {
-	least := slices.Index(analysis.Severities, analysis.Severity(f.failOn)) // -1: none fails
-	if least < 0 && f.failOn != "never" {
-		return usage("--fail-on %q: want error, warning, note or never", f.failOn)
+	if f.failOn != "" && !slices.Contains(config.Thresholds, f.failOn) {
+		return usage("--fail-on %q: want %s", f.failOn, analysis.Or(config.Thresholds))
 	}
 	now := time.Now().UTC().Truncate(24 * time.Hour)
 	if f.now != "" {
@@ -37,6 +40,12 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if err != nil {
 		return err
 	}
+	var old *report.Document
+	if f.baseline != "" {
+		if old, err = baseline.Read(f.baseline); err != nil {
+			return &statusError{Usage, err}
+		}
+	}
 	note := func(text string) {
 		if !f.quiet {
 			fmt.Fprintln(std.Err, "tare: note:", redact.Printable(text))
@@ -49,8 +58,11 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		}
 		defer kept.Trim()
 	}
-	found, err := findTargets(std, analyzers, kept, f, args)
-	if err != nil {
+	found := newFinder(std, analyzers, kept, f)
+	if err := found.find(args); err != nil {
+		return err
+	}
+	if err := found.touched(); err != nil {
 		return err
 	}
 	for _, r := range found.remarks {
@@ -66,7 +78,9 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		Now:       now,
 		AddedOnly: f.addedOnly,
 	}
-	err = judge(ctx, found.targets, opt, f.timeout, func(t report.Target) {
+	ledger := newLedger(found)
+	err = judge(ctx, found.targets, opt, f.timeout, func(j judged) {
+		t := j.report
 		for _, r := range t.Remarks {
 			note(r)
 		}
@@ -75,35 +89,71 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 				fmt.Fprintln(std.Err, "tare:", redact.Printable(e))
 			}
 		}
+		ledger.add(j)
 		doc.Targets = append(doc.Targets, t)
 	}, note)
 	if err != nil {
 		return err
 	}
-	if err := write(std, doc, outs, f.notes || f.failOn == "note"); err != nil {
+	doc.Targets = append(doc.Targets, ledger.unused(opt)...)
+	doc.Join()
+	if f.writeBaseline != "" {
+		return found.writeBaseline(doc, f.writeBaseline, note)
+	}
+	if old != nil {
+		baseline.Apply(doc, old, display(f.baseline))
+	}
+	if err := write(std, doc, outs, report.Options{Notes: f.notes || f.failOn == "note", Quiet: f.quiet}); err != nil {
 		return &statusError{Broken, err}
 	}
-	if status := statusOf(doc, least, f.strict); status != Clean {
+	if status := statusOf(doc); status != Clean {
 		return &statusError{status: status}
 	}
 	return nil
 }
 
-// statusOf is the exit status of a document; least is the index of the least
-// severity that fails, -1 if none does. Strict says that what could not be decided
-// at a place fails too.
-func statusOf(doc *report.Document, least int, strict bool) int {
+// writeBaseline writes the report as what is known from now on. Only what could not be
+// judged fails.
+func (fd *finder) writeBaseline(doc *report.Document, file string, note func(string)) error {
+	var b bytes.Buffer
+	err := report.JSON(&b, doc, report.Options{})
+	if err == nil {
+		err = replaceFile(file, b.Bytes())
+	}
+	if err != nil {
+		return &statusError{Broken, fmt.Errorf("write baseline %q: %w", file, err)}
+	}
+	n := 0
+	for _, t := range doc.Targets {
+		if n += len(t.Findings); len(t.Errors) > 0 {
+			return &statusError{Broken, fmt.Errorf("the baseline %q lacks what could not be judged: %s: %s", file, t.Name, t.Errors[0])}
+		}
+	}
+	note(fmt.Sprintf("%d findings are known from now on: --baseline %s reports new ones alone", n, file))
+	return nil
+}
+
+// statusOf is the exit status of a document. Each target's configuration says which
+// findings fail; one that several targets have fails where it fails one of them.
+func statusOf(doc *report.Document) int {
+	least := map[string]int{} // severity that fails, by target; -1: none does
+	for _, t := range doc.Targets {
+		least[t.Name] = slices.Index(analysis.Severities, analysis.Severity(t.Configuration.FailOn))
+	}
 	status := Clean
 	for _, t := range doc.Targets {
 		if len(t.Errors) > 0 {
 			return Broken
 		}
 		for _, found := range t.Findings {
-			if slices.Index(analysis.Severities, found.Severity) <= least {
-				status = Findings
+			rank := slices.Index(analysis.Severities, found.Severity)
+			for _, name := range append([]string{t.Name}, found.Targets...) {
+				if rank <= least[name] {
+					status = Findings
+				}
 			}
 		}
-		if strict && slices.ContainsFunc(t.NotRun, func(n report.NotRun) bool { return n.Location.Path != "" }) {
+		if t.Configuration.Strict && slices.ContainsFunc(t.NotRun, func(n report.NotRun) bool { return n.Location.Path != "" }) {
 			status = Findings
 		}
 	}
@@ -119,8 +169,9 @@ const (
 
 // A judged is one target's report, or why there is none.
 type judged struct {
-	report report.Target
-	err    error
+	report  report.Target
+	ignores []*ignore.Ignore // that were used
+	err     error
 }
 
 // judge judges the targets, several at once, and hands each one's report to done,
@@ -133,7 +184,7 @@ func judge(
 	targets []target,
 	opt driver.Options,
 	limit time.Duration,
-	done func(report.Target),
+	done func(judged),
 	skipped func(why string),
 ) error {
 	timed := ctx
@@ -187,7 +238,7 @@ func judge(
 		case j.err != nil:
 			return &statusError{Usage, j.err}
 		default:
-			done(j.report)
+			done(j)
 		}
 	}
 	return nil
@@ -196,7 +247,6 @@ func judge(
 // judgeOne judges one target. Room has a place for each index that may be held.
 func judgeOne(ctx context.Context, t target, opt driver.Options, room chan struct{}) judged {
 	held := make(chan struct{}, 1)
-	opt.Config = t.config
 	opt.Hold = func(ctx context.Context) error {
 		select {
 		case room <- struct{}{}:
@@ -210,13 +260,16 @@ func judgeOne(ctx context.Context, t target, opt driver.Options, room chan struc
 	if err != nil {
 		return judged{err: err}
 	}
-	r := report.NewTarget(res, snippets(t.Target))
+	j := judged{report: report.NewTarget(res, snippets(t.Target))}
+	for _, x := range res.Ignored {
+		j.ignores = append(j.ignores, x.By)
+	}
 	select {
 	case <-held:
 		<-room
 	default:
 	}
-	return judged{report: r}
+	return j
 }
 
 // checkInTime judges one target. One that is still computing a while after the time

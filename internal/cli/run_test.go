@@ -33,10 +33,10 @@ func TestStatusOf(t *testing.T) {
 	place := report.Target{NotRun: []report.NotRun{{Rule: "r", Location: report.Location{Path: "Dockerfile", Line: 1}}}}
 	whole := report.Target{NotRun: []report.NotRun{{Rule: "r"}}}
 	broken := report.Target{Errors: []string{"x"}}
-	const errorOnly, warnings, notes, never = 0, 1, 2, -1
+	const errorOnly, warnings, notes, never = "error", "warning", "note", "never"
 	for i, test := range []struct {
 		targets []report.Target
-		least   int
+		failOn  string
 		strict  bool
 		want    int
 	}{
@@ -55,8 +55,29 @@ func TestStatusOf(t *testing.T) {
 		{[]report.Target{finding(analysis.Error), broken}, warnings, true, Broken},
 		{[]report.Target{broken}, never, false, Broken},
 	} {
-		if got := statusOf(&report.Document{Targets: test.targets}, test.least, test.strict); got != test.want {
+		for i := range test.targets {
+			test.targets[i].Name = fmt.Sprint(i)
+			test.targets[i].Configuration = report.Configuration{FailOn: test.failOn, Strict: test.strict}
+		}
+		if got := statusOf(&report.Document{Targets: test.targets}); got != test.want {
 			t.Errorf("case %d: status %d, want %d", i, got, test.want)
+		}
+	}
+}
+
+// TestStatusOfEach: each target has its own threshold; what two have fails where it fails
+// one of them.
+func TestStatusOfEach(t *testing.T) {
+	for _, test := range []struct {
+		first, second string
+		want          int
+	}{{"error", "error", Clean}, {"warning", "error", Findings}, {"error", "warning", Findings}, {"never", "never", Clean}} {
+		d := &report.Document{Targets: []report.Target{
+			{Name: "a", Configuration: report.Configuration{FailOn: test.first}, Findings: []report.Finding{{Severity: analysis.Warning, Targets: []string{"b"}}}},
+			{Name: "b", Configuration: report.Configuration{FailOn: test.second}},
+		}}
+		if got := statusOf(d); got != test.want {
+			t.Errorf("%s and %s: %d, want %d", test.first, test.second, got, test.want)
 		}
 	}
 }
@@ -153,7 +174,10 @@ func TestSnippets(t *testing.T) {
 // judging runs judge over the targets and names what comes of it, in order.
 func judging(ctx context.Context, targets []target, limit time.Duration) (done, skipped []string, err error) {
 	err = judge(ctx, targets, driver.Options{Analyzers: []*analysis.Analyzer{}}, limit,
-		func(r report.Target) { done = append(done, strings.Join(append([]string{r.Name}, r.Errors...), ": ")) },
+		func(j judged) {
+			r := j.report
+			done = append(done, strings.Join(append([]string{r.Name}, r.Errors...), ": "))
+		},
 		func(why string) { skipped = append(skipped, why) })
 	return done, skipped, err
 }
@@ -207,7 +231,10 @@ func TestJudgeTime(t *testing.T) {
 	needs := &analysis.Analyzer{Rules: []*analysis.Rule{{ID: "r", Needs: analysis.InputManifest}}, Run: func(*analysis.Pass) error { return nil }}
 	run := func(ctx context.Context, limit time.Duration) (done []string, err error) {
 		err = judge(ctx, []target{file("a", "FROM a\n"), slow}, driver.Options{Analyzers: []*analysis.Analyzer{needs}}, limit,
-			func(r report.Target) { done = append(done, strings.Join(append([]string{r.Name}, r.Errors...), ": ")) }, nil)
+			func(j judged) {
+				r := j.report
+				done = append(done, strings.Join(append([]string{r.Name}, r.Errors...), ": "))
+			}, nil)
 		return done, err
 	}
 	done, err := run(context.Background(), 100*time.Millisecond)
@@ -274,9 +301,9 @@ func TestOneIndex(t *testing.T) {
 	}
 	done := 0
 	err := judge(context.Background(), targets, driver.Options{Analyzers: []*analysis.Analyzer{files}, Limits: source.DefaultLimits}, 0,
-		func(r report.Target) {
-			if done++; len(r.Errors) > 0 {
-				t.Error(r.Errors)
+		func(j judged) {
+			if done++; len(j.report.Errors) > 0 {
+				t.Error(j.report.Errors)
 			}
 		}, nil)
 	if err != nil || done != 12 || most.Load() != 1 {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,19 +15,19 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/locks"
 	"github.com/tareweight/tare/analyzers/requirements"
-	"github.com/tareweight/tare/internal/buildcontext"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/projects"
 	"github.com/tareweight/tare/internal/source"
 )
 
-// A target is one thing to judge, with the settings in force for it.
+// A target is one thing to judge.
 type target struct {
 	driver.Target
-	config map[string]any
+	files []string // absolute paths of the files and directories that it is made of: see --since
 }
 
 // A finder turns arguments into targets.
@@ -37,11 +36,14 @@ type finder struct {
 	analyzers []*analysis.Analyzer
 	cache     *cache.Cache
 	flags     *checkFlags
-	build     dockerfile.Options
 	targets   []target
 	remarks   []string                  // what was chosen without being asked for
 	roots     map[string]*checkout.Root // by directory
 	revisions map[string]*revision      // by directory
+	configs   map[string]*config.File   // by directory: nil where it has none
+	applied   map[*config.File]bool     // whose build at the top is that of a target
+	whole     []string                  // absolute paths of the directories that were asked for
+	args      map[string]string         // of --build-arg
 	session   source.Session
 }
 
@@ -58,22 +60,11 @@ func (fd *finder) root(name string) (*checkout.Root, error) {
 	return r, err
 }
 
-// findTargets says what args, or the current directory, ask to check.
-func findTargets(
-	std Streams,
-	analyzers []*analysis.Analyzer,
-	kept *cache.Cache,
-	f *checkFlags,
-	args []string,
-) (*finder, error) {
+func newFinder(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags) *finder {
 	fd := &finder{
-		std:       std,
-		analyzers: analyzers,
-		cache:     kept,
-		flags:     f,
-		roots:     map[string]*checkout.Root{},
-		revisions: map[string]*revision{},
-		build:     dockerfile.Options{Target: f.target, Platform: f.platform, BuildArgs: map[string]string{}},
+		std: std, analyzers: analyzers, cache: kept, flags: f,
+		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
+		applied: map[*config.File]bool{}, args: map[string]string{},
 	}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")
@@ -81,24 +72,30 @@ func findTargets(
 			v, ok = os.LookupEnv(k)
 		}
 		if ok {
-			fd.build.BuildArgs[k] = v
+			fd.args[k] = v
 		}
 	}
+	return fd
+}
+
+// find says what args, or the current directory, ask to check.
+func (fd *finder) find(args []string) error {
+	f := fd.flags
 	if len(args) == 0 {
 		if f.image != "" {
 			root, err := fd.root(".")
 			if err != nil {
-				return nil, &statusError{Broken, fmt.Errorf("open the current directory: %w", err)}
+				return &statusError{Broken, fmt.Errorf("open the current directory: %w", err)}
 			}
-			if files, _ := discover(root, "."); len(files) == 0 {
-				return fd, fd.add(root, nil, "", "", nil)
+			if found := discover(root, "."); len(found.dockerfiles) == 0 {
+				return fd.image(f.image)
 			}
 		}
 		args = []string{"."}
 	}
 	for _, arg := range args {
 		if err := fd.argument(arg); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if f.image != "" && len(fd.targets) > 1 {
@@ -106,32 +103,30 @@ func findTargets(
 		for _, t := range fd.targets {
 			names = append(names, t.Name)
 		}
-		return nil, usage("--image belongs to one Dockerfile: name it, one of %s", strings.Join(names, ", "))
+		return usage("--image belongs to one Dockerfile: name it, one of %s", strings.Join(names, ", "))
 	}
-	return fd, nil
+	fd.idle()
+	return nil
 }
 
 var reRequirements = regexp.MustCompile(
 	`(?i)(requirements|constraints).*\.(txt|in)$|\.requirements$|^requirements/.*\.txt$|\.txt$`,
 )
 
-// argument adds what one argument names. What exists is a path.
+// argument adds what one argument names. What exists is a path, then a target of the
+// configuration counts, then an image.
 func (fd *finder) argument(arg string) error {
 	if arg == "-" {
-		src, err := io.ReadAll(io.LimitReader(fd.std.In, dockerfile.MaxSize+1))
-		if err != nil {
-			return &statusError{Broken, fmt.Errorf("read standard input: %w", err)}
-		}
-		root, err := fd.root(fd.flags.stdinName)
-		if err != nil {
-			return &statusError{Broken, fmt.Errorf("open the directory of %q: %w", fd.flags.stdinName, err)}
-		}
-		return fd.add(root, src, filepath.ToSlash(fd.flags.stdinName), filepath.Dir(fd.flags.stdinName), nil)
+		return fd.stdin()
 	}
 	_, err := os.Lstat(arg)
 	if errors.Is(err, fs.ErrNotExist) || err != nil && source.IsReference(arg) {
+		if ok, err := fd.named(arg); ok || err != nil {
+			return err
+		}
 		if !source.IsReference(arg) {
-			return usage("no file or directory %q, and no reference of an image either: that has a tag, a digest or a registry", arg)
+			return usage("no file or directory %q, no target of that name in the configuration, "+
+				"and no reference of an image either: that has a tag, a digest or a registry", arg)
 		}
 		if err := source.CheckReference(arg); err != nil {
 			return usage("image %q: %v", arg, err)
@@ -153,6 +148,25 @@ func (fd *finder) argument(arg string) error {
 	return &statusError{Broken, fmt.Errorf("read %q: %w", arg, reason(err))}
 }
 
+// stdin adds what standard input holds: what bake prints, or a Dockerfile.
+func (fd *finder) stdin() error {
+	src, err := io.ReadAll(io.LimitReader(fd.std.In, dockerfile.MaxSize+1))
+	if err != nil {
+		return &statusError{Broken, fmt.Errorf("read standard input: %w", err)}
+	}
+	name := fd.flags.stdinName
+	root, err := fd.root(name)
+	if err != nil {
+		return &statusError{Broken, fmt.Errorf("open the directory of %q: %w", name, err)}
+	}
+	if projects.IsBake(src) {
+		return fd.project(root, "standard input", filepath.Dir(name), func() (*projects.Project, error) {
+			return projects.ParseBake("standard input", filepath.Dir(name), src)
+		})
+	}
+	return fd.dockerfile(root, filepath.ToSlash(name), src)
+}
+
 // path adds what lies at a path of the checkout.
 func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error {
 	switch {
@@ -167,7 +181,10 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 		fd.targets = append(fd.targets, t)
 		return nil
 	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
-		return fd.add(root, nil, "", filepath.Dir(arg), []string{filepath.Base(arg)})
+		return fd.requirements(root, arg)
+	}
+	if read := projects.Reader(root, arg); read != nil {
+		return fd.project(root, display(arg), filepath.Dir(arg), read)
 	}
 	if what := mistaken(root, arg); what != "" {
 		return usage("%q %s", arg, what)
@@ -175,34 +192,105 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 	return fd.file(root, arg)
 }
 
-// directory adds the Dockerfiles of a directory.
+// directory adds the Dockerfiles of a directory, and the targets of the configurations in
+// it, and of those above it that lie in it.
 func (fd *finder) directory(root *checkout.Root, dir string) error {
-	files, remark := discover(root, dir)
-	if remark != "" {
-		fd.remarks = append(fd.remarks, remark)
+	found := discover(root, dir)
+	if found.remark != "" {
+		fd.remarks = append(fd.remarks, found.remark)
 	}
-	c, err := fd.config(root, dir)
+	fd.whole = append(fd.whole, absolute(dir))
+	files, err := fd.listed(root, dir, found)
 	if err != nil {
 		return err
 	}
-	if c.Dockerfile != "" && absolute(filepath.Dir(c.Path)) == absolute(dir) {
-		files = []string{filepath.Join(dir, filepath.FromSlash(c.Dockerfile))}
-		if _, err := root.Stat(files[0]); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return usage("%s: dockerfile: no file %q", filepath.ToSlash(c.Path), c.Dockerfile)
-			}
-			return usage("%s: dockerfile: %q: %v", filepath.ToSlash(c.Path), c.Dockerfile, err)
+	if fd.flags.image != "" {
+		own, err := fd.own(root, files, dir)
+		if err != nil {
+			return err
+		}
+		if own != "" {
+			files = []string{own}
 		}
 	}
-	if len(files) == 0 {
-		return nothing(root, dir)
-	}
+	before := len(fd.targets)
 	for _, f := range files {
 		if err := fd.file(root, f); err != nil {
 			return err
 		}
 	}
+	if err := fd.images(root, dir, found); err != nil {
+		return err
+	}
+	if len(fd.targets) == before {
+		return nothing(root, dir)
+	}
 	return nil
+}
+
+// listed are the Dockerfiles that are found in a directory, without those that a
+// configuration leaves out, and those that one names.
+func (fd *finder) listed(root *checkout.Root, dir string, found found) (files []string, err error) {
+	left := map[*config.File]int{}
+next:
+	for _, name := range found.dockerfiles {
+		chain, err := fd.chain(root, filepath.Dir(name))
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range chain {
+			if f.Excludes(name) {
+				left[f]++
+				continue next
+			}
+		}
+		files = append(files, name)
+	}
+	configs, err := fd.below(root, dir, found)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range configs {
+		if n := left[f]; n > 0 {
+			fd.remarks = append(fd.remarks, fmt.Sprintf(`%d %s left out by "exclude" of %s`, n,
+				map[bool]string{true: "Dockerfile is", false: "Dockerfiles are"}[n == 1], display(f.Path)))
+		}
+		for _, name := range f.Dockerfiles() {
+			abs := f.Abs(name)
+			if !within(abs, absolute(dir)) || slices.ContainsFunc(files, func(x string) bool { return absolute(x) == abs }) {
+				continue
+			}
+			if _, err := root.Stat(abs); err != nil {
+				if errors.Is(err, fs.ErrNotExist) {
+					return nil, usage("%s: dockerfile: no file %q", display(f.Path), name)
+				}
+				return nil, usage("%s: dockerfile: %q: %v", display(f.Path), name, err)
+			}
+			files = append(files, relative(abs))
+		}
+	}
+	return files, nil
+}
+
+// own is that of files which the directory's configuration names, else the one that
+// "docker build DIR" takes, or "".
+func (fd *finder) own(root *checkout.Root, files []string, dir string) (string, error) {
+	chain, err := fd.chain(root, dir)
+	if err != nil {
+		return "", err
+	}
+	names := []string{"Dockerfile", "Containerfile"}
+	if n := len(chain); n > 0 && chain[n-1].Dir == absolute(dir) && chain[n-1].Dockerfile != "" {
+		names = []string{filepath.FromSlash(chain[n-1].Dockerfile)}
+	}
+	for _, name := range names {
+		for _, f := range files {
+			if absolute(f) == filepath.Join(absolute(dir), name) {
+				return f, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // template is what something else makes a Dockerfile of.
@@ -222,19 +310,14 @@ func isDockerfile(name string) bool {
 		strings.HasSuffix(lower, ".dockerfile")
 }
 
-// file adds one Dockerfile. Its context is the one that --context or the
-// configuration names, else the directory of its own, or one above it. One that
-// cannot be read is a target that cannot be judged: the others are.
-func (fd *finder) file(root *checkout.Root, name string) error {
-	src, err := root.ReadFile(name, dockerfile.MaxSize)
-	if err != nil {
-		t := target{}
-		t.Name, t.Err = display(name), fmt.Errorf("read %q: %w", display(name), reason(err))
-		fd.targets = append(fd.targets, t)
-		return nil
-	}
-	return fd.add(root, src, display(name), buildcontext.Dir(root, name, src), nil)
+// within reports whether the absolute path name is dir or below it.
+func within(name, dir string) bool {
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && filepath.IsLocal(rel)
 }
+
+// relative is an absolute path, relative to the current directory where it is below it.
+func relative(name string) string { return filepath.FromSlash(display(name)) }
 
 func reason(err error) error {
 	var pe *fs.PathError
@@ -263,114 +346,4 @@ func absolute(dir string) string {
 		return dir
 	}
 	return abs
-}
-
-// add adds a target: a Dockerfile with its context and the image that --image
-// or the configuration names, or files of requirements.
-func (fd *finder) add(root *checkout.Root, src []byte, name, dir string, named []string) error {
-	beside := dir
-	if src != nil {
-		beside = filepath.Dir(filepath.FromSlash(name)) // the Dockerfile's, wherever it is built
-	}
-	c, err := fd.config(root, beside)
-	if err != nil {
-		return err
-	}
-	t := target{config: c.Analyzers}
-	t.Name, t.Path, t.Dockerfile, t.Build, t.Named = name, name, src, fd.build, named
-	t.Settings = settings(c)
-	if src != nil && t.Build.Target == "" {
-		t.Build.Target = c.Stage
-	}
-	if dir != "" || src != nil {
-		file := ""
-		if src != nil {
-			file = filepath.FromSlash(name)
-			if dir, err = fd.context(dir, c); err != nil {
-				return err
-			}
-		}
-		files, err := buildcontext.Open(root, dir, file)
-		if err != nil {
-			return &statusError{Broken, fmt.Errorf("open build context %q: %w", dir, err)}
-		}
-		t.Context, t.ContextDir = files, display(dir)
-	}
-	if len(named) > 0 {
-		t.Name = path.Join(display(dir), named[0])
-	}
-	if fd.flags.image != "" {
-		t.OpenImage = fd.open(fd.flags.image, nil)
-		if src == nil {
-			t.Name = fd.flags.image
-		}
-	} else if src != nil && c.Image != "" {
-		t.OpenImage = fd.configured(c)
-	}
-	fd.targets = append(fd.targets, t)
-	return nil
-}
-
-// context is the build context of a Dockerfile: what --context or the
-// configuration names, else dir.
-func (fd *finder) context(dir string, c *config.Config) (string, error) {
-	switch {
-	case fd.flags.context != "":
-		dir = fd.flags.context
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return "", usage("--context %q: want a directory", dir)
-		}
-	case c.Context != "":
-		dir = filepath.Join(filepath.Dir(c.Path), filepath.FromSlash(c.Context))
-	}
-	return dir, nil
-}
-
-// image adds an image alone.
-func (fd *finder) image(ref string) error {
-	root, err := fd.root(".")
-	if err != nil {
-		return &statusError{Broken, fmt.Errorf("open the current directory: %w", err)}
-	}
-	c, err := fd.config(root, ".")
-	if err != nil {
-		return err
-	}
-	t := target{config: c.Analyzers}
-	t.Name, t.OpenImage, t.Settings = ref, fd.open(ref, nil), settings(c)
-	fd.targets = append(fd.targets, t)
-	return nil
-}
-
-// open opens an image; a path is below root, or, where that is nil, wherever the
-// user says.
-func (fd *finder) open(ref string, root *checkout.Root) func(context.Context) (*source.Image, error) {
-	return func(ctx context.Context) (*source.Image, error) {
-		return source.Open(ctx, ref,
-			source.Options{Platform: fd.flags.platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root})
-	}
-}
-
-// configured opens the image that a configuration names. The file may be a
-// stranger's, who proposes a change: its paths stay in the checkout, and Tare
-// speaks to no registry for it that the user did not name.
-func (fd *finder) configured(c *config.Config) func(context.Context) (*source.Image, error) {
-	ref := c.ImageRef()
-	host := source.Registry(ref)
-	root, err := fd.root(c.Path)
-	switch {
-	case err != nil:
-		return func(context.Context) (*source.Image, error) { return nil, err }
-	case host == "" || slices.Contains(fd.flags.trusted, host):
-		return fd.open(ref, root)
-	}
-	return func(context.Context) (*source.Image, error) {
-		return nil, fmt.Errorf(
-			"%s: image: %q is of registry %q, which only a configuration names: --trust-registry %s lets it, or --image names the image",
-			display(c.Path),
-			c.Image,
-			host,
-			host,
-		)
-	}
 }

@@ -1,270 +1,170 @@
-// Package config reads .tare.yaml: targets, and the settings of analyzers,
-// which are theirs. It is read strictly: an unknown key is an error with its
-// line and a suggestion.
+// Package config reads the configuration: .tare.yaml, or [tool.tare] of pyproject.toml,
+// of a directory and of those above it. A file says what is judged (targets), how it is
+// judged (the settings of analyzers, which are theirs, and severities), and what is
+// ignored. It is read strictly: an unknown key is an error with its line and a suggestion.
 package config
 
 import (
-	"errors"
-	"fmt"
-	"maps"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tareweight/tare/analyzers/analysis"
-	"github.com/tareweight/tare/internal/checkout"
+	"github.com/tareweight/tare/internal/ignore"
 )
 
-// Names are the names of the file, the first that is there counts.
-var Names = []string{".tare.yaml", ".tare.yml"}
+// A File is one file, as it is written.
+type File struct {
+	Path string `yaml:"-"` // as the report names it
+	Dir  string `yaml:"-"` // the absolute path of its directory, which the paths in it are relative to
 
-// MaxSize is how many bytes the file may have.
-const MaxSize = 1 << 20
+	Build `yaml:",inline"`
 
-// A Config is the settings of a run.
-type Config struct {
-	Path       string         // of the file; "" if there is none
-	Image      string         `yaml:"image"`      // the image to judge with the Dockerfile; oci: and archive paths are relative to the file
-	Dockerfile string         `yaml:"dockerfile"` // relative to the file
-	Context    string         `yaml:"context"`    // the build context, relative to the file
-	Stage      string         `yaml:"stage"`      // the stage that ships
-	Analyzers  map[string]any `yaml:"-"`          // settings by analyzer
-	Settings   []Setting      `yaml:"-"`          // what the file sets, in its order
+	Targets []Target `yaml:"targets"` // what else is judged at and below the file's directory
+	Exclude []string `yaml:"exclude"` // patterns of Dockerfiles that a directory's name does not stand for
+
+	Ignore    []Ignore         `yaml:"ignore"`    // findings that do not count
+	Rules     map[string]Level `yaml:"rules"`     // severities of rules, or of all rules of a check
+	Overrides []Override       `yaml:"overrides"` // severities for some paths
+	FailOn    Threshold        `yaml:"fail-on"`   // the lowest severity that fails
+	Strict    *bool            `yaml:"strict"`    // whether what could not be decided fails too
+
+	sections []section // of analyzers
+	list     []Setting // all but those of builds
+	here     []Setting // of the build at the top
+	excluded []*ignore.Glob
+	ignores  []*ignore.Ignore
 }
 
-// A Setting is a key of the file that replaces a default.
+// A Build says how an image is built, and which it is. At the top of a file it is of the
+// Dockerfile beside it.
+type Build struct {
+	Dockerfile string            `yaml:"dockerfile"` // relative to the file; default: the Dockerfile beside it
+	Context    string            `yaml:"context"`    // the build context, relative to the file
+	Stage      string            `yaml:"stage"`      // the stage that ships
+	BuildArgs  map[string]string `yaml:"build-args"` // build arguments
+	Image      string            `yaml:"image"`      // the image that was built; oci: and archive paths are relative to the file
+	Platforms  []string          `yaml:"platforms"`  // the platforms to judge: os/architecture[/variant]
+}
+
+// A Target is an image that is built, or one that is there.
+type Target struct {
+	Name     string `yaml:"name"` // by which the command line and the report call it
+	Build    `yaml:",inline"`
+	Settings Settings `yaml:"settings"` // over those of the file, for this target alone
+
+	File *File `yaml:"-"`
+	Line int   `yaml:"-"`
+	here []Setting
+}
+
+// Settings are the keys of a file that several targets may share; File is nil if there
+// are none.
+type Settings struct{ File *File }
+
+// UnmarshalYAML implements yaml.Unmarshaler. They are read with the file's analyzers: see
+// the parser.
+func (s *Settings) UnmarshalYAML(*yaml.Node) error { return nil }
+
+// An Override sets severities for what is found in some files.
+type Override struct {
+	Path  string           `yaml:"path"`  // a pattern, relative to the file
+	Rules map[string]Level `yaml:"rules"` // severities of rules, or of all rules of a check
+
+	glob *ignore.Glob
+}
+
+// An Ignore is one entry of what is ignored. All that it names must apply.
+type Ignore struct {
+	Rule    Words  `yaml:"rule"`    // a rule or a check, or a list of them
+	Path    string `yaml:"path"`    // a pattern, relative to the file; of the Dockerfile where a finding is about the image
+	Package string `yaml:"package"` // a pattern of the package's name
+	Image   string `yaml:"image"`   // a pattern of the image's reference without its tag
+	Until   string `yaml:"until"`   // the last day on which it counts: YYYY-MM-DD
+	Reason  string `yaml:"reason"`  // why; required
+
+	line int
+}
+
+// Words are a word or a list of words.
+type Words []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (w *Words) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.SequenceNode {
+		return node.Decode((*[]string)(w))
+	}
+	*w = Words{node.Value}
+	return nil
+}
+
+// A Level is a severity, or "off", or "on", which is the rule's own.
+type Level string
+
+// Levels are all of them.
+var Levels = []string{"error", "warning", "note", "off", "on"}
+
+// A Threshold is the lowest severity that fails, or "never"; "" is the default.
+type Threshold string
+
+// Thresholds are all of them.
+var Thresholds = []string{"error", "warning", "note", "never"}
+
+// A Setting is a key of a file that replaces a default.
 type Setting struct {
+	Path  string // of the file
 	Key   string // with the keys above it: "sizebudget.download"
 	Value string // as written, at most 80 bytes of it
 	Line  int
 }
 
-// Find looks for the file in dir and the directories above it, up to the root
-// of the repository. It returns "" if there is none.
-func Find(root *checkout.Root, dir string) string {
-	for _, p := range Candidates(root, dir) {
-		if root.IsRegular(p) {
-			return p
-		}
-	}
-	return ""
+// A section is the settings of one analyzer in a file.
+type section struct {
+	analyzer *analysis.Analyzer
+	node     *yaml.Node
 }
 
-// Candidates are the paths where the file of dir may be, in the order in which
-// they count: those in dir first, those in the root of the repository last.
-func Candidates(root *checkout.Root, dir string) (paths []string) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil
+// Excludes reports whether the file leaves out the Dockerfile at name.
+func (f *File) Excludes(name string) bool {
+	for _, g := range f.excluded {
+		if g.Path(name) {
+			return true
+		}
 	}
-	for {
-		if _, err := root.Rel(dir); err != nil {
-			return paths
-		}
-		for _, name := range Names {
-			paths = append(paths, filepath.Join(dir, name))
-		}
-		if _, err := root.Stat(filepath.Join(dir, ".git")); err == nil {
-			return paths
-		}
-		dir = filepath.Dir(dir)
-	}
+	return false
 }
 
-// Load reads the file at path, which is below root, with a section for each of
-// analyzers. A path of "" is no file: every setting has its default.
-func Load(root *checkout.Root, path string, analyzers []*analysis.Analyzer) (*Config, error) {
-	if path == "" {
-		return &Config{Analyzers: map[string]any{}}, nil
+// Here lists the keys of the build at the top of the file, as they are written.
+func (f *File) Here() []Setting { return f.here }
+
+// Here lists the keys of the target's build, as they are written.
+func (t *Target) Here() []Setting { return t.here }
+
+// Dockerfiles are those that the file names, relative to it.
+func (f *File) Dockerfiles() (names []string) {
+	if f.Dockerfile != "" {
+		names = append(names, f.Dockerfile)
 	}
-	data, err := root.ReadFile(path, MaxSize)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration %q: %w", path, err)
+	for _, t := range f.Targets {
+		if t.Dockerfile != "" && !slices.Contains(names, t.Dockerfile) {
+			names = append(names, t.Dockerfile)
+		}
 	}
-	return Parse(path, data, analyzers)
+	return names
 }
 
-// Parse reads data as the file at path.
-func Parse(path string, data []byte, analyzers []*analysis.Analyzer) (*Config, error) {
-	c := &Config{Path: path, Analyzers: map[string]any{}}
-	if err := c.parse(data, analyzers); err != nil {
-		return nil, fmt.Errorf("%s:%w", path, err)
-	}
-	return c, nil
-}
+// Abs is a path of the file, absolute.
+func (f *File) Abs(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
 
-// parse decodes the file. Errors begin with the line.
-func (c *Config) parse(data []byte, analyzers []*analysis.Analyzer) error {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		what, line := strings.TrimPrefix(err.Error(), "yaml: "), "1" // the library names no line where it is the first
-		if rest, ok := strings.CutPrefix(what, "line "); ok {
-			line, what, _ = strings.Cut(rest, ": ")
-		}
-		return fmt.Errorf("%s: %s", line, what)
-	}
-	if len(doc.Content) == 0 {
-		return nil
-	}
-	root := doc.Content[0]
-	if root.Kind != yaml.MappingNode {
-		return fmt.Errorf("%d: want keys and values", root.Line)
-	}
-	if err := (&bounds{nodes: maxNodes}).check(root, 0); err != nil {
-		return err
-	}
-	c.Settings = settings(root, "", nil)
-	known := fields(reflect.TypeFor[Config]())
-	sections := map[string]*analysis.Analyzer{}
-	for _, a := range analyzers {
-		if a.Config != nil {
-			sections[a.Name] = a
-			known[a.Name] = nil
-		}
-	}
-	own := &yaml.Node{Kind: yaml.MappingNode}
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		key, value := root.Content[i], root.Content[i+1]
-		if _, ok := known[key.Value]; !ok {
-			return unknown(key, known)
-		}
-		a := sections[key.Value]
-		if a == nil {
-			own.Content = append(own.Content, key, value)
-			continue
-		}
-		v := reflect.New(reflect.TypeOf(a.Config))
-		v.Elem().Set(reflect.ValueOf(a.Config))
-		if err := decode(key.Value, value, v); err != nil {
-			return err
-		}
-		c.Analyzers[a.Name] = v.Elem().Interface()
-	}
-	return decode("", own, reflect.ValueOf(c))
-}
-
-// decode decodes the node of a key strictly into the struct that v points to.
-func decode(key string, node *yaml.Node, v reflect.Value) error {
-	if err := strict(key, node, v.Type().Elem()); err != nil {
-		return err
-	}
-	if err := node.Decode(v.Interface()); err != nil {
-		var te *yaml.TypeError
-		if errors.As(err, &te) {
-			return fmt.Errorf("%s", strings.TrimPrefix(te.Errors[0], "line "))
-		}
-		return fmt.Errorf("%d: %w", node.Line, err)
-	}
-	return nil
-}
-
-// strict checks that the node of a key has the shape of t, and that every key
-// of it is a field.
-func strict(key string, node *yaml.Node, t reflect.Type) error {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
-	if node.Tag == "!!null" {
-		return nil // the defaults
-	}
-	kind, want := yaml.ScalarNode, "one value"
-	switch t.Kind() {
-	case reflect.Struct, reflect.Map:
-		kind, want = yaml.MappingNode, "keys and values"
-	case reflect.Slice:
-		kind, want = yaml.SequenceNode, "a list"
-	}
-	if t.Kind() == reflect.Bool && node.Tag != "!!bool" {
-		return fmt.Errorf("%d: %q: want true or false", node.Line, key)
-	}
-	if node.Kind != kind {
-		return fmt.Errorf("%d: %q: want %s", node.Line, key, want)
-	}
-	known := fields(t)
-	for i, child := range node.Content {
-		name, ct := key, t
-		switch t.Kind() {
-		case reflect.Slice:
-			ct = t.Elem()
-		default:
-			if i%2 == 0 {
-				continue
-			}
-			k := node.Content[i-1]
-			name = k.Value
-			if name == "<<" { // YAML's merge key: more of the same
-				break
-			}
-			if t.Kind() == reflect.Map {
-				ct = t.Elem()
-			} else if ct = known[name]; ct == nil {
-				return unknown(k, known)
-			}
-		}
-		if err := strict(name, child, ct); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fields are the keys of a struct, by their yaml tags; of another type none.
-func fields(t reflect.Type) map[string]reflect.Type {
-	m := map[string]reflect.Type{}
-	if t.Kind() != reflect.Struct {
-		return m
-	}
-	for f := range structFields(t) {
-		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" && name != "-" {
-			m[name] = f.Type
-		}
-	}
-	return m
-}
-
-func structFields(t reflect.Type) func(func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
-				return
-			}
-		}
-	}
-}
-
-func unknown(key *yaml.Node, known map[string]reflect.Type) error {
-	best, distance := "", 4
-	names := slices.Sorted(maps.Keys(known))
-	for _, name := range names {
-		if strings.Contains(name, key.Value) && len(key.Value) > 2 { // the end of a longer word
-			best = name
-			break
-		}
-		if d := Distance(key.Value, name); d < distance {
-			best, distance = name, d
-		}
-	}
-	if best != "" {
-		return fmt.Errorf("%d: unknown key %q: did you mean %q", key.Line, key.Value, best)
-	}
-	return fmt.Errorf("%d: unknown key %q: want one of %s", key.Line, key.Value, strings.Join(names, ", "))
-}
-
-// Distance is the number of letters to change, add or leave out to make b of
-// a (Levenshtein).
-func Distance(a, b string) int { return levenshtein.Distance(a, b, nil) }
-
-// ImageRef is Image as it can be opened from the current directory: the path
-// of a layout or an archive is relative to the configuration file.
-func (c *Config) ImageRef() string {
+// ImageRef is the reference of a build's image as it can be opened from anywhere: the
+// path of a layout or an archive is relative to the file.
+func (f *File) ImageRef(image string) string {
 	for _, prefix := range []string{"oci:", "oci-archive:", "docker-archive:"} {
-		if rest, ok := strings.CutPrefix(c.Image, prefix); ok && !filepath.IsAbs(rest) {
-			return prefix + filepath.Join(filepath.Dir(c.Path), rest)
+		if rest, ok := strings.CutPrefix(image, prefix); ok && !filepath.IsAbs(rest) {
+			return prefix + f.Abs(rest)
 		}
 	}
-	return c.Image
+	return image
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,15 @@ import (
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
 )
+
+// settings are those in force, as a test writes them.
+func settings(f *config.File) string {
+	var list []string
+	for _, s := range append(f.Here(), config.Merge(f).Settings...) {
+		list = append(list, fmt.Sprintf("{%s %s %d}", s.Key, s.Value, s.Line))
+	}
+	return "[" + strings.Join(list, " ") + "]"
+}
 
 // TestAliases: what an alias stands for is counted each time, and one that
 // holds itself ends.
@@ -42,7 +52,7 @@ func TestMerge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(c.Settings)
+	got := settings(c)
 	if want := "[{sizebudget.path.usr 1 GB 2} {sizebudget.package.usr 1 GB 2} {sizebudget.package.python 2 GB 5}]"; got != want {
 		t.Errorf("settings %s, want %s", got, want)
 	}
@@ -90,15 +100,14 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(c.Settings)
+	got := settings(c)
 	if want := "[{image https://xxxxx@h/x 1} {stage https://xxxxx@h/x 1} {slimbase.approved [https://xxxxx@h/x, b, c] 4} {sizebudget.path.usr 1 GB 5} {sizebudget.path.opt 1 GB 5}]"; got != want {
 		t.Errorf("settings %s, want %s", got, want)
 	}
 }
 
-// TestFind: the nearest file counts, up to the root of the repository and not
-// above it; a path of a layout is relative to the file.
-func TestFind(t *testing.T) {
+// TestDirectories: those up to the root of the repository, and not above it.
+func TestDirectories(t *testing.T) {
 	dir := t.TempDir()
 	top, svc := filepath.Join(dir, "top"), filepath.Join(dir, "top", "a", "svc")
 	for _, d := range []string{svc, filepath.Join(top, ".git")} {
@@ -106,40 +115,29 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write := func(d string) string {
-		name := filepath.Join(d, ".tare.yaml")
-		if err := os.WriteFile(name, []byte("image: oci:img\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
 	root, err := checkout.Find(svc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	write(dir) // above the repository
-	if got := config.Find(root, svc); got != "" {
-		t.Errorf("found %q, above the repository", got)
+	want := []string{top, filepath.Dir(svc), svc}
+	if got := config.Directories(root, svc); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
-	for _, d := range []string{top, filepath.Dir(svc), svc} {
-		want := write(d)
-		if got := config.Find(root, svc); got != want {
-			t.Errorf("found %q, want %q", got, want)
-		}
+	if got := config.Directories(root, dir); got != nil {
+		t.Errorf("%q of a directory above the repository", got)
 	}
-	c, err := config.Load(root, filepath.Join(svc, ".tare.yaml"), nil)
-	if err != nil || c.ImageRef() != "oci:"+filepath.Join(svc, "img") {
-		t.Errorf("%+v, %v", c, err)
-	}
-	for image, want := range map[string]string{"oci:/abs": "oci:/abs", "docker-archive:x": "docker-archive:" + filepath.Join(svc, "x"), "example.com/x": "example.com/x"} {
-		c.Image = image
-		if got := c.ImageRef(); got != want {
+}
+
+// TestImageRef: a path of a layout is relative to the file.
+func TestImageRef(t *testing.T) {
+	f := &config.File{Dir: "/repo/svc"}
+	for image, want := range map[string]string{
+		"oci:img": "oci:/repo/svc/img", "oci:/abs": "oci:/abs", "docker-archive:x": "docker-archive:/repo/svc/x", "example.com/x": "example.com/x",
+	} {
+		if got := f.ImageRef(image); got != want {
 			t.Errorf("%q: %q, want %q", image, got, want)
 		}
-	}
-	if none, err := config.Load(root, "", nil); err != nil || none.Analyzers == nil {
-		t.Errorf("no file: %+v, %v", none, err)
 	}
 }
 

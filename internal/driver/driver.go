@@ -15,6 +15,7 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/packages"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/dockerfile"
+	"github.com/tareweight/tare/internal/ignore"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -29,19 +30,27 @@ type Target struct {
 	ContextDir string                                       // its directory as the report names it
 	Named      []string                                     // requirement and lock files of Context that the user named
 	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
-	Settings   *Settings                                    // of the configuration in force; nil if it sets nothing
+	Config     Config                                       // in force for this target
 	Err        error                                        // why it cannot be read at all; nil if it can
 }
 
-// Settings are what a configuration sets: a report says it, as the file may be
-// of who proposes the change that is judged.
-type Settings struct {
-	Path string // as the report names it
-	List []Setting
+// A Config is what the configuration says of one target.
+type Config struct {
+	Files    []string       // that are in force, the outermost first, as the report names them
+	Settings []Setting      // what they set: a report says it, as a file may be of who proposes the change that is judged
+	Sections map[string]any // settings by analyzer, where they set some
+	Ignores  []*ignore.Ignore
+	FailOn   string // the lowest severity that fails, or "never"
+	Strict   bool   // what could not be decided at a place fails too
+
+	// Level is the severity of a rule of a check for what is found in the file at path, which is "" for the
+	// target as a whole; "" is the rule's own, and off that it does not count there. Nil says nothing.
+	Level func(rule *analysis.Rule, check, path string) (severity analysis.Severity, off bool)
 }
 
 // A Setting is one key that replaces a default.
 type Setting struct {
+	Path       string // of the file
 	Key, Value string
 	Line       int
 }
@@ -50,7 +59,6 @@ type Setting struct {
 type Options struct {
 	Analyzers []*analysis.Analyzer
 	Enabled   func(*analysis.Rule) bool // nil enables all
-	Config    map[string]any            // settings by analyzer; an analyzer without has its defaults
 	Limits    source.Limits
 	Cache     *cache.Cache // of layers; nil: none
 	Now       time.Time    // the day of the run, UTC
@@ -68,7 +76,7 @@ type Result struct {
 	Image      *analysis.Image      // nil if there is none, if nobody needed it, or if it cannot be opened
 	Packages   []*packages.Package  // what is installed in the image; nil unless its layers were read
 	Findings   []analysis.Finding   // their severities set; by place, rule, message
-	Ignored    []Ignored            // the findings that comments ignore, in the same order
+	Ignored    []Ignored            // the findings that do not count, in the same order
 	NotRun     []analysis.Undecided // rules that were not run, or not decided at a place, by rule
 	Errors     []error              // what could not be judged
 	Remarks    []string             // what was chosen without being asked for
@@ -125,9 +133,33 @@ type checker struct {
 	world   analysis.Target
 	missing map[analysis.Input]string // inputs that are not there, and why
 	opened  *source.Image             // closed at the end; nil if there is none
+	checks  map[*analysis.Rule]string // the name of each rule's check; see level
 }
 
-func (c *checker) enabled(r *analysis.Rule) bool { return c.opt.Enabled == nil || c.opt.Enabled(r) }
+// enabled reports whether the run has the rule, and the configuration does not turn it off for the whole target.
+func (c *checker) enabled(r *analysis.Rule) bool {
+	if c.opt.Enabled != nil && !c.opt.Enabled(r) {
+		return false
+	}
+	_, off := c.level(r, "")
+	return !off
+}
+
+// level is what the configuration says of a rule for what is found in the file at path.
+func (c *checker) level(r *analysis.Rule, path string) (severity analysis.Severity, off bool) {
+	if c.res.Target.Config.Level == nil {
+		return "", false
+	}
+	if c.checks == nil {
+		c.checks = map[*analysis.Rule]string{}
+		for _, a := range c.opt.Analyzers {
+			for _, r := range a.Rules {
+				c.checks[r] = a.Name
+			}
+		}
+	}
+	return c.res.Target.Config.Level(r, c.checks[r], path)
+}
 
 func (c *checker) fail(err error) { c.res.Errors = append(c.res.Errors, err) }
 
@@ -214,7 +246,7 @@ func (c *checker) run(a *analysis.Analyzer) {
 	if len(runnable) == 0 {
 		return
 	}
-	config := c.opt.Config[a.Name]
+	config := c.res.Target.Config.Sections[a.Name]
 	if config == nil {
 		config = a.Config
 	}

@@ -13,9 +13,13 @@ import (
 // and code scanning takes 25,000 of a run.
 const maxFindings = 5_000
 
-// finish takes out what is ignored, sets severities and sorts.
+// finish takes out what is ignored or turned off, sets severities and sorts.
 func (c *checker) finish(t Target) {
 	c.ignores(t)
+	c.res.Findings = slices.DeleteFunc(c.res.Findings, func(f analysis.Finding) bool {
+		_, off := c.level(f.Rule, c.file(f.Location))
+		return off
+	})
 	if c.opt.AddedOnly {
 		c.addedOnly()
 	}
@@ -40,10 +44,27 @@ func (c *checker) finish(t Target) {
 	})
 }
 
-// severity sets the severity of a finding: its own, else its rule's, but a note where
-// the judged stage is one for development that nobody chose.
+// file is the path of a place for the configuration: what is found in the image is of
+// its Dockerfile.
+func (c *checker) file(at analysis.Location) string {
+	if at.Layer == nil && at.Path != "" {
+		return at.Path
+	}
+	if d := c.res.Dockerfile; d != nil {
+		return d.Path
+	}
+	return ""
+}
+
+// severity sets the severity of a finding: what the configuration says, else its own,
+// else its rule's; but a note stays one where the check made it one, and where the judged
+// stage is one for development that nobody chose.
 func (c *checker) severity(f *analysis.Finding) {
-	f.Severity = cmp.Or(f.Severity, f.Rule.Severity)
+	set, _ := c.level(f.Rule, c.file(f.Location))
+	if f.Severity == analysis.Note && f.Rule.Severity != analysis.Note {
+		set = ""
+	}
+	f.Severity = cmp.Or(set, f.Severity, f.Rule.Severity)
 	if d := c.res.Dockerfile; d != nil && d.Provisional && f.Rule.Runtime {
 		f.Severity = analysis.Note
 	}

@@ -6,26 +6,31 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/internal/ignore"
 )
 
-// An Ignored is a finding that does not count, and the comment that says so.
+// An Ignored is a finding that does not count, and what says so.
 type Ignored struct {
 	analysis.Finding
-	By *ignore.Comment
+	By *ignore.Ignore
 }
 
 // maxIgnoreFile is how large a file may be of which comments are read: as large as
 // a file of requirements may be.
 const maxIgnoreFile = 4 << 20
 
-// ignores takes out the findings that comments ignore, and reports of the comments
-// themselves by the rules of the check "ignore", where it is one of the analyzers.
+// ignores takes out the findings that comments and the configuration ignore, and reports
+// of the comments themselves by the rules of the check "ignore", where it is one of the
+// analyzers. Whether an entry of the configuration is used is not known before all
+// targets are judged.
 func (c *checker) ignores(t Target) {
 	comments := c.comments(t)
-	if len(comments) == 0 {
+	all := append(slices.Clone(t.Config.Ignores), comments...)
+	if len(all) == 0 {
 		return
 	}
 	checks := map[string]string{} // of a rule
@@ -35,44 +40,30 @@ func (c *checker) ignores(t Target) {
 			checks[r.ID], rules[r.ID] = a.Name, r
 		}
 	}
-	type use struct {
-		comment *ignore.Comment
-		name    string
-	}
 	used := map[use]bool{}
-	byPath := map[string][]*ignore.Comment{}
-	for _, x := range comments {
-		byPath[x.Path] = append(byPath[x.Path], x)
+	c.take(all, checks, used)
+	keys := map[string]int{}
+	report := func(id string, x *ignore.Ignore, format string, args ...any) {
+		if r := rules[id]; r != nil && c.enabled(r) {
+			at := analysis.Location{Path: x.Path, Line: x.Line, End: x.Line}
+			key := x.Path + ": " + strings.Join(x.Names, ", ")
+			if keys[id+key]++; keys[id+key] > 1 {
+				key += fmt.Sprintf(" #%d", keys[id+key])
+			}
+			f := analysis.Finding{Rule: r, Location: at, Key: key, Message: fmt.Sprintf(format, args...)}
+			c.res.Findings = append(c.res.Findings, f)
+		}
 	}
-	c.res.Findings = slices.DeleteFunc(c.res.Findings, func(f analysis.Finding) bool {
-		by := (*ignore.Comment)(nil)
-		for _, x := range byPath[f.Location.Path] {
-			if name, ok := x.Covers(f.Location, checks[f.Rule.ID], f.Rule.ID); ok && !x.Over(c.opt.Now) {
-				used[use{x, name}] = true
-				by = x
-			}
-		}
-		if by != nil {
-			c.res.Ignored = append(c.res.Ignored, Ignored{f, by})
-		}
-		return by != nil
-	})
-	for _, x := range comments {
-		at := analysis.Location{Path: x.Path, Line: x.Line, End: x.Line}
+	for _, x := range all {
 		names := strings.Join(x.Names, ", ")
-		report := func(id, format string, args ...any) {
-			if r := rules[id]; r != nil && c.enabled(r) {
-				key := fmt.Sprintf("%s: %s #%d", x.Path, names, x.Line)
-				f := analysis.Finding{Rule: r, Location: at, Key: key, Message: fmt.Sprintf(format, args...)}
-				c.res.Findings = append(c.res.Findings, f)
-			}
-		}
 		switch {
+		case x.Foreign:
 		case x.Broken != "":
-			report("ignore-reason", "the comment ignores nothing, as %s", x.Broken)
+			report("ignore-reason", x, "the comment ignores nothing, as %s", x.Broken)
 		case x.Over(c.opt.Now):
-			report("ignore-expired", "%s was ignored until %s (%s): mend it, or say until when and why again", names,
-				x.Until.Format("2006-01-02"), x.Reason)
+			report("ignore-expired", x, "%s was ignored until %s (%s): mend it, or say until when and why again", names,
+				x.Until.Format(time.DateOnly), x.Reason)
+		case x.Configured:
 		default:
 			var unused []string
 			for _, name := range x.Names {
@@ -81,11 +72,46 @@ func (c *checker) ignores(t Target) {
 				}
 			}
 			if len(unused) > 0 {
-				report("ignore-unused", "nothing is found here of %s, or there is no such rule: remove it from the comment",
+				report("ignore-unused", x, "nothing is found here of %s, or there is no such rule: remove it from the comment",
 					strings.Join(unused, ", "))
 			}
 		}
 	}
+}
+
+// A use is one name of a comment or an entry that a finding was found for.
+type use struct {
+	by   *ignore.Ignore
+	name string
+}
+
+// take moves the findings that are covered to those that do not count.
+func (c *checker) take(all []*ignore.Ignore, checks map[string]string, used map[use]bool) {
+	dockerfile, image := "", ""
+	if d := c.res.Dockerfile; d != nil {
+		dockerfile = d.Path
+	}
+	if im := c.res.Image; im != nil {
+		image = bases.ParseRef(strings.TrimPrefix(im.Name, "docker://")).Repository()
+	}
+	c.res.Findings = slices.DeleteFunc(c.res.Findings, func(f analysis.Finding) bool {
+		by := (*ignore.Ignore)(nil)
+		for _, x := range all {
+			if x.Over(c.opt.Now) {
+				continue
+			}
+			if name, ok := x.Covers(f, checks[f.Rule.ID], dockerfile, image); ok {
+				used[use{x, name}] = true
+				if by == nil || by.Foreign || by.Configured { // a comment of Tare's gives the reason
+					by = x
+				}
+			}
+		}
+		if by != nil {
+			c.res.Ignored = append(c.res.Ignored, Ignored{f, by})
+		}
+		return by != nil
+	})
 }
 
 // decided reports whether all rules of that name were run and decided everywhere:
@@ -105,7 +131,7 @@ func (c *checker) decided(name string, rules map[string]*analysis.Rule, checks m
 
 // comments reads those of the Dockerfile, of the files that the user named, and of
 // those that something is found in.
-func (c *checker) comments(t Target) (all []*ignore.Comment) {
+func (c *checker) comments(t Target) (all []*ignore.Ignore) {
 	seen := map[string]bool{}
 	if d := c.res.Dockerfile; d != nil {
 		ends := map[int]int{}

@@ -1,146 +1,129 @@
-// Package ignore reads the comments by which a file says what is ignored in it:
-//
-//	# tare: ignore=RULE[,RULE] [until=YYYY-MM-DD] -- reason
-//	# tare: ignore-file=RULE[,RULE] [until=YYYY-MM-DD] -- reason
-//
-// A comment has a line of its own, above what it is about.
+// Package ignore says which findings do not count, because somebody accepts them: by a
+// comment where they stand, or by an entry of the configuration.
 package ignore
 
 import (
-	"bytes"
 	"fmt"
 	"math"
-	"regexp"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/moby/patternmatcher"
+
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
-// Limits: each finding of a file is compared with each name of its comments.
-const (
-	maxComments = 200 // of a file
-	maxNames    = 20  // of a comment
-	maxReason   = 200 // bytes: a report shows it
-)
+// An Ignore is one comment or one entry.
+type Ignore struct {
+	Path    string    // of the file that holds it, as the report names it
+	Line    int       // of it in that file
+	Names   []string  // of rules and of checks, as it has them
+	Until   time.Time // the last day on which it counts; zero: there is none
+	Reason  string
+	Broken  string // why it does not count, and what to write; "" if it does
+	Foreign bool   // it is another tool's comment: nothing is asked of it
 
-// A Comment is one of them.
-type Comment struct {
-	Path        string
-	Line        int       // of the comment
-	First, Last int       // the lines that it is about, inclusive
-	Names       []string  // of rules and of checks, as it has them
-	Until       time.Time // the last day on which it counts; zero: there is none
-	Reason      string
-	Broken      string // why it does not count, and what to write; "" if it does
+	First, Last int // of a comment: the lines of Path that it is about, inclusive
+
+	// Configured says that it is an entry of the configuration: it is then about what
+	// its globs name. A nil glob names everything.
+	Configured            bool
+	File, Package, Images *Glob
 }
 
-var reComment = regexp.MustCompile(`^\s*#\s*tare:(.*)$`)
+// Over reports whether the last day is over on a day.
+func (g *Ignore) Over(day time.Time) bool { return !g.Until.IsZero() && day.After(g.Until) }
 
-// Read returns the comments of the file at path, in order. End says where the
-// statement that begins on a line ends; 0 where that is not known: it is then as
-// long as its lines end with a backslash.
-func Read(path string, text []byte, end func(first int) int) (comments []*Comment) {
-	if !bytes.Contains(text, []byte("tare:")) {
-		return nil
-	}
-	lines := strings.Split(string(text), "\n")
-	for i, line := range lines {
-		m := reComment.FindStringSubmatch(strings.TrimSuffix(line, "\r"))
-		if m == nil {
-			continue
-		}
-		c := &Comment{Path: path, Line: i + 1}
-		if len(comments) == maxComments {
-			c.Broken = fmt.Sprintf("the file has more than the limit of %d: write ignore-file", maxComments)
-			return append(comments, c)
-		}
-		c.parse(m[1])
-		if c.Last == 0 {
-			c.cover(lines, end)
-		}
-		comments = append(comments, c)
-	}
-	return comments
-}
-
-// parse reads what stands behind "tare:".
-func (c *Comment) parse(text string) {
-	settings, reason, _ := strings.Cut(text+" ", " -- ")
-	c.Reason = analysis.Clip(strings.TrimSpace(reason), maxReason)
-	for _, word := range strings.Fields(settings) {
-		key, value, _ := strings.Cut(word, "=")
-		switch {
-		case (key == "ignore" || key == "ignore-file") && strings.Trim(value, ",") != "":
-			c.Names = append(c.Names, strings.FieldsFunc(value, func(r rune) bool { return r == ',' })...)
-			if key == "ignore-file" {
-				c.First, c.Last = 1, math.MaxInt
-			}
-		case key == "until":
-			day, err := time.Parse(time.DateOnly, value)
-			if err != nil {
-				c.Broken = fmt.Sprintf("until=%s is no day: write until=YYYY-MM-DD", value)
-				return
-			}
-			c.Until = day
-		default:
-			c.Broken = fmt.Sprintf(`%q is not understood: write "# tare: ignore=RULE -- reason"`, analysis.Clip(word, maxReason))
-			return
-		}
-	}
-	switch {
-	case len(c.Names) > maxNames:
-		c.Names = c.Names[:maxNames]
-		c.Broken = fmt.Sprintf("it names more than the limit of %d rules: name checks", maxNames)
-	case len(c.Names) == 0:
-		c.Broken = `it names no rule: write "# tare: ignore=RULE -- reason"`
-	case c.Reason == "":
-		c.Broken = `it gives no reason: write it behind " -- "`
-	}
-}
-
-// cover finds the statement below the comment; blanks and other comments may stand
-// between them.
-func (c *Comment) cover(lines []string, end func(int) int) {
-	statement := func(line string) bool {
-		line = strings.TrimSpace(line)
-		return line != "" && line[0] != '#'
-	}
-	i := c.Line // the index of the line below it
-	for i < len(lines) && !statement(lines[i]) {
-		i++
-	}
-	if i == len(lines) {
-		return
-	}
-	c.First, c.Last = i+1, i+1
-	if last := end(c.First); last > 0 {
-		c.Last = last
-		return
-	}
-	for strings.HasSuffix(strings.TrimRight(lines[i], " \t\r"), `\`) && i+1 < len(lines) {
-		i++
-	}
-	c.Last = i + 1
-}
-
-// Over reports whether the comment's last day is over on a day.
-func (c *Comment) Over(day time.Time) bool { return !c.Until.IsZero() && day.After(c.Until) }
-
-// Covers reports whether the comment names the rule, by its own name or that of its
-// check, for what stands at a place; the name is how.
-func (c *Comment) Covers(at analysis.Location, check, rule string) (name string, ok bool) {
-	if c.Broken != "" || at.Layer != nil || at.Path != c.Path || c.Last == 0 || max(at.Line, 1) < c.First || at.Line > c.Last {
+// Covers reports whether g names the rule of the finding f, by its own name or that of
+// its check, for what the finding is about; the name is how. Dockerfile and image are
+// those of the target, "" where it has none.
+func (g *Ignore) Covers(f analysis.Finding, check, dockerfile, image string) (name string, ok bool) {
+	if g.Broken != "" {
 		return "", false
 	}
-	if at.Line == 0 && c.Last != math.MaxInt { // the whole file
+	if g.Configured && !g.scope(f, dockerfile, image) || !g.Configured && !g.lines(f.Location) {
 		return "", false
 	}
-	for _, name := range []string{rule, check} {
-		if slices.Contains(c.Names, name) {
+	for _, name := range []string{f.Rule.ID, check} {
+		if slices.Contains(g.Names, name) {
 			return name, true
 		}
 	}
 	return "", false
+}
+
+// lines reports whether a comment is about what stands at a place.
+func (g *Ignore) lines(at analysis.Location) bool {
+	switch {
+	case at.Layer != nil, at.Path != g.Path, g.Last == 0:
+		return false
+	case at.Line == 0: // the whole file
+		return g.Last == math.MaxInt
+	}
+	return at.Line >= g.First && at.Line <= g.Last
+}
+
+// scope reports whether an entry is about a finding. What is found in the image is of
+// its Dockerfile, too.
+func (g *Ignore) scope(f analysis.Finding, dockerfile, image string) bool {
+	file := f.Location.Path
+	if f.Location.Layer != nil || file == "" {
+		file = dockerfile
+	}
+	switch {
+	case g.File != nil && (file == "" || !g.File.Path(file)),
+		g.Images != nil && (image == "" || !g.Images.Match(image)),
+		g.Package != nil && len(f.Packages) == 0:
+		return false
+	}
+	for _, p := range f.Packages {
+		if g.Package != nil && !g.Package.Match(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// A Glob is a pattern as .dockerignore has them: "*" is a part of a name, "**" any
+// directories, and a directory stands for all that is below it.
+type Glob struct {
+	text, dir string
+	match     *patternmatcher.PatternMatcher
+}
+
+// NewGlob reads a pattern, whose paths are relative to dir.
+func NewGlob(text, dir string) (*Glob, error) {
+	if strings.HasPrefix(text, "!") || strings.TrimSpace(text) == "" {
+		return nil, fmt.Errorf("%q is no pattern: want a path such as %q", text, "services/*/requirements.txt")
+	}
+	m, err := patternmatcher.New([]string{text})
+	if err == nil {
+		_, err = m.MatchesOrParentMatches("x") // it is compiled at its first use
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%q is no pattern: %w", text, err)
+	}
+	return &Glob{text, dir, m}, nil
+}
+
+// String is the pattern as it was written.
+func (g *Glob) String() string { return g.text }
+
+// Match reports whether the pattern names name.
+func (g *Glob) Match(name string) bool {
+	ok, err := g.match.MatchesOrParentMatches(name)
+	return ok && err == nil
+}
+
+// Path reports whether the pattern names the file at name, which is relative to the
+// current directory, or absolute.
+func (g *Glob) Path(name string) bool {
+	abs, err := filepath.Abs(filepath.FromSlash(name))
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(g.dir, abs)
+	return err == nil && filepath.IsLocal(rel) && g.Match(filepath.ToSlash(rel))
 }

@@ -3,6 +3,7 @@ package ignore_test
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/tareweight/tare/internal/ignore"
 )
 
-func read(text string, ends map[int]int) []*ignore.Comment {
+func read(text string, ends map[int]int) []*ignore.Ignore {
 	return ignore.Read("f", []byte(text), func(first int) int { return ends[first] })
 }
 
@@ -74,6 +75,95 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func finding(at analysis.Location, rule string) analysis.Finding {
+	return analysis.Finding{Location: at, Rule: &analysis.Rule{ID: rule}}
+}
+
+// TestForeign: what other tools' comments name that a rule of Tare's says too, and where
+// they count.
+func TestForeign(t *testing.T) {
+	for text, want := range map[string]string{
+		"# hadolint ignore=DL3006,DL3013\nFROM a\n":                         "1: [slimbase-floating pinned-inline] 2-2",
+		"#hadolint shell=bash ignore = DL3042 , DL3006\nFROM a \\\n b\n":    "1: [waste-cache slimbase-floating] 2-3",
+		"FROM a\n# hadolint global ignore=DL3007\n":                         "2: [slimbase-floating] file",
+		"# hadolint ignore=DL4006,SC2016\nRUN a\n":                          "",
+		"# check=skip=JSONArgsRecommended;error=true\nFROM a\n":             "1: [shutdown-shell] file",
+		"# syntax=x\n# check = error=true;skip=Other,JSONArgsRecommended\n": "2: [shutdown-shell] file",
+		"# syntax=x\n# CHECK=skip=all\nFROM a\n":                            "2: [shutdown-shell] file",
+		"FROM a\n# check=skip=all\n":                                        "", // no directive: it is not at the head
+		"# a comment\n# check=skip=all\nFROM a\n":                           "",
+		"# hadolint ignore=DL3006\n# tare: ignore=a -- why\nFROM a\n":       "1: [slimbase-floating] 3-3; 2: [a] 3-3",
+	} {
+		var got []string
+		for _, c := range read(text, nil) {
+			s := fmt.Sprintf("%d: %v %d-%d", c.Line, c.Names, c.First, c.Last)
+			if c.Last == math.MaxInt {
+				s = fmt.Sprintf("%d: %v file", c.Line, c.Names)
+			}
+			if c.Reason == "" || c.Broken != "" {
+				t.Errorf("%q: %+v", text, c)
+			}
+			got = append(got, s)
+		}
+		if s := strings.Join(got, "; "); s != want {
+			t.Errorf("%q: %s, want %s", text, s, want)
+		}
+	}
+}
+
+// TestScope: an entry of the configuration is about what all of its globs name.
+func TestScope(t *testing.T) {
+	dir, err := filepath.Abs("repo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	glob := func(text string) *ignore.Glob {
+		if text == "" {
+			return nil
+		}
+		g, err := ignore.NewGlob(text, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	file := analysis.Location{Path: "repo/svc/requirements.txt", Line: 3}
+	layer := analysis.Location{Path: "usr/bin/gcc", Layer: &analysis.Layer{}}
+	const image = "registry.example.com/team/app"
+	for _, test := range []struct {
+		file, pkg, image string
+		at               analysis.Location
+		packages         []string
+		want             bool
+	}{
+		{"", "", "", file, nil, true}, {"svc", "", "", file, nil, true}, {"svc/*.txt", "", "", file, nil, true},
+		{"**/requirements.txt", "", "", file, nil, true}, {"web", "", "", file, nil, false}, {"*.txt", "", "", file, nil, false},
+		{"svc/Dockerfile", "", "", layer, nil, true}, {"usr", "", "", layer, nil, false}, {"svc/Dockerfile", "", "", analysis.Location{}, nil, true},
+		{"..", "", "", analysis.Location{Path: "elsewhere"}, nil, false},
+		{"", "flask", "", file, []string{"flask"}, true}, {"", "flask*", "", file, []string{"flask-login"}, true},
+		{"", "flask", "", file, []string{"flask", "django"}, false}, {"", "flask", "", file, nil, false},
+		{"", "", "registry.example.com/team/*", file, nil, true}, {"", "", "registry.example.com/*", file, nil, true},
+		{"", "", "*/team/app", file, nil, true}, {"", "", "registry.example.com/other", file, nil, false},
+		{"web", "flask", "", file, []string{"flask"}, false},
+	} {
+		x := &ignore.Ignore{Names: []string{"r"}, Configured: true, File: glob(test.file), Package: glob(test.pkg), Images: glob(test.image)}
+		f := finding(test.at, "r")
+		f.Packages = test.packages
+		if _, got := x.Covers(f, "c", "repo/svc/Dockerfile", image); got != test.want {
+			t.Errorf("%q %q %q of %v %q: %v", test.file, test.pkg, test.image, test.at, test.packages, got)
+		}
+	}
+	x := &ignore.Ignore{Names: []string{"r"}, Configured: true, Images: glob("**"), File: glob("**")}
+	if _, ok := x.Covers(finding(file, "r"), "c", "", ""); ok {
+		t.Error("an entry about images is about a target without one")
+	}
+	for _, bad := range []string{"", " ", "!a", "[", "a["} {
+		if _, err := ignore.NewGlob(bad, dir); err == nil {
+			t.Errorf("%q is a pattern", bad)
+		}
+	}
+}
+
 // TestCovers: places, names and days.
 func TestCovers(t *testing.T) {
 	c := read("# tare: ignore=check,r-two -- why\nx \\\ny\n# tare: ignore-file=r-three -- why\n", nil)
@@ -89,11 +179,11 @@ func TestCovers(t *testing.T) {
 		{0, analysis.Location{Path: "g", Line: 2}, "r", "r-two", ""}, {0, analysis.Location{Path: "f", Line: 2, Layer: &analysis.Layer{}}, "r", "r-two", ""},
 		{1, at(1), "r", "r-three", "r-three"}, {1, at(0), "r", "r-three", "r-three"}, {1, at(99), "r", "r-three", "r-three"}, {1, at(99), "r", "r-two", ""},
 	} {
-		if got, ok := c[test.comment].Covers(test.at, test.check, test.rule); got != test.want || ok != (test.want != "") {
+		if got, ok := c[test.comment].Covers(finding(test.at, test.rule), test.check, "", ""); got != test.want || ok != (test.want != "") {
 			t.Errorf("comment %d, %v of %s: %q, %v, want %q", test.comment, test.at, test.rule, got, ok, test.want)
 		}
 	}
-	if _, ok := read("# tare: ignore=r\nx", nil)[0].Covers(at(2), "r", "r"); ok {
+	if _, ok := read("# tare: ignore=r\nx", nil)[0].Covers(finding(at(2), "r"), "r", "", ""); ok {
 		t.Error("a comment without a reason covers something")
 	}
 	day := func(s string) time.Time {

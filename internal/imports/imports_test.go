@@ -28,11 +28,14 @@ var may = map[string][]string{
 	"internal/checkout":  {},
 	"internal/command":   {},
 	"internal/inflate":   {},
+	"internal/nodes":     {},
 
 	// sources
+	"internal/ignore":       {"analyzers/analysis"},
+	"internal/projects":     {"analyzers/analysis", "internal/checkout", "internal/nodes"},
 	"internal/cache":        {"analyzers/analysis"},
 	"internal/source":       {"analyzers/analysis", "internal/cache", "internal/checkout", "internal/command"},
-	"internal/config":       {"analyzers/analysis", "analyzers/redact", "internal/checkout"},
+	"internal/config":       {"analyzers/analysis", "analyzers/redact", "internal/checkout", "internal/ignore", "internal/nodes"},
 	"internal/buildcontext": {"analyzers/analysis", "internal/checkout", "internal/dockerfile"},
 
 	// the model
@@ -50,15 +53,15 @@ var may = map[string][]string{
 	"analyzers": {"analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/python", "analyzers/redact", "analyzers/requirements"},
 
 	// findings
-	"internal/ignore": {"analyzers/analysis"},
-	"internal/driver": {"analyzers/analysis", "analyzers/facts/packages", "internal/attribution", "internal/cache", "internal/dockerfile", "internal/ignore", "internal/image", "internal/source"},
+	"internal/driver": {"analyzers/analysis", "analyzers/bases", "analyzers/facts/packages", "internal/attribution", "internal/cache", "internal/dockerfile", "internal/ignore", "internal/image", "internal/source"},
 
 	// reports
-	"internal/report": {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/driver"},
+	"internal/report":   {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/driver"},
+	"internal/baseline": {"internal/checkout", "internal/report"},
 
 	// the programs
 	"internal/cli": {"analyzers/analysis", "analyzers/locks", "analyzers/redact", "analyzers/requirements", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
-		"internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
+		"internal/baseline", "internal/config", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/projects", "internal/report", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
 	"analyzers/analysistest": {"analyzers/analysis", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},

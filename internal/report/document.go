@@ -3,8 +3,7 @@
 package report
 
 import (
-	"crypto/sha256"
-	"fmt"
+	"cmp"
 	"strings"
 	"time"
 
@@ -14,15 +13,17 @@ import (
 )
 
 // Version is that of the document's form.
-const Version = 1
+const Version = 2
 
 // A Document is a report of all targets of a run.
 type Document struct {
-	Version int      `json:"version"`
-	Tool    Tool     `json:"tool"`
-	Now     string   `json:"now"` // the day, UTC: YYYY-MM-DD
-	Rules   []Rule   `json:"rules"`
-	Targets []Target `json:"targets"`
+	Version int    `json:"version"`
+	Tool    Tool   `json:"tool"`
+	Now     string `json:"now"` // the day, UTC: YYYY-MM-DD
+	// Baseline is the report whose findings are known, and do not count; null if there is none.
+	Baseline *Baseline `json:"baseline,omitempty"`
+	Rules    []Rule    `json:"rules"`
+	Targets  []Target  `json:"targets"`
 }
 
 // A Tool is the program that made the document.
@@ -37,41 +38,63 @@ type Rule struct {
 	Title    string            `json:"title"`
 	Severity analysis.Severity `json:"severity"`
 	Help     string            `json:"help"` // Markdown: the rule's section of its check's page
+	HelpURI  string            `json:"helpUri"`
+	Many     string            `json:"many,omitempty"` // what is said of many findings in one file
 }
 
 // A Target is what was judged together.
 type Target struct {
-	Name       string      `json:"name"`
-	Settings   *Settings   `json:"settings"`   // of the configuration in force; null if it sets nothing
-	Dockerfile *Dockerfile `json:"dockerfile"` // null if there is none, or if it does not parse
-	Image      *Image      `json:"image"`      // null if there is none, or if no rule needed it
-	Findings   []Finding   `json:"findings"`
-	Ignored    []Ignored   `json:"ignored"` // findings that do not count, as a comment says so
-	NotRun     []NotRun    `json:"notRun"`
-	Errors     []string    `json:"errors"`  // what could not be judged
-	Remarks    []string    `json:"remarks"` // what was chosen without being asked for
+	Name          string        `json:"name"`
+	Context       string        `json:"context"` // the build context, a directory; "" if there is none
+	Configuration Configuration `json:"configuration"`
+	Dockerfile    *Dockerfile   `json:"dockerfile"` // null if there is none, or if it does not parse
+	Image         *Image        `json:"image"`      // null if there is none, or if no rule needed it
+	Findings      []Finding     `json:"findings"`
+	Ignored       []Ignored     `json:"ignored"`         // findings that do not count, as a comment or the configuration says so
+	Known         []Finding     `json:"known,omitempty"` // findings that do not count, as the baseline has them
+	NotRun        []NotRun      `json:"notRun"`
+	Errors        []string      `json:"errors"`  // what could not be judged
+	Remarks       []string      `json:"remarks"` // what was chosen without being asked for
 }
 
-// Settings are what a configuration sets in the place of defaults. It may be of
-// who proposes the change that is judged.
-type Settings struct {
-	Path string    `json:"path"`
-	List []Setting `json:"list"`
+// A Configuration is what is in force for a target. Its files may be of who proposes the
+// change that is judged.
+type Configuration struct {
+	Files    []string  `json:"files"`    // the outermost first
+	Settings []Setting `json:"settings"` // what they set in the place of defaults
+	FailOn   string    `json:"failOn"`   // the lowest severity that fails, or "never"
+	Strict   bool      `json:"strict"`   // what could not be decided at a place fails too
 }
 
+// A Setting is a key of a file of the configuration.
 type Setting struct {
+	Path  string `json:"path"` // of the file
+	Line  int    `json:"line"`
 	Key   string `json:"key"` // with the keys above it: "sizebudget.download"
 	Value string `json:"value"`
-	Line  int    `json:"line"`
 }
 
-// String says it in one line: "settings of .tare.yaml: stage runtime".
-func (s *Settings) String() string {
-	var list []string
-	for _, x := range s.List {
-		list = append(list, x.Key+" "+x.Value)
+// String says it in one line: "settings of .tare.yaml: stage runtime"; "" if nothing is set.
+func (c Configuration) String() string {
+	var paths, parts []string
+	by := map[string][]string{}
+	for _, s := range c.Settings {
+		if by[s.Path] == nil {
+			paths = append(paths, s.Path)
+		}
+		by[s.Path] = append(by[s.Path], s.Key+" "+s.Value)
 	}
-	return fmt.Sprintf("settings of %s: %s", s.Path, strings.Join(list, ", "))
+	for _, p := range paths {
+		parts = append(parts, "settings of "+p+": "+strings.Join(by[p], ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// A Baseline is a report of before.
+type Baseline struct {
+	Path  string `json:"path"`
+	Known int    `json:"known"` // findings of this run that it has
+	Gone  int    `json:"gone"`  // its findings of the same targets that this run has no more
 }
 
 type Dockerfile struct {
@@ -152,7 +175,11 @@ type Finding struct {
 	Severity    analysis.Severity `json:"severity"`
 	Key         string            `json:"key"`
 	Message     string            `json:"message"`
-	Bytes       *Bytes            `json:"bytes"` // null where nothing is saved
+	Bytes       *Bytes            `json:"bytes"`              // null where nothing is saved
+	Measured    *int64            `json:"measured,omitempty"` // bytes that it complains of
+	Packages    []string          `json:"packages,omitempty"` // that it is about
+	Among       int               `json:"among,omitempty"`    // how many things of its kind were judged in its file
+	Targets     []string          `json:"targets,omitempty"`  // others of which the same was found: it stands in the first alone
 	Fingerprint string            `json:"fingerprint"`
 	Snippet     string            `json:"snippet"` // the lines of the place, at most ten
 	Location    Location          `json:"location"`
@@ -160,12 +187,14 @@ type Finding struct {
 	Fixes       []Fix             `json:"fixes"`
 }
 
-// An Ignored is a finding that a comment ignores.
+// An Ignored is a finding that a comment ignores, or an entry of the configuration.
 type Ignored struct {
 	Finding
-	By     Location `json:"by"` // the comment
+	By     Location `json:"by"` // the comment or the entry
 	Reason string   `json:"reason"`
 	Until  string   `json:"until"` // the last day, YYYY-MM-DD; "" if there is none
+	// Configured says that it is an entry of the configuration.
+	Configured bool `json:"configured,omitempty"`
 }
 
 type Bytes struct {
@@ -206,13 +235,19 @@ type NotRun struct {
 	Location Location `json:"location"`
 }
 
+// Pages is where the pages of checks are.
+const Pages = "https://github.com/tareweight/tare/blob/main/analyzers/"
+
 // New makes a document without targets.
 func New(tool Tool, now string, analyzers []*analysis.Analyzer, enabled func(*analysis.Rule) bool) *Document {
 	d := &Document{Version: Version, Tool: tool, Now: now, Rules: []Rule{}, Targets: []Target{}}
 	for _, a := range analyzers {
 		for _, r := range a.Rules {
 			if enabled(r) {
-				d.Rules = append(d.Rules, Rule{r.ID, r.Title, r.Severity, Section(a.Doc, r.ID)})
+				d.Rules = append(d.Rules, Rule{
+					ID: r.ID, Title: r.Title, Severity: r.Severity, Help: Section(a.Doc, r.ID), Many: r.Many,
+					HelpURI: Pages + a.Name + "/README.md#" + r.ID,
+				})
 			}
 		}
 	}
@@ -241,16 +276,18 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 		Errors:   []string{},
 		Remarks:  []string{},
 	}
-	if s := res.Target.Settings; s != nil {
-		t.Settings = &Settings{Path: s.Path, List: []Setting{}}
-		for _, x := range s.List {
-			t.Settings.List = append(t.Settings.List, Setting{x.Key, redact.Credentials(x.Value), x.Line})
-		}
+	if res.Target.Context != nil {
+		t.Context = res.Target.ContextDir
 	}
-	stage := ""
+	c := res.Target.Config
+	t.Configuration = Configuration{
+		Files: append([]string{}, c.Files...), Settings: []Setting{}, FailOn: cmp.Or(c.FailOn, "warning"), Strict: c.Strict,
+	}
+	for _, x := range c.Settings {
+		t.Configuration.Settings = append(t.Configuration.Settings, Setting{x.Path, x.Line, x.Key, redact.Credentials(x.Value)})
+	}
 	if d := res.Dockerfile; d != nil {
 		t.Dockerfile = &Dockerfile{Path: d.Path, Target: d.Target.String(), Stages: []Stage{}}
-		stage = d.Target.Name
 		for _, s := range d.Stages {
 			t.Dockerfile.Stages = append(t.Dockerfile.Stages,
 				Stage{s.Index, s.Name, s.Line, Base{s.From, s.Base}, s.Root, s.Reached})
@@ -275,7 +312,13 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 		out := Finding{
 			Rule: f.Rule.ID, Severity: f.Severity, Key: redact.Credentials(f.Key), Message: redact.Credentials(f.Message),
 			Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
-			Fingerprint: fingerprint(f.Rule.ID, t.Name, f.Location.Path, stage, f.Key),
+			Fingerprint: fingerprint(res, f), Among: f.Among,
+		}
+		for _, p := range f.Packages {
+			out.Packages = append(out.Packages, redact.Credentials(p))
+		}
+		if f.Measured != 0 {
+			out.Measured = new(f.Measured)
 		}
 		if f.Location.Layer == nil && f.Location.Line > 0 {
 			if at := (Lines{f.Location.Path, f.Location.Line, min(max(f.Location.Line, f.Location.End), f.Location.Line+9)}); at != shown {
@@ -304,7 +347,7 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 	for _, i := range res.Ignored {
 		x := Ignored{
 			Finding: finding(i.Finding), By: Location{Path: i.By.Path, Line: i.By.Line, End: i.By.Line},
-			Reason: redact.Credentials(i.By.Reason),
+			Reason: redact.Credentials(i.By.Reason), Configured: i.By.Configured,
 		}
 		if !i.By.Until.IsZero() {
 			x.Until = i.By.Until.Format(time.DateOnly)
@@ -329,12 +372,6 @@ func location(l analysis.Location) Location {
 		out.Layer, out.Index = l.Layer.DiffID, l.Layer.Index
 	}
 	return out
-}
-
-// fingerprint is the same for the same problem in the next run, whatever lines
-// and layers have moved.
-func fingerprint(parts ...string) string {
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\x00"))))[:16]
 }
 
 func snippet(lines []string) string {

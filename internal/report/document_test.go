@@ -23,13 +23,13 @@ func TestRedacted(t *testing.T) {
 	rule := &analysis.Rule{ID: "r"}
 	for name, res := range map[string]*driver.Result{
 		"target":   {Target: driver.Target{Name: evil}},
-		"setting":  {Target: driver.Target{Settings: &driver.Settings{List: []driver.Setting{{Key: "image", Value: evil}}}}},
+		"setting":  {Target: driver.Target{Config: driver.Config{Settings: []driver.Setting{{Key: "image", Value: evil}}}}},
 		"key":      {Findings: []analysis.Finding{{Rule: rule, Location: at, Key: evil}}},
 		"message":  {Findings: []analysis.Finding{{Rule: rule, Location: at, Message: evil}}},
 		"related":  {Findings: []analysis.Finding{{Rule: rule, Location: at, Related: []analysis.Related{{Message: evil}}}}},
 		"fix":      {Findings: []analysis.Finding{{Rule: rule, Location: at, Fixes: []analysis.Fix{{Message: evil}}}}},
 		"snippet":  {Findings: []analysis.Finding{{Rule: rule, Location: at}}},
-		"ignored":  {Ignored: []driver.Ignored{{Finding: analysis.Finding{Rule: rule, Location: at, Message: evil}, By: &ignore.Comment{Reason: evil}}}},
+		"ignored":  {Ignored: []driver.Ignored{{Finding: analysis.Finding{Rule: rule, Location: at, Message: evil}, By: &ignore.Ignore{Reason: evil}}}},
 		"not run":  {NotRun: []analysis.Undecided{{Rule: rule, Reason: evil}}},
 		"error":    {Errors: []error{errors.New(evil)}},
 		"remark":   {Remarks: []string{evil}},
@@ -70,17 +70,17 @@ func TestFingerprint(t *testing.T) {
 	}
 	first := of(func(*driver.Result) {})
 	for name, change := range map[string]func(*driver.Result){
-		"rule":   func(r *driver.Result) { r.Findings[0].Rule = &analysis.Rule{ID: "q"} },
-		"target": func(r *driver.Result) { r.Target.Name = "other" },
-		"path":   func(r *driver.Result) { r.Findings[0].Location.Path = "requirements.txt" },
-		"stage":  func(r *driver.Result) { r.Dockerfile.Target.Name = "test" },
-		"key":    func(r *driver.Result) { r.Findings[0].Key = "django" },
+		"rule":  func(r *driver.Result) { r.Findings[0].Rule = &analysis.Rule{ID: "q"} },
+		"path":  func(r *driver.Result) { r.Findings[0].Location.Path = "requirements.txt" },
+		"stage": func(r *driver.Result) { r.Dockerfile.Target.Name = "test" },
+		"key":   func(r *driver.Result) { r.Findings[0].Key = "django" },
 	} {
 		if of(change) == first {
 			t.Errorf("another %s has the same fingerprint", name)
 		}
 	}
 	for name, change := range map[string]func(*driver.Result){
+		"target":   func(r *driver.Result) { r.Target.Name = "other" },
 		"line":     func(r *driver.Result) { r.Findings[0].Location.Line = 9 },
 		"message":  func(r *driver.Result) { r.Findings[0].Message = "12 MB" },
 		"bytes":    func(r *driver.Result) { r.Findings[0].Bytes.Unpacked = 7 },
@@ -203,14 +203,14 @@ func TestTotal(t *testing.T) {
 	for want, target := range map[string]report.Target{
 		"\nno findings\n": {NotRun: []report.NotRun{{Rule: "r", Reason: "needs an image"}}},
 		"\nno findings, and 1 not decided (--strict": {NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
-		"\n1 warning\n":            {Findings: []report.Finding{{Severity: analysis.Warning}}, NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
-		"could not be judged: x\n": {Errors: []string{"x"}, NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
+		"\n1 warning\n":              {Findings: []report.Finding{{Severity: analysis.Warning}}, NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
+		"\ncould not be judged: x\n": {Errors: []string{"x"}, NotRun: []report.NotRun{{Rule: "r", Location: at, Reason: "why"}}},
 	} {
 		var out bytes.Buffer
 		if err := report.Text(&out, &report.Document{Targets: []report.Target{target}}, report.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if text := "\n" + out.String(); !strings.Contains(text, want) || want[0] == 'c' && !strings.HasSuffix(text, want) {
+		if text := "\n" + out.String(); !strings.Contains(text, want) || len(target.Errors) > 0 && strings.Contains(text, "no findings") {
 			t.Errorf("%q, want %q", text, want)
 		}
 	}

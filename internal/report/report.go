@@ -22,6 +22,7 @@ var Formats = []Format{
 type Options struct {
 	Color bool // for a terminal
 	Notes bool // text shows notes too, and not only how many there are
+	Quiet bool // text shows findings and what could not be judged alone
 }
 
 // FormatOf returns the format of that name.

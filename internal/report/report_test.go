@@ -128,11 +128,15 @@ func TestText(t *testing.T) {
 	for _, want := range []string{
 		"sub/Dockerfile:2: warning: on a [line](1) [toolchain-shipped]\n     2 |   RUN x \\ ...\n       |   ^~~~~~~\n",
 		`layer 0: usr/bin/\u001b]0;owned\u0007\u202egcc\xff: warning: in a layer`,
-		"not run: toolchain-shipped (why)\n", "could not be judged: broken\n", "4 warnings\n",
+		"4 warnings\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)
 		}
+	}
+	// What could not be judged comes first, and alone: what was not run because of it is not said.
+	if !strings.HasPrefix(text, "could not be judged: sub/Dockerfile: broken\n") || strings.Contains(text, "not run") {
+		t.Errorf("the error is not first, or not alone:\n%s", text)
 	}
 	if strings.ContainsAny(text, "\x1b\x07\u202e") {
 		t.Error("an escape sequence of an image reaches the terminal")
@@ -170,7 +174,7 @@ func TestObeyed(t *testing.T) {
 	for i := range d.Targets {
 		target := &d.Targets[i]
 		target.Name, target.Errors, target.Remarks = "::error::"+evil, []string{"::error::" + evil}, []string{evil}
-		target.Settings = &report.Settings{Path: evil, List: []report.Setting{{Key: "stage", Value: evil, Line: 1}}}
+		target.Configuration.Settings = []report.Setting{{Path: evil, Key: "stage", Value: evil, Line: 1}}
 		target.Ignored = []report.Ignored{{By: report.Location{Path: "::error::" + evil, Line: 1}, Reason: evil, Finding: target.Findings[0]}}
 		target.NotRun = append(target.NotRun, report.NotRun{Rule: "toolchain-shipped", Reason: evil, Location: report.Location{Path: evil, Line: 1}})
 		if target.Image != nil {

@@ -43,7 +43,7 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		title := strings.ToUpper(r.Title[:1]) + r.Title[1:] + "."
 		rule := sarifRule{
 			ID: r.ID, ShortDescription: text{title}, FullDescription: text{analysis.Clip(firstParagraph(r.Help, title), 1000)},
-			Help: markdown{Text: r.Help, Markdown: r.Help}, DefaultConfiguration: level{r.Severity},
+			Help: markdown{Text: r.Help, Markdown: r.Help}, HelpURI: r.HelpURI, DefaultConfiguration: level{r.Severity},
 		}
 		rule.Properties.Tags = []string{"container", "python"}
 		rule.Properties.Precision = "high"
@@ -78,8 +78,8 @@ func (r *sarifRun) add(t *Target, index map[string]int) {
 		v.Notifications = append(v.Notifications, notification{Level: level, Message: text{t.Name + ": " + message}})
 		return &v.Notifications[len(v.Notifications)-1]
 	}
-	if s := t.Settings; s != nil {
-		say("note", s.String())
+	if s := t.Configuration.String(); s != "" {
+		say("note", s)
 	}
 	for _, err := range t.Errors {
 		say("error", err)
@@ -100,6 +100,14 @@ func (r *sarifRun) add(t *Target, index map[string]int) {
 	for i := range t.Ignored {
 		res := result(t, &t.Ignored[i].Finding, index)
 		res.Suppressions = []suppression{{Kind: "inSource", Justification: t.Ignored[i].Reason}}
+		if t.Ignored[i].Configured {
+			res.Suppressions[0].Kind = "external"
+		}
+		r.Results = append(r.Results, res)
+	}
+	for i := range t.Known {
+		res := result(t, &t.Known[i], index)
+		res.Suppressions = []suppression{{Kind: "external", Justification: "the baseline has it"}}
 		r.Results = append(r.Results, res)
 	}
 }
@@ -114,10 +122,30 @@ func result(t *Target, f *Finding, index map[string]int) sarifResult {
 		l.ID, l.Message = i+1, &text{rel.Message}
 		res.RelatedLocations = append(res.RelatedLocations, l)
 	}
+	res.Message.Text += links(f.Related)
 	for _, fix := range f.Fixes {
 		res.Fixes = append(res.Fixes, sarifFixOf(fix))
 	}
 	return res
+}
+
+// maxLinks is how many related places a message links.
+const maxLinks = 5
+
+// links are the related places as a message has them: GitHub shows those alone that it
+// links (SARIF 2.1.0, 3.11.6).
+func links(related []Related) string {
+	var parts []string
+	for i, rel := range related {
+		if i == maxLinks {
+			break
+		}
+		parts = append(parts, fmt.Sprintf("[%s](%d)", sentence(strings.ReplaceAll(rel.Message, "\n", " ")), i+1))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 // maxResults is how many results GitHub keeps of a run.
@@ -255,6 +283,7 @@ type (
 		ShortDescription     text     `json:"shortDescription"`
 		FullDescription      text     `json:"fullDescription"`
 		Help                 markdown `json:"help"`
+		HelpURI              string   `json:"helpUri,omitempty"`
 		DefaultConfiguration level    `json:"defaultConfiguration"`
 		Properties           struct {
 			Tags            []string `json:"tags"`
@@ -279,7 +308,7 @@ type (
 		} `json:"properties"`
 	}
 	suppression struct {
-		Kind          string `json:"kind"` // "inSource": by a comment
+		Kind          string `json:"kind"` // "inSource": by a comment; "external": by the configuration or a baseline
 		Justification string `json:"justification"`
 	}
 	sarifLocation struct {

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,16 +22,26 @@ func (p painter) paint(code, s string) string {
 
 var severityColors = map[analysis.Severity]string{analysis.Error: "1;31", analysis.Warning: "1;33", analysis.Note: "1;36"}
 
-// Text writes findings for people: the place, the message, and the line it is
-// about.
+// Text writes findings for people: the place, the message, and the line it is about; many
+// of one kind in one file as one. What is the same of all targets is said once, at the end.
 func Text(w io.Writer, d *Document, opt Options) error {
 	b := &strings.Builder{}
 	p := painter(opt.Color)
+	many := map[string]string{}
+	for _, r := range d.Rules {
+		many[r.ID] = r.Many
+	}
 	for i := range d.Targets {
 		t := &d.Targets[i]
+		for _, err := range t.Errors { // first, and alone: nothing else is as sure
+			if len(d.Targets) > 1 && !strings.Contains(err, t.Name) {
+				err = t.Name + ": " + err
+			}
+			fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), redact.Printable(err))
+		}
 		last := ""
-		for j := range t.Findings {
-			f := &t.Findings[j]
+		for _, list := range grouped(t, many) {
+			f := list[0]
 			if f.Severity == analysis.Note && !opt.Notes {
 				continue
 			}
@@ -41,21 +49,95 @@ func Text(w io.Writer, d *Document, opt Options) error {
 				b.WriteString("\n")
 			}
 			last = f.Location.Path + f.Location.Layer
-			textFinding(b, p, f)
+			if len(list) > 1 {
+				textGroup(b, p, list, many[f.Rule])
+			} else {
+				textFinding(b, p, f)
+			}
 		}
 		if last != "" {
 			b.WriteString("\n")
 		}
-		summary(b, p, t, d.Rules)
+		if !opt.Quiet {
+			summary(b, p, t)
+		}
 	}
-	total(b, p, d, opt)
+	if !opt.Quiet {
+		undone(b, p, d)
+		total(b, p, d, opt)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// fewest is how many findings of one kind in one file are said as one.
+const fewest = 3
+
+// grouped are the findings of a target in their order, those together that are said as
+// one. Each list has one at least.
+func grouped(t *Target, many map[string]string) (lists [][]*Finding) {
+	type kind struct {
+		rule, path string
+		severity   analysis.Severity
+	}
+	of := func(f *Finding) kind { return kind{f.Rule, f.Location.Path, f.Severity} }
+	count := map[kind]int{}
+	for i := range t.Findings {
+		count[of(&t.Findings[i])]++
+	}
+	at := map[kind]int{}
+	for i := range t.Findings {
+		f := &t.Findings[i]
+		k := of(f)
+		if many[f.Rule] == "" || f.Location.Layer != "" || f.Location.Path == "" || count[k] < fewest {
+			lists = append(lists, []*Finding{f})
+			continue
+		}
+		if n, ok := at[k]; ok {
+			lists[n] = append(lists[n], f)
+			continue
+		}
+		at[k] = len(lists)
+		lists = append(lists, []*Finding{f})
+	}
+	return lists
+}
+
+// maxNamed is how many lines of a group are named.
+const maxNamed = 8
+
+// textGroup writes findings of one kind in one file: how many, which, and what is said of
+// the first.
+func textGroup(b *strings.Builder, p painter, list []*Finding, many string) {
+	f := list[0]
+	count := fmt.Sprint(len(list))
+	if f.Among >= len(list) {
+		count = fmt.Sprintf("%d of %d", len(list), f.Among)
+	}
+	var names []string
+	for _, x := range list {
+		line, _, _ := strings.Cut(x.Snippet, "\n")
+		line, _, _ = strings.Cut(line, " #")
+		names = append(names, analysis.Clip(strings.TrimRight(strings.TrimSpace(line), " \\"), 40))
+	}
+	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", redact.Printable(f.Location.String())+":"),
+		p.paint(severityColors[f.Severity], string(f.Severity)+":"),
+		redact.Printable(fmt.Sprintf("%s lines of %s %s: %s", count, f.Location.Path, many, analysis.And(names, maxNamed))),
+		p.paint("2", "["+f.Rule+"]"))
+	fmt.Fprintf(b, "%s %s%s\n", p.paint("2", "       |"), redact.Printable(f.Message), redact.Printable(also(f)))
+}
+
+// also names the other targets of a finding.
+func also(f *Finding) string {
+	if len(f.Targets) == 0 {
+		return ""
+	}
+	return " (and of " + analysis.And(f.Targets, 4) + ")"
+}
+
 func textFinding(b *strings.Builder, p painter, f *Finding) {
 	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", redact.Printable(f.Location.String())+":"),
-		p.paint(severityColors[f.Severity], string(f.Severity)+":"), redact.Printable(f.Message),
+		p.paint(severityColors[f.Severity], string(f.Severity)+":"), redact.Printable(f.Message+also(f)),
 		p.paint("2", "["+f.Rule+"]"))
 	line, _, more := strings.Cut(f.Snippet, "\n")
 	line = redact.Printable(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
@@ -86,216 +168,6 @@ func (l Location) String() string {
 		return l.Path
 	}
 	return fmt.Sprintf("%s:%d", l.Path, l.Line)
-}
-
-// summary says what the target weighs and what was not judged.
-func summary(b *strings.Builder, p painter, t *Target, rules []Rule) {
-	if im := t.Image; im != nil {
-		var parts []string
-		if im.UnpackedBytes != nil {
-			parts = append(parts, analysis.Bytes(*im.UnpackedBytes).String()+" unpacked")
-		}
-		if im.CompressedBytes != nil {
-			parts = append(parts, analysis.Bytes(*im.CompressedBytes).String()+" to download")
-		}
-		fmt.Fprintf(b, "%s %s\n", p.paint("1", redact.Printable(im.Name+" ("+im.Platform+"):")), strings.Join(parts, ", "))
-		switch {
-		case im.Unaligned != "":
-			fmt.Fprintf(b, "  findings stand on layers: %s\n", redact.Printable(im.Unaligned))
-		case im.Base.Layers > 0:
-			var base, added int64
-			for _, l := range im.Layers {
-				n := int64(0)
-				if l.UnpackedBytes != nil {
-					n = *l.UnpackedBytes
-				} else if l.CompressedBytes != nil {
-					n = *l.CompressedBytes
-				}
-				if l.Base {
-					base += n
-				} else {
-					added += n
-				}
-			}
-			name := im.Base.Ref
-			if name == "" {
-				name = "the base"
-			}
-			fmt.Fprintf(b, "  base %s: %s in %d %s; added: %s in %d\n", redact.Printable(name), analysis.Bytes(base),
-				im.Base.Layers, plural("layer", im.Base.Layers), analysis.Bytes(added), len(im.Layers)-im.Base.Layers)
-		}
-	}
-	bars(b, p, t)
-	if s := t.Settings; s != nil {
-		fmt.Fprintf(b, "%s\n", p.paint("2", redact.Printable(s.String())))
-	}
-	ignored(b, p, t)
-	var undecided, reasons []string
-	byReason := map[string][]string{}
-	for _, n := range t.NotRun {
-		if at := n.Location.String(); at != "image" {
-			undecided = append(undecided, fmt.Sprintf("%s: %s: %s", at, n.Rule, n.Reason))
-		} else {
-			if byReason[n.Reason] == nil {
-				reasons = append(reasons, n.Reason)
-			}
-			byReason[n.Reason] = append(byReason[n.Reason], n.Rule)
-		}
-	}
-	for _, u := range undecided {
-		fmt.Fprintf(b, "%s %s\n", p.paint("2", "not decided:"), redact.Printable(u))
-	}
-	for _, r := range reasons {
-		fmt.Fprintf(b, "%s %s (%s)\n", p.paint("2", "not run:"), strings.Join(short(byReason[r], rules), ", "),
-			redact.Printable(r))
-	}
-	for _, err := range t.Errors {
-		fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), redact.Printable(err))
-	}
-}
-
-// ignored says what comments ignore, one line for each comment and rule: the file
-// may be of who proposes the change that is judged.
-func ignored(b *strings.Builder, p painter, t *Target) {
-	for i := 0; i < len(t.Ignored); {
-		first, n := &t.Ignored[i], 0
-		for ; i < len(t.Ignored) && t.Ignored[i].Rule == first.Rule && t.Ignored[i].By == first.By; i++ {
-			n++
-		}
-		until := ""
-		if first.Until != "" {
-			until = ", until " + first.Until
-		}
-		fmt.Fprintf(b, "%s %s\n", p.paint("2", "ignored:"), redact.Printable(fmt.Sprintf("%s by line %d, %d %s of %s%s: %s",
-			first.By.Path, first.By.Line, n, plural("finding", n), first.Rule, until, first.Reason)))
-	}
-}
-
-// A bar is one line of where the bytes went.
-type bar struct {
-	name  string
-	bytes int64
-}
-
-// bars shows where the bytes of an image went: its base and what was added,
-// what need not be there, and its heaviest packages.
-func bars(b *strings.Builder, p painter, t *Target) {
-	im := t.Image
-	if im == nil || im.UnpackedBytes == nil || *im.UnpackedBytes == 0 {
-		return
-	}
-	var parts, saved, heavy []bar
-	if im.Base.Layers > 0 {
-		parts = []bar{{"base", 0}, {"added", 0}}
-		for _, l := range im.Layers {
-			i := 1
-			if l.Base {
-				i = 0
-			}
-			parts[i].bytes += *l.UnpackedBytes
-		}
-	}
-	sums := map[string]int64{}
-	for _, f := range t.Findings {
-		if f.Bytes != nil {
-			sums[f.Rule] += f.Bytes.Unpacked
-		}
-	}
-	for rule, n := range sums {
-		saved = append(saved, bar{rule, n})
-	}
-	for _, x := range im.Packages {
-		heavy = append(heavy, bar{x.Name, x.Bytes})
-	}
-	for _, list := range [][]bar{saved, heavy} {
-		slices.SortFunc(list,
-			func(x, y bar) int { return cmp.Or(cmp.Compare(y.bytes, x.bytes), strings.Compare(x.name, y.name)) })
-	}
-	heavy = heavy[:min(5, len(heavy))]
-	for _, section := range []struct {
-		title string
-		list  []bar
-		color string
-	}{{"", parts, "34"}, {"need not be there", saved, "33"}, {"heaviest packages", heavy, "36"}} {
-		if len(section.list) == 0 || section.list[0].bytes == 0 {
-			continue
-		}
-		if section.title != "" {
-			fmt.Fprintf(b, "  %s\n", p.paint("2", section.title))
-		}
-		for _, x := range section.list {
-			const width = 40
-			n := int(x.bytes * width / *im.UnpackedBytes)
-			fill := strings.Repeat("█", min(n, width))
-			if n == 0 {
-				fill = "▏"
-			}
-			fmt.Fprintf(b, "  %-24s %8s %s\n", analysis.Clip(redact.Printable(x.name), 24), analysis.Bytes(x.bytes),
-				p.paint(section.color, fill))
-		}
-	}
-}
-
-// short writes all rules of one check as one, "multistage-*", and some of them
-// without its name: "sizebudget-app, -layer".
-func short(names []string, rules []Rule) (out []string) {
-	check := func(r string) string { return r[:strings.IndexByte(r+"-", '-')] }
-	all, here := map[string]int{}, map[string]int{}
-	for _, r := range rules {
-		all[check(r.ID)]++
-	}
-	for _, r := range names {
-		here[check(r)]++
-	}
-	last := ""
-	for _, r := range names {
-		c := check(r)
-		switch {
-		case here[c] > 1 && here[c] == all[c]:
-			r = c + "-*"
-		case c == last:
-			r = strings.TrimPrefix(r, c)
-		}
-		if last = c; !slices.Contains(out, r) {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// total counts the findings of all targets.
-func total(b *strings.Builder, p painter, d *Document, opt Options) {
-	counts := map[analysis.Severity]int{}
-	broken, open := 0, 0
-	for _, t := range d.Targets {
-		for _, f := range t.Findings {
-			counts[f.Severity]++
-		}
-		broken += len(t.Errors)
-		for _, n := range t.NotRun {
-			if n.Location != (Location{}) {
-				open++
-			}
-		}
-	}
-	var parts []string
-	for _, s := range []analysis.Severity{analysis.Error, analysis.Warning, analysis.Note} {
-		if n := counts[s]; n > 0 {
-			text := fmt.Sprintf("%d %s", n, plural(string(s), n))
-			if s == analysis.Note && !opt.Notes {
-				text += " (--notes shows " + map[bool]string{true: "it", false: "them"}[n == 1] + ")"
-			}
-			parts = append(parts, p.paint(severityColors[s], text))
-		}
-	}
-	switch {
-	case len(parts) > 0:
-		fmt.Fprintln(b, strings.Join(parts, ", "))
-	case broken == 0 && open > 0: // what is not decided is not clean
-		fmt.Fprintf(b, "no findings, and %d not decided (--strict fails on that)\n", open)
-	case broken == 0:
-		fmt.Fprintln(b, p.paint("1;32", "no findings"))
-	}
 }
 
 func plural(s string, n int) string {

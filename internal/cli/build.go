@@ -1,0 +1,264 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/tareweight/tare/internal/buildcontext"
+	"github.com/tareweight/tare/internal/checkout"
+	"github.com/tareweight/tare/internal/config"
+	"github.com/tareweight/tare/internal/dockerfile"
+)
+
+// A build is one image that is made of a Dockerfile, as a configuration, a compose file or
+// bake says it, or nobody.
+type build struct {
+	name      string // "" is the Dockerfile's path
+	context   string // "" is the one that is guessed
+	stage     string
+	args      map[string]string
+	platforms []string
+	image     string       // "" where there is none
+	from      *config.File // that names the image
+	settings  *config.File // of this build alone; nil if there are none
+	here      []config.Setting
+}
+
+// file adds one Dockerfile. One that cannot be read is a target that cannot be judged:
+// the others are.
+func (fd *finder) file(root *checkout.Root, name string) error {
+	src, err := root.ReadFile(name, dockerfile.MaxSize)
+	if err != nil {
+		fd.unreadable(name, err)
+		return nil
+	}
+	return fd.dockerfile(root, display(name), src)
+}
+
+// unreadable adds a Dockerfile that cannot be read.
+func (fd *finder) unreadable(name string, err error) {
+	t := target{}
+	t.Name, t.Err = display(name), fmt.Errorf("read %q: %w", display(name), reason(err))
+	fd.targets = append(fd.targets, t)
+}
+
+// dockerfile adds the builds of the Dockerfile at name: those that the configuration lists,
+// else the one that it describes.
+func (fd *finder) dockerfile(root *checkout.Root, name string, src []byte) error {
+	chain, err := fd.chain(root, filepath.Dir(filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	described := fd.described(root, chain, name)
+	builds := builds(chain, name, described)
+	if len(builds) == 0 {
+		builds = []build{described}
+	}
+	for _, b := range builds {
+		if err := fd.add(root, chain, src, name, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// builds are the targets of the configuration that are made of a Dockerfile: each adds to
+// what is said of it anyway.
+func builds(chain []*config.File, name string, described build) (builds []build) {
+	for _, f := range chain {
+		for i := range f.Targets {
+			t := &f.Targets[i]
+			if t.Dockerfile != "" && f.Abs(t.Dockerfile) == absolute(filepath.FromSlash(name)) {
+				b := described
+				b.name, b.settings, b.here = t.Name, t.Settings.File, slices.Concat(described.here, t.Here())
+				b.add(f, t.Build)
+				builds = append(builds, b)
+			}
+		}
+	}
+	return builds
+}
+
+// described is the build of a Dockerfile that the keys at the top of configurations say,
+// each of the Dockerfile beside it or of the one that it names.
+func (fd *finder) described(root *checkout.Root, chain []*config.File, name string) (b build) {
+	at := map[string]int{}
+	for _, f := range chain {
+		if !fd.describes(root, f, name) {
+			continue
+		}
+		fd.applied[f] = true
+		b.add(f, f.Build)
+		for _, s := range f.Here() {
+			if i, ok := at[s.Key]; ok {
+				b.here[i] = s
+				continue
+			}
+			at[s.Key] = len(b.here)
+			b.here = append(b.here, s)
+		}
+	}
+	return b
+}
+
+// add puts what a configuration says of a build over what is known.
+func (b *build) add(f *config.File, x config.Build) {
+	if x.Context != "" {
+		b.context = relative(f.Abs(x.Context))
+	}
+	if x.Image != "" {
+		b.image, b.from = x.Image, f
+	}
+	b.stage = cmp.Or(x.Stage, b.stage)
+	if len(x.Platforms) > 0 {
+		b.platforms = x.Platforms
+	}
+	if len(x.BuildArgs) > 0 {
+		b.args = maps.Clone(b.args)
+		if b.args == nil {
+			b.args = map[string]string{}
+		}
+		maps.Copy(b.args, x.BuildArgs)
+	}
+}
+
+// describes reports whether the build at the top of a configuration is that of a
+// Dockerfile: the one that it names, else the one beside it that "docker build" takes, else
+// any beside it. One that --config names describes any.
+func (fd *finder) describes(root *checkout.Root, f *config.File, name string) bool {
+	abs := absolute(filepath.FromSlash(name))
+	switch {
+	case f.Dockerfile != "":
+		return f.Abs(f.Dockerfile) == abs
+	case fd.flags.config != "":
+		return true
+	case filepath.Dir(abs) != f.Dir:
+		return false
+	}
+	usual := []string{"Dockerfile", "Containerfile"}
+	return slices.Contains(usual, filepath.Base(abs)) || !slices.ContainsFunc(usual, func(n string) bool {
+		return root.IsRegular(f.Abs(n))
+	})
+}
+
+// add adds the targets of a build: one for each platform where it has an image, which is
+// the one that --image or the configuration names. What flags say counts before all else.
+func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, name string, b build) error {
+	c := config.Merge(append(slices.Clone(chain), b.settings)...)
+	t := fd.configured(c, b.here)
+	t.Name, t.Path, t.Dockerfile = cmp.Or(b.name, name), name, src
+	t.Build = dockerfile.Options{Target: cmp.Or(fd.flags.target, b.stage), BuildArgs: maps.Clone(b.args)}
+	if t.Build.BuildArgs == nil {
+		t.Build.BuildArgs = map[string]string{}
+	}
+	maps.Copy(t.Build.BuildArgs, fd.args)
+	dir := cmp.Or(fd.flags.context, b.context)
+	if fd.flags.context != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return usage("--context %q: want a directory", dir)
+		}
+	}
+	if dir == "" {
+		dir = buildcontext.Dir(root, filepath.FromSlash(name), src)
+	}
+	files, err := buildcontext.Open(root, dir, filepath.FromSlash(name))
+	if err != nil {
+		return &statusError{Broken, fmt.Errorf("open build context %q: %w", dir, err)}
+	}
+	t.Context, t.ContextDir = files, display(dir)
+	t.files = fd.parts(chain, name, dir, src)
+	platforms := b.platforms
+	if fd.flags.platform != "" || len(platforms) == 0 {
+		platforms = []string{fd.flags.platform}
+	}
+	if fd.flags.image == "" && b.image == "" {
+		platforms = platforms[:1]
+	}
+	for _, p := range platforms {
+		t := t
+		t.Build.Platform = p
+		if len(platforms) > 1 {
+			t.Name += " (" + p + ")"
+		}
+		switch {
+		case fd.flags.image != "":
+			t.OpenImage = fd.open(fd.flags.image, p, nil)
+		case b.image != "":
+			t.OpenImage = fd.trusted(b.image, p, b.from)
+		}
+		fd.targets = append(fd.targets, t)
+	}
+	return nil
+}
+
+// requirements adds a file of requirements, or a lock file.
+func (fd *finder) requirements(root *checkout.Root, name string) error {
+	dir := filepath.Dir(name)
+	chain, err := fd.chain(root, dir)
+	if err != nil {
+		return err
+	}
+	t := fd.configured(config.Merge(chain...), nil)
+	t.Name, t.Named = display(name), []string{filepath.Base(name)}
+	if t.Context, err = buildcontext.Open(root, dir, ""); err != nil {
+		return &statusError{Broken, fmt.Errorf("open build context %q: %w", dir, err)}
+	}
+	t.ContextDir = display(dir)
+	t.files = []string{absolute(name)}
+	if fd.flags.image != "" {
+		t.OpenImage = fd.open(fd.flags.image, fd.flags.platform, nil)
+	}
+	fd.targets = append(fd.targets, t)
+	return nil
+}
+
+// named adds the targets of that name which the configuration of the current directory
+// lists. It reports whether there is one.
+func (fd *finder) named(name string) (bool, error) {
+	root, err := fd.root(".")
+	if err != nil {
+		return false, nil
+	}
+	chain, err := fd.chain(root, ".")
+	if err != nil {
+		return false, err
+	}
+	for _, f := range chain {
+		for i := range f.Targets {
+			x := &f.Targets[i]
+			switch {
+			case x.Name != name:
+			case x.Dockerfile == "":
+				fd.listedImage(chain, x)
+				return true, nil
+			default:
+				return true, fd.one(root, x)
+			}
+		}
+	}
+	return false, nil
+}
+
+// one adds one target that a configuration lists, and not the others of its Dockerfile.
+func (fd *finder) one(root *checkout.Root, x *config.Target) error {
+	path := relative(x.File.Abs(x.Dockerfile))
+	src, err := root.ReadFile(path, dockerfile.MaxSize)
+	if err != nil {
+		fd.unreadable(path, err)
+		return nil
+	}
+	chain, err := fd.chain(root, filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	for _, b := range builds(chain, path, fd.described(root, chain, path)) {
+		if b.name == x.Name {
+			return fd.add(root, chain, src, display(path), b)
+		}
+	}
+	return nil
+}

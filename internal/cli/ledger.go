@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/ignore"
+	"github.com/tareweight/tare/internal/report"
+)
+
+// A ledger says which entries of configurations ignored something in a run: whether one is
+// needed is known when all targets are judged.
+type ledger struct {
+	entries []*ignore.Ignore // in force for some target, in directories that were asked for as a whole
+	used    map[*ignore.Ignore]bool
+	open    map[string]bool // rules that were not run, or not decided, of some target
+	images  bool            // an image was judged
+	broken  bool            // something could not be judged
+}
+
+func newLedger(fd *finder) *ledger {
+	l := &ledger{used: map[*ignore.Ignore]bool{}, open: map[string]bool{}}
+	seen := map[*ignore.Ignore]bool{}
+	for i := range fd.targets {
+		for _, x := range fd.targets[i].Config.Ignores {
+			if !seen[x] && fd.flags.since == "" && fd.asked(absolute(filepath.Dir(filepath.FromSlash(x.Path)))) {
+				l.entries = append(l.entries, x)
+			}
+			seen[x] = true
+		}
+	}
+	return l
+}
+
+// add adds what one target used.
+func (l *ledger) add(j judged) {
+	for _, x := range j.ignores {
+		l.used[x] = true
+	}
+	for _, n := range j.report.NotRun {
+		l.open[n.Rule] = true
+	}
+	l.images = l.images || j.report.Image != nil
+	l.broken = l.broken || len(j.report.Errors) > 0
+}
+
+// unused reports entries that ignored nothing, of each file as a target of its own. Nothing
+// is said of one that might have, had all been judged.
+func (l *ledger) unused(opt driver.Options) (targets []report.Target) {
+	rule := ruleOf(opt, "ignore-unused")
+	if rule == nil || l.broken {
+		return nil
+	}
+	var files []string
+	by := map[string]*driver.Result{}
+	for _, x := range l.entries {
+		if l.used[x] || x.Over(opt.Now) || x.Images != nil && !l.images || !l.decided(opt, x.Names) {
+			continue
+		}
+		if by[x.Path] == nil {
+			by[x.Path] = &driver.Result{Target: driver.Target{Name: x.Path}}
+			files = append(files, x.Path)
+		}
+		f := analysis.Finding{
+			Rule: rule, Severity: rule.Severity, Location: analysis.Location{Path: x.Path, Line: x.Line, End: x.Line},
+			Key:     x.Path + ": " + strings.Join(x.Names, ", "),
+			Message: fmt.Sprintf("nothing is found that the entry names (%s): remove it", strings.Join(x.Names, ", ")),
+		}
+		by[x.Path].Findings = append(by[x.Path].Findings, f)
+	}
+	for _, file := range files {
+		targets = append(targets, report.NewTarget(by[file], func(string, int, int) []string { return nil }))
+	}
+	return targets
+}
+
+// decided reports whether all rules of those names, or of checks of those names, were run
+// and decided everywhere.
+func (l *ledger) decided(opt driver.Options, names []string) bool {
+	for _, a := range opt.Analyzers {
+		for _, r := range a.Rules {
+			if (slices.Contains(names, r.ID) || slices.Contains(names, a.Name)) && (l.open[r.ID] || !opt.Enabled(r)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ruleOf is the rule of that name, if it is enabled.
+func ruleOf(opt driver.Options, id string) *analysis.Rule {
+	for _, a := range opt.Analyzers {
+		for _, r := range a.Rules {
+			if r.ID == id && opt.Enabled(r) {
+				return r
+			}
+		}
+	}
+	return nil
+}

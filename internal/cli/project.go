@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+
+	"github.com/tareweight/tare/internal/checkout"
+	"github.com/tareweight/tare/internal/config"
+	"github.com/tareweight/tare/internal/dockerfile"
+	"github.com/tareweight/tare/internal/projects"
+)
+
+// project adds what a compose file builds, or bake. Where the configuration lists a target
+// of the same name or stage for the same Dockerfile, its image and settings count too.
+func (fd *finder) project(root *checkout.Root, name, dir string, read func() (*projects.Project, error)) error {
+	p, err := read()
+	if err != nil {
+		return &statusError{Usage, err}
+	}
+	for _, r := range p.Remarks {
+		fd.remarks = append(fd.remarks, name+": "+r)
+	}
+	if len(p.Builds) == 0 {
+		return usage("%s builds no image: nothing to check", name)
+	}
+	for _, x := range p.Builds {
+		src := x.Inline
+		path := filepath.Join(x.Context, "Dockerfile")
+		if src == nil {
+			path = x.Dockerfile
+			if src, err = root.ReadFile(path, dockerfile.MaxSize); err != nil {
+				fd.unreadable(path, err)
+				continue
+			}
+		}
+		chain, err := fd.chain(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		b := fd.described(root, chain, display(path))
+		if listed := builds(chain, display(path), b); len(listed) > 0 {
+			i := slices.IndexFunc(listed, func(l build) bool { return l.name == x.Name })
+			if i < 0 {
+				i = slices.IndexFunc(listed, func(l build) bool { return l.stage == x.Stage })
+			}
+			if i >= 0 {
+				b = listed[i]
+			}
+		}
+		b.name, b.context = cmp.Or(b.name, x.Name), x.Context
+		b.stage = cmp.Or(x.Stage, b.stage)
+		b.add(nil, config.Build{BuildArgs: x.Args, Platforms: x.Platforms})
+		if err := fd.add(root, chain, src, display(path), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package report
+
+import "slices"
+
+// Join reports once what was found of several targets at one place of one file, such as
+// the requirements that three Dockerfiles install: the finding stays in the first target,
+// which names the others and has the related places of all.
+func (d *Document) Join() {
+	type place struct {
+		rule, severity, key string
+		at                  Location
+	}
+	first := map[place]*Finding{}
+	for i := range d.Targets {
+		t := &d.Targets[i]
+		own := map[place]bool{} // of this target: two alike in it stay two
+		kept := t.Findings[:0]
+		for _, f := range t.Findings {
+			p := place{f.Rule, string(f.Severity), f.Key, f.Location}
+			if same := first[p]; same != nil && !own[p] && f.Location.Layer == "" && f.Location.Path != "" {
+				same.join(&f, t.Name)
+				continue
+			}
+			own[p] = true
+			kept = append(kept, f)
+		}
+		t.Findings = slices.Clip(kept)
+		for j := range t.Findings {
+			f := &t.Findings[j]
+			if p := (place{f.Rule, string(f.Severity), f.Key, f.Location}); first[p] == nil {
+				first[p] = f
+			}
+		}
+	}
+}
+
+// maxRelated is how many related places a finding of several targets has.
+const maxRelated = 50
+
+// join adds what other, the same finding of another target, has besides.
+func (f *Finding) join(other *Finding, target string) {
+	if !slices.Contains(f.Targets, target) {
+		f.Targets = append(f.Targets, target)
+	}
+	for _, r := range other.Related {
+		if len(f.Related) < maxRelated && !slices.Contains(f.Related, r) {
+			f.Related = append(f.Related, r)
+		}
+	}
+}
