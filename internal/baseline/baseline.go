@@ -40,37 +40,37 @@ func Read(path string) (*report.Document, error) {
 // Apply takes out of d the findings that old has, and says how many: they are known. A
 // finding of a size that has grown by more than a twentieth is new.
 func Apply(d, old *report.Document, path string) {
-	known := map[string][]*report.Finding{} // by fingerprint
+	before := map[string][]*report.Finding{} // by target
+	known := map[string][]*report.Finding{}  // by fingerprint
 	for i := range old.Targets {
 		t := &old.Targets[i]
-		for j := range t.Findings {
-			known[t.Findings[j].Fingerprint] = append(known[t.Findings[j].Fingerprint], &t.Findings[j])
-		}
-		for j := range t.Known {
-			known[t.Known[j].Fingerprint] = append(known[t.Known[j].Fingerprint], &t.Known[j])
+		for _, list := range [][]report.Finding{t.Findings, t.Known} {
+			for j := range list {
+				known[list[j].Fingerprint] = append(known[list[j].Fingerprint], &list[j])
+				before[t.Name] = append(before[t.Name], &list[j])
+			}
 		}
 	}
 	d.Baseline = &report.Baseline{Path: path}
-	names := map[string]bool{}
+	found := map[*report.Finding]bool{}
 	for i := range d.Targets {
 		t := &d.Targets[i]
-		names[t.Name] = true
 		t.Findings = slices.DeleteFunc(t.Findings, func(f report.Finding) bool {
 			list := known[f.Fingerprint]
-			at := slices.IndexFunc(list, func(before *report.Finding) bool { return !grown(before, &f) })
+			at := slices.IndexFunc(list, func(x *report.Finding) bool { return !found[x] && !grown(x, &f) })
 			if at < 0 {
 				return false
 			}
-			known[f.Fingerprint] = slices.Delete(list, at, at+1)
+			found[list[at]] = true
 			t.Known = append(t.Known, f)
 			d.Baseline.Known++
 			return true
 		})
 	}
-	for i := range old.Targets {
-		if t := &old.Targets[i]; names[t.Name] {
-			for _, f := range slices.Concat(t.Findings, t.Known) {
-				d.Baseline.Gone += min(1, len(known[f.Fingerprint]))
+	for _, t := range d.Targets {
+		for _, x := range before[t.Name] {
+			if !found[x] {
+				d.Baseline.Gone++
 			}
 		}
 	}

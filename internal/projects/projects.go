@@ -81,7 +81,7 @@ func (p *Project) add(b Build, same map[string][]string) error {
 // remote reports whether a context is of elsewhere: a repository of git, an archive
 // (docs.docker.com/build/concepts/context).
 func remote(context string) bool {
-	for _, prefix := range []string{"http://", "https://", "git://", "git@", "ssh://", "github.com/", "docker-image://", "oci-layout://"} {
+	for _, prefix := range []string{"http://", "https://", "git://", "git@", "ssh://", "github.com/", "docker-image://", "oci-layout://", "oci://"} {
 		if strings.HasPrefix(context, prefix) {
 			return true
 		}

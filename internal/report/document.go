@@ -75,8 +75,11 @@ type Setting struct {
 }
 
 // String says it in one line: "settings of .tare.yaml: stage runtime"; "" if nothing is set.
-func (c Configuration) String() string {
-	var paths, parts []string
+func (c Configuration) String() string { return strings.Join(c.lines(), "; ") }
+
+// lines are what each file sets.
+func (c Configuration) lines() (parts []string) {
+	var paths []string
 	by := map[string][]string{}
 	for _, s := range c.Settings {
 		if by[s.Path] == nil {
@@ -87,7 +90,7 @@ func (c Configuration) String() string {
 	for _, p := range paths {
 		parts = append(parts, "settings of "+p+": "+strings.Join(by[p], ", "))
 	}
-	return strings.Join(parts, "; ")
+	return parts
 }
 
 // A Baseline is a report of before.

@@ -49,13 +49,35 @@ func summary(b *strings.Builder, p painter, t *Target) {
 		}
 	}
 	bars(b, p, t)
-	if d := t.Dockerfile; d != nil && t.Context != "" && t.Context != path.Dir(d.Path) {
-		fmt.Fprintf(b, "%s\n", p.paint("2", redact.Printable("build context of "+t.Name+": "+t.Context)))
-	}
-	if s := t.Configuration.String(); s != "" {
-		fmt.Fprintf(b, "%s\n", p.paint("2", redact.Printable(s)))
-	}
 	ignored(b, p, t)
+}
+
+// inForce says the build contexts that are not the Dockerfile's own directory, and what
+// configurations set: each once, with the targets that it is for.
+func inForce(b *strings.Builder, p painter, d *Document) {
+	var lines []string
+	of := map[string][]string{} // targets, by line
+	add := func(line string, t *Target) {
+		if of[line] == nil {
+			lines = append(lines, line)
+		}
+		of[line] = append(of[line], t.Name)
+	}
+	for i := range d.Targets {
+		t := &d.Targets[i]
+		if d := t.Dockerfile; d != nil && t.Context != "" && t.Context != path.Dir(d.Path) {
+			add("build context: "+t.Context, t)
+		}
+		for _, line := range t.Configuration.lines() {
+			add(line, t)
+		}
+	}
+	for _, line := range lines {
+		if names := of[line]; len(names) < len(d.Targets) {
+			line = analysis.And(names, 3) + ": " + line
+		}
+		fmt.Fprintf(b, "%s\n", p.paint("2", redact.Printable(line)))
+	}
 }
 
 // undone says what was not decided, and what was not run, once for all targets. Of a target

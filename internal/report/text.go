@@ -63,6 +63,7 @@ func Text(w io.Writer, d *Document, opt Options) error {
 		}
 	}
 	if !opt.Quiet {
+		inForce(b, p, d)
 		undone(b, p, d)
 		total(b, p, d, opt)
 	}
