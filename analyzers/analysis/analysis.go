@@ -27,6 +27,7 @@ type Rule struct {
 	ID       string   // begins with the analyzer's name; SARIF ruleId, documentation anchor, suppression key
 	Title    string   // one clause, no capital, no period
 	Severity Severity // the default; a Finding may differ, the configuration decides
+	Unset    string   // its severity where the setting that it judges by is not set: "off", or a lower one; "" is the same
 	Needs    Input    // what the rule cannot be decided without
 	Any      Input    // of these it needs one, whichever the target has
 	Uses     Input    // what it reads besides, where the target has it: it may decide otherwise then

@@ -20,7 +20,7 @@ var doc string
 // which warns; a budget that is set is an error to go over.
 type Config struct {
 	Download analysis.Bytes `yaml:"download"`
-	Unpacked analysis.Bytes `yaml:"unpacked"`
+	Unpacked analysis.Bytes `yaml:"unpacked" default:"300 MB, which warns"`
 	Layer    analysis.Bytes `yaml:"layer"` // of each above the base: to download, or, where that is unknown, unpacked
 	App      analysis.Bytes `yaml:"app"`   // unpacked, of all above the base
 
@@ -42,6 +42,7 @@ var download = &analysis.Rule{
 	ID:       "sizebudget-download",
 	Title:    "the image is larger to download than its budget",
 	Severity: analysis.Error,
+	Unset:    "off",
 	Needs:    analysis.InputManifest,
 	Runtime:  true,
 }
@@ -50,6 +51,7 @@ var unpacked = &analysis.Rule{
 	ID:       "sizebudget-unpacked",
 	Title:    "the image is larger unpacked than its budget",
 	Severity: analysis.Error,
+	Unset:    "warning",
 	Needs:    analysis.InputFiles,
 	Runtime:  true,
 }
@@ -58,6 +60,7 @@ var layer = &analysis.Rule{
 	ID:       "sizebudget-layer",
 	Title:    "a layer is larger than its budget",
 	Severity: analysis.Error,
+	Unset:    "off",
 	Needs:    analysis.InputManifest,
 	Runtime:  true,
 }
@@ -66,6 +69,7 @@ var app = &analysis.Rule{
 	ID:       "sizebudget-app",
 	Title:    "what was added to the base is larger than its budget",
 	Severity: analysis.Error,
+	Unset:    "off",
 	Needs:    analysis.InputFiles,
 	Runtime:  true,
 }
@@ -74,6 +78,7 @@ var tree = &analysis.Rule{
 	ID:       "sizebudget-path",
 	Title:    "a directory is larger than its budget",
 	Severity: analysis.Error,
+	Unset:    "off",
 	Needs:    analysis.InputFiles,
 	Runtime:  true,
 }
@@ -82,6 +87,7 @@ var pkg = &analysis.Rule{
 	ID:       "sizebudget-package",
 	Title:    "an installed package is larger than its budget",
 	Severity: analysis.Error,
+	Unset:    "off",
 	Needs:    analysis.InputFiles,
 	Runtime:  true,
 }

@@ -79,6 +79,7 @@ var unapproved = &analysis.Rule{
 	ID:       "slimbase-unapproved",
 	Title:    "the base image is not in the configured list",
 	Severity: analysis.Error,
+	Unset:    "off",
 	Needs:    analysis.InputDockerfile,
 }
 

@@ -13,9 +13,10 @@ var update = flag.Bool("update", false, "rewrite the wanted output in testdata/s
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"tare": main}) }
 
-// TestScript runs the command as a user does. DEMO is testdata/demo.
+// TestScript runs the command as a user does, beside copies of testdata/demo and
+// testdata/monorepo.
 func TestScript(t *testing.T) {
-	demo, err := filepath.Abs("../../testdata/demo")
+	data, err := filepath.Abs("../../testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,12 @@ func TestScript(t *testing.T) {
 		Dir: "../../testdata/script", UpdateScripts: *update, RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
-			return os.CopyFS(filepath.Join(env.WorkDir, "demo"), os.DirFS(demo))
+			for _, name := range []string{"demo", "monorepo"} {
+				if err := os.CopyFS(filepath.Join(env.WorkDir, name), os.DirFS(filepath.Join(data, name))); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	})
 }

@@ -104,7 +104,8 @@ something could not be judged.`,
 		Version: versionLine(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(check(std, analyzers), list(analyzers), explain(analyzers), cacheCommand(), version())
+	root.AddCommand(check(std, analyzers), list(analyzers), explain(analyzers), configCommand(std, analyzers),
+		initCommand(std, analyzers), cacheCommand(), version())
 	root.SetArgs(args)
 	root.SetIn(std.In)
 	root.SetOut(std.Out)

@@ -18,7 +18,11 @@ func list(analyzers []*analysis.Analyzer) *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 			for _, a := range analyzers {
 				for _, r := range a.Rules {
-					fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title)
+					severity, title := string(r.Severity), r.Title
+					if r.Unset != "" {
+						severity, title = r.Unset, fmt.Sprintf("%s (%s where its setting is set: %q)", title, r.Severity, "tare explain "+r.ID)
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, severity, title)
 				}
 			}
 			return w.Flush()

@@ -36,6 +36,11 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if err != nil {
 		return err
 	}
+	if f.writeBaseline != "" {
+		if err := writable(f.writeBaseline); err != nil {
+			return err
+		}
+	}
 	enabled, err := selection(analyzers, f.only, f.skip)
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -39,4 +41,25 @@ func written(n *yaml.Node) string {
 		text = "[" + strings.Join(items, ", ") + "]"
 	}
 	return redact.Credentials(text)
+}
+
+// Defaults lists the settings of an analyzer that has them, as they are without a file: of
+// a key whose default depends on something, its tag "default" says it.
+func Defaults(a *analysis.Analyzer) (list []Setting) {
+	if a.Config == nil {
+		return nil
+	}
+	v := reflect.ValueOf(a.Config)
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		text := v.Type().Field(i).Tag.Get("default")
+		if text == "" && v.Field(i).IsZero() && v.Field(i).Kind() != reflect.Bool {
+			text = "none"
+		}
+		if text == "" {
+			text = fmt.Sprint(v.Field(i).Interface())
+		}
+		list = append(list, Setting{Key: a.Name + "." + name, Value: text})
+	}
+	return list
 }

@@ -114,7 +114,7 @@ func (r *sarifRun) add(t *Target, index map[string]int) {
 
 func result(t *Target, f *Finding, index map[string]int) sarifResult {
 	res := sarifResult{RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: text{sentence(f.Message)}}
-	res.Properties.Target = t.Name
+	res.Properties.Target, res.Properties.Targets = t.Name, f.Targets
 	res.PartialFingerprints.LineHash = f.Fingerprint + ":1"
 	res.Locations = []sarifLocation{place(t, f.Location, f.Snippet)}
 	for i, rel := range f.Related {
@@ -130,7 +130,7 @@ func result(t *Target, f *Finding, index map[string]int) sarifResult {
 }
 
 // maxLinks is how many related places a message links.
-const maxLinks = 5
+const maxLinks = 10
 
 // links are the related places as a message has them: GitHub shows those alone that it
 // links (SARIF 2.1.0, 3.11.6).
@@ -140,7 +140,11 @@ func links(related []Related) string {
 		if i == maxLinks {
 			break
 		}
-		parts = append(parts, fmt.Sprintf("[%s](%d)", sentence(strings.ReplaceAll(rel.Message, "\n", " ")), i+1))
+		what := sentence(strings.ReplaceAll(rel.Message, "\n", " "))
+		if what == "" || i > 0 && rel.Message == related[i-1].Message { // the same of another place
+			what = fmt.Sprint(i + 1)
+		}
+		parts = append(parts, fmt.Sprintf("[%s](%d)", what, i+1))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -304,7 +308,8 @@ type (
 		Fixes        []sarifFix    `json:"fixes,omitempty"`
 		Suppressions []suppression `json:"suppressions,omitempty"`
 		Properties   struct {
-			Target string `json:"target"`
+			Target  string   `json:"target"`
+			Targets []string `json:"targets,omitempty"` // others of which the same was found
 		} `json:"properties"`
 	}
 	suppression struct {

@@ -52,6 +52,12 @@ func summary(b *strings.Builder, p painter, t *Target) {
 	ignored(b, p, t)
 }
 
+// isFile reports whether the target is a file of the configuration, of which no more is said
+// than what is wrong with it.
+func (t *Target) isFile() bool {
+	return t.Dockerfile == nil && t.Image == nil && t.Context == "" && len(t.NotRun) == 0 && len(t.Errors) == 0
+}
+
 // inForce says the build contexts that are not the Dockerfile's own directory, and what
 // configurations set: each once, with the targets that it is for.
 func inForce(b *strings.Builder, p painter, d *Document) {
@@ -63,8 +69,12 @@ func inForce(b *strings.Builder, p painter, d *Document) {
 		}
 		of[line] = append(of[line], t.Name)
 	}
+	files := 0
 	for i := range d.Targets {
 		t := &d.Targets[i]
+		if t.isFile() {
+			files++
+		}
 		if d := t.Dockerfile; d != nil && t.Context != "" && t.Context != path.Dir(d.Path) {
 			add("build context: "+t.Context, t)
 		}
@@ -73,7 +83,7 @@ func inForce(b *strings.Builder, p painter, d *Document) {
 		}
 	}
 	for _, line := range lines {
-		if names := of[line]; len(names) < len(d.Targets) {
+		if names := of[line]; len(names) < len(d.Targets)-files {
 			line = analysis.And(names, 3) + ": " + line
 		}
 		fmt.Fprintf(b, "%s\n", p.paint("2", redact.Printable(line)))
@@ -93,7 +103,7 @@ func undone(b *strings.Builder, p painter, d *Document) {
 	judged := 0
 	for i := range d.Targets {
 		t := &d.Targets[i]
-		if len(t.Errors) == 0 {
+		if len(t.Errors) == 0 && !t.isFile() {
 			judged++
 		}
 		for _, n := range t.NotRun {
