@@ -35,6 +35,78 @@ func TestOutside(t *testing.T) {
 	})
 }
 
+// TestProjects: a compose file, what bake prints and a baseline lead nowhere else, read no
+// variable of the process, and end.
+func TestProjects(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	write(t, secret, canary+"\n")
+	up := strings.Repeat("../", 20)
+	compose := func(text string, more ...string) func(*testing.T, string) []string {
+		list := map[string]string{"compose.yaml": text, "Dockerfile": simple}
+		for i := 0; i+1 < len(more); i += 2 {
+			list[more[i]] = more[i+1]
+		}
+		return files(list, every("compose.yaml")...)
+	}
+	var doubled, many, deep strings.Builder
+	doubled.WriteString("services:\n  a: {build: .}\nx-0: &a0 {k: v}\n")
+	for i := range 40 {
+		fmt.Fprintf(&doubled, "x-%d: &a%d {<<: [*a%d, *a%d]}\n", i+1, i+1, i, i)
+	}
+	many.WriteString("services:\n  s0: {build: .}\n")
+	deep.WriteString("services:\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&many, "  s%d: {extends: s%d}\n", i+1, i)
+	}
+	for i := range 300 {
+		fmt.Fprintf(&deep, "  s%d: {build: {context: ., args: {A: %q}}}\n", i, strings.Repeat("${A:-", 2000)+strings.Repeat("}", 2000))
+	}
+	try(t, map[string]attack{
+		"an include":          {make: compose("include: [" + up + secret[1:] + "]\n"), status: []int{2}, want: []string{"leads out"}},
+		"an absolute include": {make: compose("include: [" + secret + "]\n"), status: []int{2}, want: []string{"leads out"}},
+		"what is extended":    {make: compose("services: {a: {extends: {file: " + secret + ", service: x}}}\n"), status: []int{2}, want: []string{"leads out"}},
+		"a linked file":       {make: compose("include: [x.yaml]\n", "x.yaml", "-> "+secret), status: []int{2}, want: []string{"leads out"}},
+		"a linked .env":       {make: compose("services: {a: {build: {context: ., args: {A: $X}}}}\n", ".env", "-> "+secret), status: []int{0, 1}, want: []string{".env is not read"}},
+		"a Dockerfile":        {make: compose("services: {a: {build: {context: ., dockerfile: " + secret + "}}}\n"), status: []int{3}, want: []string{"leads out"}},
+		"a context":           {make: compose("services: {a: {build: {context: " + filepath.Dir(secret) + ", dockerfile_inline: \"FROM a\\nCOPY secret .\\n\"}}}\n"), status: []int{2, 3}, want: []string{"leads out"}},
+		"the environment":     {make: compose("services: {a: {build: {context: ., target: \"${CANARY}\", args: {A: \"$CANARY\"}}}}\n"), env: []string{"CANARY=" + canary}, status: []int{0, 1, 2}, want: []string{"CANARY has no value"}},
+		"merges that double":  {make: compose(doubled.String()), status: []int{2}, want: []string{"limit of"}},
+		"a chain":             {make: compose(many.String()), status: []int{2}, want: []string{"limit of 20 services"}},
+		"nested variables":    {make: compose(deep.String()), status: []int{0, 1, 2}},
+		"a pipe":              {make: compose("include: [x.yaml]\n", "x.yaml", "pipe"), status: []int{2}, want: []string{"no regular file"}},
+		"bake's context":      {make: files(map[string]string{"bake.json": `{"target": {"a": {"context": "` + filepath.Dir(secret) + `", "dockerfile": "secret"}}}`}, every("bake.json")...), status: []int{2, 3}, want: []string{"leads out"}},
+		"a pyproject.toml":    {make: files(map[string]string{"Dockerfile": simple, "pyproject.toml": "[tool.tare]\nexclude = " + strings.Repeat("[", 900_000)}, every()...), status: []int{2}},
+		"a linked pyproject":  {make: files(map[string]string{"Dockerfile": simple, "pyproject.toml": "-> " + secret}, every()...), status: []int{0, 1}},
+		"a large pyproject":   {make: files(map[string]string{"Dockerfile": simple, "pyproject.toml": "sparse 3000000000"}, every()...), status: []int{0, 1}},
+		"a baseline":          {make: files(map[string]string{"Dockerfile": simple, "b.json": "sparse 3000000000"}, every("--baseline", "b.json")...), status: []int{2}, want: []string{"more than the limit"}},
+		"a baseline's pipe":   {make: files(map[string]string{"Dockerfile": simple, "b.json": "pipe"}, every("--baseline", "b.json")...), status: []int{2}, want: []string{"no regular file"}},
+		"a linked baseline":   {make: files(map[string]string{"Dockerfile": simple, "b.json": "-> " + secret}, every("--baseline", "b.json")...), status: []int{2}},
+		"init":                {make: files(map[string]string{"Dockerfile": simple, ".tare.yaml": "-> /nowhere/x"}, "init"), status: []int{2, 3}},
+		"a name in init":      {make: files(map[string]string{"a\ninjected: 1\n#/Dockerfile": simple, "b/Dockerfile": simple}, "init"), status: []int{0}},
+	})
+}
+
+// TestManyIgnores: patterns and findings by the hundred are compared in time.
+func TestManyIgnores(t *testing.T) {
+	var paths, packages, pins strings.Builder
+	paths.WriteString("ignore:\n")
+	packages.WriteString("ignore:\n")
+	for i := range 199 {
+		fmt.Fprintf(&paths, "  - {rule: pinned, path: '**/%sx%d', reason: why}\n", strings.Repeat("*a", 40), i)
+		fmt.Fprintf(&packages, "  - {rule: pinned, package: '%sy%d', reason: why}\n", strings.Repeat("*b", 40), i)
+	}
+	for i := range 5000 {
+		fmt.Fprintf(&pins, "%s%d\n", strings.Repeat("ab", 50), i)
+	}
+	with := func(config string) func(*testing.T, string) []string {
+		return files(map[string]string{"Dockerfile": simple, "requirements.txt": pins.String(), ".tare.yaml": config}, every()...)
+	}
+	try(t, map[string]attack{
+		"paths":    {make: with(paths.String()), status: []int{1}},
+		"packages": {make: with(packages.String()), status: []int{1}},
+	})
+}
+
 // TestPipes: nothing waits for the other end of a pipe.
 func TestPipes(t *testing.T) {
 	try(t, map[string]attack{
@@ -79,7 +151,7 @@ func TestConfiguration(t *testing.T) {
 		"1 MB of brackets":           {make: with(strings.Repeat("[", 1<<20-1)), status: []int{2}},
 		"1 MB of keys":               {make: with(strings.Repeat("? ", 1<<19-1)), status: []int{2}},
 		"3 GB":                       {make: with("sparse 3000000000"), status: []int{2}, want: []string{"more than the limit of 1048576"}},
-		"a decoy":                    {make: with("dockerfile: decoy\n"), status: []int{0}, want: []string{"settings of .tare.yaml: dockerfile decoy"}},
+		"a decoy":                    {make: with("dockerfile: decoy\n"), status: []int{1}, want: []string{"settings of .tare.yaml: dockerfile decoy"}},
 		"a stage":                    {make: with("stage: '0'\n"), status: []int{0, 1}, want: []string{"settings of .tare.yaml: stage 0"}},
 		"a host":                     {make: with("image: 127.0.0.1:1/x:1\n"), status: []int{3}, want: []string{"--trust-registry 127.0.0.1:1"}},
 		"a budget":                   {make: with("sizebudget: {download: 900 GB}\n"), status: []int{0, 1}, want: []string{"sizebudget.download 900 GB"}},

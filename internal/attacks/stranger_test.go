@@ -64,7 +64,7 @@ func TestSaid(t *testing.T) {
 	}
 	try(t, map[string]attack{
 		"an alias for a key":   {make: with("sizebudget: {path: {&stage dockerfile: 900 GB}}\n*stage : decoy\n"), status: []int{2}, want: []string{"want a word for a key"}},
-		"a long path":          {make: with("dockerfile: " + repeat("./", 60) + "decoy\n"), status: []int{0}, want: []string{"/decoy"}},
+		"a long path":          {make: with("dockerfile: " + repeat("./", 60) + "decoy\n"), status: []int{1}, want: []string{"/decoy"}},
 		"a longer path":        {make: with("dockerfile: " + repeat("./", 600) + "decoy\n"), status: []int{2}, want: []string{"limit of 1000"}},
 		"binary":               {make: with("dockerfile: !!binary ZGVjb3k=\n"), status: []int{2}, want: []string{"binary"}},
 		"an empty --config":    {make: with("dockerfile: decoy\n", "--config="), status: []int{2}, want: []string{"--config is empty"}},

@@ -5,7 +5,6 @@ package baseline
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/tareweight/tare/internal/checkout"
@@ -17,12 +16,12 @@ const MaxSize = 256 << 20
 
 // Read reads a JSON report. The error says what the file is instead.
 func Read(path string) (*report.Document, error) {
-	f, err := os.Open(path)
+	root, err := checkout.Find(path)
 	if err != nil {
 		return nil, fmt.Errorf("read baseline %q: %w", path, err)
 	}
-	defer f.Close()
-	text, err := checkout.ReadLimited(f, MaxSize)
+	defer root.Close()
+	text, err := root.ReadFile(path, MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("read baseline %q: %w", path, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
@@ -18,11 +19,11 @@ func (fd *finder) project(root *checkout.Root, name, dir string, read func() (*p
 	if err != nil {
 		return &statusError{Usage, err}
 	}
+	if len(p.Builds) == 0 {
+		return usage("%s builds no image: nothing to check%s", name, strings.Join(append([]string{""}, p.Remarks...), "; "))
+	}
 	for _, r := range p.Remarks {
 		fd.remarks = append(fd.remarks, name+": "+r)
-	}
-	if len(p.Builds) == 0 {
-		return usage("%s builds no image: nothing to check", name)
 	}
 	for _, x := range p.Builds {
 		src := x.Inline

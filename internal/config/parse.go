@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -17,9 +18,11 @@ import (
 	"github.com/tareweight/tare/internal/nodes"
 )
 
-// maxEntries is how many targets, patterns and ignores a file may have, of each: every
-// finding is compared with each of them.
-const maxEntries = 500
+// Limits: every finding is compared with each entry.
+const (
+	maxEntries = 200 // targets, patterns, overrides and ignores of a file, of each
+	maxPackage = 100 // bytes of the pattern of a package's name
+)
 
 // Load reads the file at path, which is below root, with a section for each of analyzers.
 func Load(root *checkout.Root, path string, analyzers []*analysis.Analyzer) (*File, error) {
@@ -132,6 +135,9 @@ func (p *parser) check(f *File, own *yaml.Node) error {
 	if n := get("fail-on"); n != nil && !slices.Contains(Thresholds, n.Value) {
 		return fmt.Errorf("%d: fail-on: %q: want %s", n.Line, n.Value, analysis.Or(Thresholds))
 	}
+	if n := get("dockerfile"); n != nil && outside(f.Dockerfile) {
+		return fmt.Errorf("%d: dockerfile: %q %s", n.Line, f.Dockerfile, leads)
+	}
 	if err := f.platforms(own); err != nil {
 		return err
 	}
@@ -164,6 +170,12 @@ func (p *parser) check(f *File, own *yaml.Node) error {
 	slices.SortStableFunc(f.list, func(a, b Setting) int { return a.Line - b.Line })
 	return nil
 }
+
+// leads says what is wrong with a path of a Dockerfile.
+const leads = "leads out of the directory of this file: the configuration of a Dockerfile lies beside it or above"
+
+// outside reports whether the path of a Dockerfile is not below the file's directory.
+func outside(name string) bool { return name != "" && !filepath.IsLocal(filepath.FromSlash(name)) }
 
 func (p *parser) override(f *File, o *Override, node *yaml.Node) error {
 	g, err := ignore.NewGlob(o.Path, f.Dir)
@@ -228,7 +240,7 @@ func (p *parser) ignore(f *File, x *Ignore) (*ignore.Ignore, error) {
 	for _, scope := range []struct {
 		text string
 		glob **ignore.Glob
-	}{{x.Path, &g.File}, {x.Package, &g.Package}, {x.Image, &g.Images}} {
+	}{{x.Path, &g.File}, {x.Image, &g.Images}} {
 		if scope.text == "" {
 			continue
 		}
@@ -237,6 +249,10 @@ func (p *parser) ignore(f *File, x *Ignore) (*ignore.Ignore, error) {
 			return nil, err
 		}
 	}
+	if _, err := path.Match(x.Package, ""); err != nil || len(x.Package) > maxPackage {
+		return nil, fmt.Errorf("package: %q is no pattern of a package's name", x.Package)
+	}
+	g.Package = x.Package
 	if x.Until != "" {
 		var err error
 		if g.Until, err = time.Parse(time.DateOnly, x.Until); err != nil {
@@ -264,9 +280,8 @@ func (p *parser) target(f *File, t *Target, node *yaml.Node, names map[string]bo
 		return fail("two targets are called %q: give each a name of its own", t.Name)
 	case t.Dockerfile == "" && t.Image == "":
 		return fail("%q has neither a dockerfile nor an image: name what is judged", t.Name)
-	case !filepath.IsLocal(filepath.FromSlash(t.Dockerfile)) && t.Dockerfile != "":
-		return fail("%q: dockerfile %q: want a path below the directory of this file: "+
-			"the configuration of a Dockerfile lies beside it or above", t.Name, t.Dockerfile)
+	case outside(t.Dockerfile):
+		return fail("%q: dockerfile: %q %s", t.Name, t.Dockerfile, leads)
 	}
 	names[t.Name] = true
 	if err := t.platforms(node); err != nil {

@@ -5,9 +5,11 @@ package ignore
 import (
 	"fmt"
 	"math"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moby/patternmatcher"
@@ -28,9 +30,10 @@ type Ignore struct {
 	First, Last int // of a comment: the lines of Path that it is about, inclusive
 
 	// Configured says that it is an entry of the configuration: it is then about what
-	// its globs name. A nil glob names everything.
-	Configured            bool
-	File, Package, Images *Glob
+	// its globs name. A nil glob, or no pattern, names everything.
+	Configured   bool
+	File, Images *Glob
+	Package      string // a pattern as path.Match reads it
 }
 
 // Over reports whether the last day is over on a day.
@@ -75,11 +78,11 @@ func (g *Ignore) scope(f analysis.Finding, dockerfile, image string) bool {
 	switch {
 	case g.File != nil && (file == "" || !g.File.Path(file)),
 		g.Images != nil && (image == "" || !g.Images.Match(image)),
-		g.Package != nil && len(f.Packages) == 0:
+		g.Package != "" && len(f.Packages) == 0:
 		return false
 	}
 	for _, p := range f.Packages {
-		if g.Package != nil && !g.Package.Match(p) {
+		if ok, err := path.Match(g.Package, p); g.Package != "" && (!ok || err != nil) {
 			return false
 		}
 	}
@@ -91,6 +94,10 @@ func (g *Ignore) scope(f analysis.Finding, dockerfile, image string) bool {
 type Glob struct {
 	text, dir string
 	match     *patternmatcher.PatternMatcher
+
+	mu   sync.Mutex
+	last string // the last name that was matched, as findings come file by file
+	said bool   // what of it was said
 }
 
 // NewGlob reads a pattern, whose paths are relative to dir.
@@ -105,7 +112,7 @@ func NewGlob(text, dir string) (*Glob, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is no pattern: %w", text, err)
 	}
-	return &Glob{text, dir, m}, nil
+	return &Glob{text: text, dir: dir, match: m}, nil
 }
 
 // String is the pattern as it was written.
@@ -120,10 +127,15 @@ func (g *Glob) Match(name string) bool {
 // Path reports whether the pattern names the file at name, which is relative to the
 // current directory, or absolute.
 func (g *Glob) Path(name string) bool {
-	abs, err := filepath.Abs(filepath.FromSlash(name))
-	if err != nil {
-		return false
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if name == g.last {
+		return g.said
 	}
-	rel, err := filepath.Rel(g.dir, abs)
-	return err == nil && filepath.IsLocal(rel) && g.Match(filepath.ToSlash(rel))
+	g.last, g.said = name, false
+	if abs, err := filepath.Abs(filepath.FromSlash(name)); err == nil {
+		rel, err := filepath.Rel(g.dir, abs)
+		g.said = err == nil && filepath.IsLocal(rel) && g.Match(filepath.ToSlash(rel))
+	}
+	return g.said
 }

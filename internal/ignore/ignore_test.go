@@ -146,7 +146,7 @@ func TestScope(t *testing.T) {
 		{"", "", "*/team/app", file, nil, true}, {"", "", "registry.example.com/other", file, nil, false},
 		{"web", "flask", "", file, []string{"flask"}, false},
 	} {
-		x := &ignore.Ignore{Names: []string{"r"}, Configured: true, File: glob(test.file), Package: glob(test.pkg), Images: glob(test.image)}
+		x := &ignore.Ignore{Names: []string{"r"}, Configured: true, File: glob(test.file), Package: test.pkg, Images: glob(test.image)}
 		f := finding(test.at, "r")
 		f.Packages = test.packages
 		if _, got := x.Covers(f, "c", "repo/svc/Dockerfile", image); got != test.want {

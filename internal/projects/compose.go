@@ -179,7 +179,10 @@ func (c *compose) service(file, name string, left int) (*service, error) {
 				name, maxExtend)
 		}
 		below, err := c.service(from, of, left-1)
-		if err != nil {
+		switch {
+		case err != nil && left < maxExtend: // the first of a chain says where
+			return nil, err
+		case err != nil:
 			return nil, fmt.Errorf("%s:%d: extends: %w", filepath.ToSlash(file), x.Line, err)
 		}
 		below.unknown = cmp.Or(s.unknown, below.unknown)
