@@ -10,6 +10,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers"
 	"github.com/tareweight/tare/internal/cli"
+	"github.com/tareweight/tare/internal/config"
 )
 
 // TestReadme runs the first command of README.md and compares what it prints
@@ -91,5 +92,27 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	if n < 5 {
 		t.Errorf("README.md shows %d commands", n)
+	}
+}
+
+// TestReadmeConfiguration reads the configuration that README.md shows, and that of the page
+// about ignores, as a user's file is read.
+func TestReadmeConfiguration(t *testing.T) {
+	for name, pattern := range map[string]string{
+		"../../README.md":                  "(?s)```yaml\n(# yaml-language-server.*?)\n```",
+		"../../analyzers/ignore/README.md": `(?m)((?:^    (?:ignore:|  ).*\n)+)`,
+	} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(pattern).FindSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s shows no configuration", name)
+		}
+		f, err := config.Parse(".tare.yaml", m[1], analyzers.All)
+		if err != nil || len(f.Ignore) != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

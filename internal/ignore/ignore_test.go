@@ -3,7 +3,9 @@ package ignore_test
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +110,35 @@ func TestForeign(t *testing.T) {
 		if s := strings.Join(got, "; "); s != want {
 			t.Errorf("%q: %s, want %s", text, s, want)
 		}
+	}
+}
+
+// TestTable: the page of the check lists the rules of other tools that are read.
+func TestTable(t *testing.T) {
+	page, err := os.ReadFile("../../analyzers/ignore/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("foreign.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (hadolint|BuildKit) \| (.*) \| (.*) \|$`).FindAllStringSubmatch(string(page), -1) {
+		for rule := range strings.SplitSeq(m[2], ", ") {
+			said[strings.ToLower(m[1])+" "+rule+" "+m[3]] = true
+		}
+	}
+	n := 0
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); !strings.HasPrefix(line, "#") {
+			if n++; !said[strings.Join(f, " ")] {
+				t.Errorf("the page does not list %q", f)
+			}
+		}
+	}
+	if n != len(said) {
+		t.Errorf("the page lists %d rules, the table has %d", len(said), n)
 	}
 }
 
