@@ -21,6 +21,7 @@ type build struct {
 	context   string // "" is the one that is guessed
 	stage     string
 	args      map[string]string
+	contexts  map[string]string
 	platforms []string
 	image     string       // "" where there is none
 	from      *config.File // that names the image
@@ -117,13 +118,15 @@ func (b *build) add(f *config.File, x config.Build) {
 	if len(x.Platforms) > 0 {
 		b.platforms = x.Platforms
 	}
-	if len(x.BuildArgs) > 0 {
-		b.args = maps.Clone(b.args)
-		if b.args == nil {
-			b.args = map[string]string{}
-		}
-		maps.Copy(b.args, x.BuildArgs)
-	}
+	b.args, b.contexts = joined(b.args, x.BuildArgs), joined(b.contexts, x.Contexts)
+}
+
+// joined is what two maps hold, a new one: what near says counts.
+func joined(far, near map[string]string) map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, far)
+	maps.Copy(out, near)
+	return out
 }
 
 // describes reports whether the build at the top of a configuration is that of a
@@ -151,11 +154,7 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 	c := config.Merge(append(slices.Clone(chain), b.settings)...)
 	t := fd.configured(c, b.here)
 	t.Name, t.Path, t.Dockerfile = cmp.Or(b.name, name), name, src
-	t.Build = dockerfile.Options{Target: cmp.Or(fd.flags.target, b.stage), BuildArgs: maps.Clone(b.args)}
-	if t.Build.BuildArgs == nil {
-		t.Build.BuildArgs = map[string]string{}
-	}
-	maps.Copy(t.Build.BuildArgs, fd.args)
+	t.Build = dockerfile.Options{Target: cmp.Or(fd.flags.target, b.stage), BuildArgs: joined(b.args, fd.args), Contexts: b.contexts}
 	dir := cmp.Or(fd.flags.context, b.context)
 	if fd.flags.context != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -88,7 +89,7 @@ type surveyed struct {
 	name, dockerfile, context string // paths relative to the directory
 	stage                     string
 	stages                    []string // that may ship
-	args                      map[string]string
+	contexts                  map[string]string
 	guessed                   bool // the context is not the Dockerfile's directory, and nobody says so
 }
 
@@ -114,8 +115,13 @@ func (fd *finder) survey(root *checkout.Root, dir string) (list []surveyed) {
 			if b.Inline != nil || !root.IsRegular(b.Dockerfile) || !filepath.IsLocal(filepath.FromSlash(rel(b.Dockerfile))) {
 				continue
 			}
+			if src, err := root.ReadFile(b.Dockerfile, dockerfile.MaxSize); err != nil || !ships(src, b.Stage) {
+				continue // it is built to develop with, or cannot be read
+			}
 			known[absolute(b.Dockerfile)] = true
-			list = append(list, surveyed{name: b.Name, dockerfile: rel(b.Dockerfile), context: rel(b.Context), stage: b.Stage, args: b.Args})
+			list = append(list, surveyed{
+				name: b.Name, dockerfile: rel(b.Dockerfile), context: rel(b.Context), stage: b.Stage, contexts: b.Contexts,
+			})
 		}
 		break
 	}
@@ -147,6 +153,29 @@ func (fd *finder) survey(root *checkout.Root, dir string) (list []surveyed) {
 	return list
 }
 
+// ships reports whether a stage of a Dockerfile, "" being the last, is one that may ship: it
+// is not for development, and no other stage copies what it makes, or is all that stands on it
+// and is copied itself.
+func ships(src []byte, stage string) bool {
+	d, err := dockerfile.Parse("", src, dockerfile.Options{Target: stage})
+	if err != nil || dockerfile.Development(stage) {
+		return false
+	}
+	copied := map[*analysis.Stage]bool{}
+	on := map[*analysis.Stage][]*analysis.Stage{} // those that stand on a stage, which are later in the file
+	for _, s := range d.Stages {
+		for _, e := range s.Uses {
+			copied[e.Stage] = copied[e.Stage] || e.Kind != analysis.EdgeFrom
+		}
+		on[s.Parent] = append(on[s.Parent], s)
+	}
+	may := map[*analysis.Stage]bool{}
+	for _, s := range slices.Backward(d.Stages) {
+		may[s] = !copied[s] && (len(on[s]) == 0 || slices.ContainsFunc(on[s], func(c *analysis.Stage) bool { return may[c] }))
+	}
+	return may[d.Target]
+}
+
 var reNamePart = regexp.MustCompile(`(?i)^((dockerfile|containerfile)[.\-_]?|(.*)\.dockerfile$)`)
 
 // nameOf is a name for what a Dockerfile makes: of its directory, and of what its own name
@@ -162,8 +191,11 @@ func nameOf(file, dir string) string {
 	if slices.Contains([]string{"docker", ".docker", "build", "deploy"}, in) && filepath.Dir(file) != dir {
 		in = filepath.Base(filepath.Dir(filepath.Dir(file)))
 	}
-	if own == "" || own == in {
+	switch {
+	case own == "" || own == in:
 		return in
+	case filepath.Dir(file) == dir:
+		return own
 	}
 	return in + "-" + own
 }
@@ -235,6 +267,12 @@ func keys(b *strings.Builder, indent string, s surveyed) {
 			why = " # it holds what the Dockerfile copies"
 		}
 		fmt.Fprintf(b, "%scontext: %s%s\n", indent, strconv.Quote(s.context), why)
+	}
+	if len(s.contexts) > 0 {
+		fmt.Fprintf(b, "%scontexts:\n", indent)
+		for _, name := range slices.Sorted(maps.Keys(s.contexts)) {
+			fmt.Fprintf(b, "%s  %s: %s\n", indent, strconv.Quote(name), strconv.Quote(s.contexts[name]))
+		}
 	}
 	switch {
 	case s.stage != "":

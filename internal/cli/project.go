@@ -51,7 +51,7 @@ func (fd *finder) project(root *checkout.Root, name, dir string, read func() (*p
 		}
 		b.name, b.context = cmp.Or(b.name, x.Name), x.Context
 		b.stage = cmp.Or(x.Stage, b.stage)
-		b.add(nil, config.Build{BuildArgs: x.Args, Platforms: x.Platforms})
+		b.add(nil, config.Build{BuildArgs: x.Args, Contexts: x.Contexts, Platforms: x.Platforms})
 		if err := fd.add(root, chain, src, display(path), b); err != nil {
 			return err
 		}

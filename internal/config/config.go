@@ -45,6 +45,7 @@ type Build struct {
 	Context    string            `yaml:"context"`    // the build context, relative to the file
 	Stage      string            `yaml:"stage"`      // the stage that ships
 	BuildArgs  map[string]string `yaml:"build-args"` // build arguments
+	Contexts   map[string]string `yaml:"contexts"`   // named contexts: what stands for a stage or an image, such as docker-image://python:3.13
 	Image      string            `yaml:"image"`      // the image that was built; oci: and archive paths are relative to the file
 	Platforms  []string          `yaml:"platforms"`  // the platforms to judge: os/architecture[/variant]
 }

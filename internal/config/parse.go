@@ -288,7 +288,8 @@ func (p *parser) target(f *File, t *Target, node *yaml.Node, names map[string]bo
 		return err
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		if key := node.Content[i].Value; key != "name" && key != "settings" {
+		// Its Dockerfile and its context are in the report anyway.
+		if key := node.Content[i].Value; !slices.Contains([]string{"name", "settings", "dockerfile", "context"}, key) {
 			t.here = f.settings(t.here, node.Content[i+1], key+".")
 		}
 	}

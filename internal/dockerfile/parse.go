@@ -27,6 +27,7 @@ const MaxInstructions = 10_000
 type Options struct {
 	Target        string            // stage by name or number; "" is the last
 	BuildArgs     map[string]string // of --build-arg
+	Contexts      map[string]string // of --build-context: what stands in the place of a stage or an image, by its name
 	Platform      string            // os/arch[/variant] of the image; "" is linux on this machine's architecture
 	BuildPlatform string            // of the machine that builds; "" is the same default
 }

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -234,5 +235,26 @@ func TestManyInstructions(t *testing.T) {
 		if _, err := Parse("Dockerfile", []byte(src), Options{}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, want %q", err, name)
 		}
+	}
+}
+
+// TestContexts: a named context stands in the place of an image and of a stage; what it is
+// is not known unless it is an image.
+func TestContexts(t *testing.T) {
+	d, err := Parse("", []byte("FROM src AS a\nFROM python:3 AS b\nFROM a\nCOPY --from=tools / /\nCOPY --from=b / /\nCOPY --from=dir / /\n"), Options{
+		Contexts: map[string]string{"src": "docker-image://debian:13", "python:3": "../dir", "tools": "docker-image://alpine:3", "b": "target:x", "dir": "./dir"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range d.Stages {
+		got = append(got, s.Base+"/"+s.Root)
+	}
+	for _, e := range d.Target.Uses {
+		got = append(got, fmt.Sprint(e.Kind, " ", e.Image, " ", e.Stage != nil))
+	}
+	if s, want := strings.Join(got, "; "), "debian:13/debian:13; /; a/debian:13; FROM  true; COPY --from alpine:3 false; COPY --from  false; COPY --from  false"; s != want {
+		t.Errorf("%s, want %s", s, want)
 	}
 }

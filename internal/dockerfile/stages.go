@@ -94,6 +94,9 @@ func (b *builder) stage(s *analysis.Stage, from *instructions.Stage) error {
 		return fmt.Errorf("base name %q should not be blank", from.BaseName)
 	}
 	state := analysis.State{WorkdirKnown: true}
+	if image, ok := b.context(base); known && ok {
+		base, known = image, image != ""
+	}
 	if known {
 		s.Base = base
 		s.Root = base
@@ -241,7 +244,21 @@ func (b *builder) edges() error {
 	return nil
 }
 
+// context is the image that a named context stands for, in the place of a stage or an
+// image of that name ("docker buildx build --build-context"): "" where it is something else
+// than an image. It is false where there is no context of that name.
+func (b *builder) context(name string) (image string, ok bool) {
+	what, ok := b.options.Contexts[name]
+	if ref, found := strings.CutPrefix(what, "docker-image://"); found {
+		image = ref
+	}
+	return image, ok
+}
+
 func (b *builder) use(kind analysis.EdgeKind, name string, inst *analysis.Instruction) analysis.Edge {
+	if image, ok := b.context(name); ok {
+		return analysis.Edge{Kind: kind, Instruction: inst, Image: image}
+	}
 	e := analysis.Edge{Kind: kind, Instruction: inst, Stage: b.byName[strings.ToLower(name)]}
 	if e.Stage == nil && !strings.Contains(name, "$") {
 		e.Image = name

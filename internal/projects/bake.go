@@ -19,6 +19,7 @@ type bakeTarget struct {
 	Target     string             `json:"target"`
 	Args       map[string]*string `json:"args"` // null is taken from the environment
 	Platforms  []string           `json:"platforms"`
+	Contexts   map[string]string  `json:"contexts"`
 }
 
 // targets are those of the file, in its order.
@@ -84,7 +85,7 @@ func ParseBake(name, dir string, text []byte) (*Project, error) {
 			away = append(away, n)
 			continue
 		}
-		b := Build{Name: n, Stage: t.Target, Args: map[string]string{}, Platforms: t.Platforms}
+		b := Build{Name: n, Stage: t.Target, Args: map[string]string{}, Platforms: t.Platforms, Contexts: t.Contexts}
 		if t.Inline != "" {
 			b.Inline = []byte(t.Inline)
 		}

@@ -32,6 +32,7 @@ type service struct {
 	inline, stage       string
 	args                map[string]string
 	platforms           []string
+	contexts            map[string]string
 	unknown             string // a variable without a value in what says where it is built
 }
 
@@ -141,7 +142,7 @@ func (c *compose) add(name string, s *service) error {
 		c.away = append(c.away, name)
 		return nil
 	}
-	b := Build{Name: name, Stage: s.stage, Args: s.args, Platforms: s.platforms}
+	b := Build{Name: name, Stage: s.stage, Args: s.args, Platforms: s.platforms, Contexts: s.contexts}
 	if s.inline != "" {
 		b.Inline = []byte(s.inline)
 	}
@@ -220,18 +221,20 @@ func (c *compose) build(file string, b *yaml.Node, s *service) {
 			s.platforms = append(s.platforms, text(p))
 		}
 	}
-	if args := nodes.Value(b, "args"); args != nil {
-		s.args = maps.Clone(s.args)
-		if s.args == nil {
-			s.args = map[string]string{}
+	for key, field := range map[string]*map[string]string{"args": &s.args, "additional_contexts": &s.contexts} {
+		if pairs := nodes.Value(b, key); pairs != nil {
+			*field = maps.Clone(*field)
+			if *field == nil {
+				*field = map[string]string{}
+			}
+			c.pairs(file, pairs, *field)
 		}
-		c.args(file, args, s.args)
 	}
 }
 
-// args reads build arguments, a map or a list of KEY=VALUE. What has no value here is not
-// there: the build takes it from its environment.
-func (c *compose) args(file string, n *yaml.Node, into map[string]string) {
+// pairs reads a map or a list of KEY=VALUE. What has no value here is not there: the build
+// takes an argument from its environment.
+func (c *compose) pairs(file string, n *yaml.Node, into map[string]string) {
 	set := func(key string, value *yaml.Node, text string, has bool) {
 		if value != nil {
 			text, has = value.Value, value.Tag != "!!null"

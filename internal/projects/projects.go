@@ -35,6 +35,7 @@ type Build struct {
 	Stage      string
 	Args       map[string]string // those whose value is known
 	Platforms  []string
+	Contexts   map[string]string // named contexts: what stands for a stage or an image
 }
 
 var reCompose = regexp.MustCompile(`^(docker-)?compose([.-].*)?\.ya?ml$`)

@@ -66,6 +66,9 @@ func said(p *projects.Project) string {
 		for _, p := range b.Platforms {
 			s += " " + p
 		}
+		for _, k := range slices.Sorted(maps.Keys(b.Contexts)) {
+			s += fmt.Sprintf(" %s is %s", k, b.Contexts[k])
+		}
 		lines = append(lines, s)
 	}
 	return strings.Join(append(lines, p.Remarks...), "\n")
@@ -83,6 +86,7 @@ services:
     build: {context: b, dockerfile: ../docker/x.dockerfile, target: run, args: {<<: *args, C: , B: "3"}, platforms: [linux/arm64, linux/amd64]}
   list: {build: {context: ., args: [X=1, Y]}}
   inline: {build: {dockerfile_inline: "FROM a\n"}}
+  named: {build: {context: ., additional_contexts: {src: "docker-image://a", app: ../app}}}
   none: {image: postgres}
   away: {build: "https://github.com/a/b.git#main:sub"}
   nothing: {build: }
@@ -90,6 +94,7 @@ services:
 long: docker/x.dockerfile in b to run A=1 B=3 linux/arm64 linux/amd64
 list: Dockerfile in . X=1
 inline: "FROM a\n" in .
+named: Dockerfile in . app is ../app src is docker-image://a
 away: not judged, as the build context is not of this machine`},
 		"alike": {`-- compose.yaml --
 services:
@@ -199,9 +204,9 @@ func TestBake(t *testing.T) {
   }
 }`
 	const want = `web: d/Dockerfile in d A=1 linux/amd64
-api: d/services/api/docker/Dockerfile in d/services/api to run
+api: d/services/api/docker/Dockerfile in d/services/api to run base is docker-image://a
 inline: "FROM a\n" in d
-same is built as api is: judged once
+same: d/services/api/docker/Dockerfile in d/services/api to run
 away: not judged, as the build context is not of this machine`
 	got, err := read(t, "-- d/bake.json --\n"+text, "d/bake.json")
 	if err != nil || got != want {

@@ -86,6 +86,10 @@ func configuration(t *testing.T) map[string]any {
 	s.defs["Levels"] = map[string]any{
 		"type": "object", "propertyNames": ref("Rule"), "additionalProperties": map[string]any{"enum": append(append([]any{}, words(config.Levels)...), false)},
 	}
+	for name, required := range map[string][]string{"Ignore": {"rule", "reason"}, "Target": {"name"}, "Override": {"path", "rules"}} {
+		def := s.defs[name].(map[string]any)
+		def["required"], def["type"] = required, "object"
+	}
 	root["$defs"] = s.defs
 	return root
 }
@@ -276,6 +280,7 @@ func TestConfiguration(t *testing.T) {
 		"overrides: [{path: a, rules: {waste: on}}]":                                               true, "fail-on: never\nstrict: true": true, "exclude: [a]": true,
 		"budget: 1": false, "sizebudget: {downlod: 1 MB}": false, "sizebudget: {download: big}": false, "fail-on: warn": false,
 		"rules: {nope: off}": false, "rules: {waste: info}": false, "ignore: [{rule: nope, reason: x}]": false, "strict: maybe": false,
+		"ignore: [{rule: waste}]": false, "ignore: [{reason: why}]": false, "targets: [{image: b}]": false, "overrides: [{rules: {waste: off}}]": false,
 		"targets: [{name: a, image: b, settings: {image: c}}]": false, "exclude: a": false, "pinned: {hashes: 7}": false, "platforms: linux": false,
 	} {
 		_, err := config.Parse("x.yaml", []byte(text), analyzers.All)
