@@ -187,9 +187,11 @@ func bars(b *strings.Builder, p painter, t *Target) {
 		}
 	}
 	sums := map[string]int64{}
-	for _, f := range t.Findings {
-		if f.Bytes != nil {
-			sums[f.Rule] += f.Bytes.Unpacked
+	for _, list := range [][]Finding{t.Findings, t.Known} { // what is known is there all the same
+		for _, f := range list {
+			if f.Bytes != nil {
+				sums[f.Rule] += f.Bytes.Unpacked
+			}
 		}
 	}
 	for rule, n := range sums {
