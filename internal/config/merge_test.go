@@ -211,3 +211,67 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestListed: what names what is judged is listed in full, another value is cut; a target's
+// keys are its own, but for its name and its Dockerfile, which a report has anyway.
+func TestListed(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	f := parse(t, ".tare.yaml", "image: "+long+"\nslimbase: {approved: ["+long+"]}\nbuild-args: {A: "+long+"}\nexclude: ["+long+"]\n"+
+		"targets:\n- {name: a, dockerfile: b, context: c, image: d, build-args: {E: f}, settings: {fail-on: note}}\n")
+	for _, s := range append(f.Here(), config.Merge(f).Settings...) {
+		want := 80
+		if s.Key == "image" {
+			want = 200
+		}
+		if len(s.Value) != want {
+			t.Errorf("%s has %d bytes, want %d", s.Key, len(s.Value), want)
+		}
+	}
+	var list []string
+	for _, s := range append(f.Targets[0].Here(), config.Merge(f.Targets[0].Settings.File).Settings...) {
+		list = append(list, s.Key+" "+s.Value)
+	}
+	if got := strings.Join(list, ", "); got != "image d, build-args.E f, fail-on note" {
+		t.Error(got)
+	}
+}
+
+// TestDefaults: a setting's default is what holds without it.
+func TestDefaults(t *testing.T) {
+	var list []string
+	for _, a := range analyzers.All {
+		for _, s := range config.Defaults(a) {
+			list = append(list, s.Key+" "+s.Value)
+		}
+	}
+	if got, want := strings.Join(list, ", "), "pinned.hashes false, sizebudget.download none, sizebudget.unpacked 300 MB, which warns, sizebudget.layer none, sizebudget.app none, "+
+		"sizebudget.path none, sizebudget.package none, slimbase.approved none"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestMost: what is at a limit is taken.
+func TestMost(t *testing.T) {
+	for _, text := range []string{
+		"exclude: [" + strings.Repeat("a,", 200) + "]", "ignore: [{rule: waste, reason: why, package: " + strings.Repeat("a", 100) + "}]",
+		"platforms: [linux/arm64, linux/arm/v7]", "overrides: [{path: a}]", "rules: {}",
+	} {
+		parse(t, ".tare.yaml", text)
+	}
+	for text, want := range map[string]string{"platforms: [linux/arm/v7/x]": "platforms", "platforms: [/arm]": "platforms", "platforms: [linux/]": "platforms"} {
+		if _, err := config.Parse("x.yaml", []byte(text), analyzers.All); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestDockerfiles: each that the file names, once.
+func TestDockerfiles(t *testing.T) {
+	f := parse(t, ".tare.yaml", "dockerfile: a\ntargets: [{name: x, dockerfile: b}, {name: y, dockerfile: a}, {name: z, image: i}, {name: w, dockerfile: b}]\n")
+	if got := fmt.Sprint(f.Dockerfiles()); got != "[a b]" {
+		t.Error(got)
+	}
+	if got := fmt.Sprint(parse(t, ".tare.yaml", "image: x").Dockerfiles()); got != "[]" {
+		t.Error(got)
+	}
+}

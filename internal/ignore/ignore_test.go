@@ -93,6 +93,7 @@ func TestForeign(t *testing.T) {
 		"# syntax=x\n# check = error=true;skip=Other,JSONArgsRecommended\n": "2: [shutdown-shell] file",
 		"# syntax=x\n# CHECK=skip=all\nFROM a\n":                            "2: [shutdown-shell] file",
 		"FROM a\n# check=skip=all\n":                                        "", // no directive: it is not at the head
+		"# tare: ignore=a -- why\n# check=skip=all\nFROM a\n":               "1: [a] 3-3",
 		"# a comment\n# check=skip=all\nFROM a\n":                           "",
 		"# hadolint ignore=DL3006\n# tare: ignore=a -- why\nFROM a\n":       "1: [slimbase-floating] 3-3; 2: [a] 3-3",
 	} {

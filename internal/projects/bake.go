@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // A bakeFile is what "docker buildx bake --print" prints: variables are evaluated, groups
@@ -34,26 +35,20 @@ func (t *targets) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
-	for depth := 0; d.More() || depth > 0; {
-		token, err := d.Token()
-		if err != nil {
-			break
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	for d.More() {
+		key, err := d.Token()
+		var value json.RawMessage
+		if err == nil {
+			err = d.Decode(&value)
 		}
-		switch x := token.(type) {
-		case json.Delim:
-			if x == '{' || x == '[' {
-				depth++
-			} else {
-				depth--
-			}
-		case string:
-			if depth == 1 {
-				t.names = append(t.names, x)
-				var skip json.RawMessage
-				if err := d.Decode(&skip); err != nil {
-					return err
-				}
-			}
+		if err != nil {
+			return err
+		}
+		if name, ok := key.(string); ok && !slices.Contains(t.names, name) {
+			t.names = append(t.names, name)
 		}
 	}
 	return nil

@@ -169,8 +169,9 @@ func (c *compose) service(file, name string, left int) (*service, error) {
 			}
 			if v := nodes.Value(x, "file"); v != nil {
 				path, unknown := c.expand(file, v.Value)
-				if unknown != "" {
-					s.unknown = unknown
+				if unknown != "" { // what is extended is not known, and so what is built
+					s.builds, s.unknown = true, unknown
+					return s, nil
 				}
 				from = beside(file, path)
 			}
@@ -186,7 +187,6 @@ func (c *compose) service(file, name string, left int) (*service, error) {
 		case err != nil:
 			return nil, fmt.Errorf("%s:%d: extends: %w", filepath.ToSlash(file), x.Line, err)
 		}
-		below.unknown = cmp.Or(s.unknown, below.unknown)
 		s = below
 	}
 	if b := nodes.Value(n, "build"); b != nil && b.Tag != "!!null" {

@@ -140,8 +140,11 @@ NOTED = v # note
 `, `a: d/x/Dockerfile in d/x to run A=$x B=e C=set E=d F=d/y
 b: not judged, as NONE has no value in .env and no default: where it is built is not known
 c: not judged, as NONE has no value in .env and no default: where it is built is not known`},
-		"empty":    {"-- compose.yaml --\n", ""},
-		"services": {"-- compose.yaml --\nservices: [a]\n", ""},
+		"a nested variable without a value": {"-- compose.yaml --\nservices: {a: {build: \"${A:-${B}}\"}}\n", "a: not judged, as B has no value in .env and no default: where it is built is not known"},
+		"quotes in .env":                    {"-- compose.yaml --\nservices: {a: {build: {context: ., args: {A: $A, B: $B, C: $C, D: $D, E: $E, F: $F}}}}\n-- .env --\nA='x # y' # z\nB=\"\nC=''\nD='x\nE=x #y\nF= #y\n", "a: Dockerfile in . A=x # y B=\" C= D='x E=x F=#y"},
+		"unknown file":                      {"-- compose.yaml --\nservices: {a: {extends: {file: \"${A}\", service: b}}, b: {extends: {file: \"${A:-x.yaml}\", service: b}}}\n-- x.yaml --\nservices: {b: {build: .}}\n", "b: Dockerfile in .\na: not judged, as A has no value in .env and no default: where it is built is not known"},
+		"empty":                             {"-- compose.yaml --\n", ""},
+		"services":                          {"-- compose.yaml --\nservices: [a]\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := read(t, test.files, "compose.yaml")
