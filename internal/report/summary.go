@@ -140,8 +140,8 @@ func undone(b *strings.Builder, p painter, d *Document) {
 		fmt.Fprintf(b, "%s %s (%s%s)\n", p.paint("2", "not run:"), strings.Join(short(m.rules, d.Rules), ", "), redact.Printable(r), of)
 	}
 	if base := d.Baseline; base != nil {
-		fmt.Fprintf(b, "%s %s\n", p.paint("2", "known:"), redact.Printable(fmt.Sprintf(
-			"%d %s of %s do not count, and %d of it are gone", base.Known, plural("finding", base.Known), base.Path, base.Gone)))
+		fmt.Fprintf(b, "%s %s\n", p.paint("2", "known:"), redact.Printable(fmt.Sprintf("%d %s of %s, not counted; %d gone",
+			base.Known, plural("finding", base.Known), base.Path, base.Gone)))
 	}
 }
 
