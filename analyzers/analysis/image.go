@@ -33,6 +33,7 @@ type Image struct {
 type Difference struct {
 	Location Location
 	What     string // what the image has in its place, as the end of a sentence
+	None     bool   // the image has none of the Dockerfile's steps: it is another one
 }
 
 // A Base says where the base image ends.

@@ -37,6 +37,11 @@ func run(pass *analysis.Pass) error {
 		return nil
 	}
 	d := pass.Image.Differs
+	if d.None {
+		pass.Reportf(mismatch, d.Location, "origin",
+			"the image was not built from this Dockerfile: it has none of its steps, %s; name the right --image", d.What)
+		return nil
+	}
 	pass.Reportf(mismatch, d.Location, "origin",
 		"the image was not built from this Dockerfile: this is the first instruction that differs, %s; "+
 			"build it again, or name the right --image, --target or --build-arg",

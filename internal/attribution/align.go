@@ -3,6 +3,7 @@
 package attribution
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -43,9 +44,13 @@ func Align(d *analysis.Dockerfile, im *analysis.Image, p *Provenance) {
 		return
 	}
 	places, first := align(expected, history)
-	if places == nil {
-		im.Aligned = "the image's history does not end with what the Dockerfile's instructions write: it may not be built from it"
-		im.Differs = differ(chain, expected, history)
+	switch {
+	case places == nil && !told(history):
+		im.Aligned = "the image's history does not tell its steps: it was squashed or flattened, or its builder records none"
+		return
+	case places == nil:
+		im.Aligned = "the image's history does not end with what the Dockerfile's instructions write"
+		im.Differs = cmp.Or(differ(chain, expected, history), moved(expected, history))
 		return
 	}
 	if !place(im, chain[0], places, first) {
@@ -53,7 +58,11 @@ func Align(d *analysis.Dockerfile, im *analysis.Image, p *Provenance) {
 	}
 	root := chain[0]
 	im.Base.Ref, im.Base.How = root.Root, "alignment"
-	if im.Differs = based(chain, im); im.Differs == nil && p != nil {
+	im.Differs = based(chain, im)
+	if im.Differs == nil && told(history) {
+		im.Differs = cmp.Or(configured(chain, im), recorded(chain, expected, history, places, first))
+	}
+	if im.Differs == nil && p != nil {
 		p.check(d, im)
 	}
 }

@@ -20,9 +20,39 @@ const (
 	lacking = -40 // an entry of the Dockerfile's that the image does not have
 )
 
-// differ finds the first instruction of a Dockerfile that an image was not
-// built from. It returns nil where that cannot be said: a builder may have
-// folded layers, or the history may be another's altogether.
+// told reports whether a history tells the steps of a build: each of its layers but the
+// first, which many bases make in a way of their own, is one that a builder of Dockerfiles
+// writes. A tool that squashes or flattens an image puts an entry of its own in their place.
+func told(history []v1.History) bool {
+	steps, first := 0, true
+	for _, h := range history {
+		switch {
+		case ofBuilder(h):
+			steps++
+		case !h.EmptyLayer && !first && parse(h).verb != "WORKDIR": // BuildKit makes a layer for one
+			return false
+		}
+		first = first && h.EmptyLayer
+	}
+	return steps > 0
+}
+
+// ofBuilder reports whether an entry is what a builder writes for a RUN, COPY or ADD: with the
+// instruction's name, or, by the classic one and buildah, with the shell's.
+func ofBuilder(h v1.History) bool {
+	text := collapse(h.CreatedBy)
+	if loc := classic.FindStringIndex(text); loc != nil {
+		text = text[loc[1]:]
+	}
+	switch verb, _, _ := strings.Cut(text, " "); verb {
+	case "RUN", "COPY", "ADD":
+		return true
+	}
+	return strings.HasPrefix(text, "/bin/sh -c ") || strings.HasPrefix(text, "|")
+}
+
+// differ finds the first instruction of a Dockerfile that an image was not built from, which
+// its history tells. It returns nil where the Dockerfile makes no layer.
 func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *analysis.Difference {
 	var want []*entry // instructions that make layers, and what they make
 	for _, e := range expected {
@@ -32,12 +62,12 @@ func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *a
 	}
 	var got []created
 	for _, h := range history {
-		if c := parse(h); !h.EmptyLayer && (c.verb == "RUN" || c.verb == "COPY" || c.verb == "ADD") {
-			got = append(got, c)
+		if ofBuilder(h) {
+			got = append(got, parse(h))
 		}
 	}
 	m, n := len(want), len(got)
-	if m == 0 || n < m && n*2 < m {
+	if m == 0 {
 		return nil
 	}
 	best := make([][]int, m+1)
@@ -110,9 +140,12 @@ func differ(chain []*analysis.Stage, expected []*entry, history []v1.History) *a
 			j++
 		}
 	}
-	// what shares little is no older version of this Dockerfile, but nothing can be said of it
-	if matched*2 < m && !(m <= 2 && n > m) {
-		return nil
+	if matched == 0 {
+		return &analysis.Difference{
+			Location: want[0].inst.Location(),
+			What:     fmt.Sprintf("the image ends with %q", short(got[n-1])),
+			None:     true,
+		}
 	}
 	return first
 }

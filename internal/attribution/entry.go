@@ -18,6 +18,7 @@ type entry struct {
 	inst  *analysis.Instruction
 	verb  string
 	body  string   // of RUN, COPY, ADD, WORKDIR: blanks collapsed
+	raw   string   // of COPY and ADD: as it is written, variables too, which is what kaniko records
 	shell string   // of RUN: what stands before the body; "" for the exec form
 	keys  []string // of ENV, LABEL, ARG
 	known bool     // body is what the builder writes; else the verb alone counts
@@ -56,9 +57,11 @@ func expectOne(inst *analysis.Instruction) *entry {
 	case *instructions.CopyCommand:
 		e.layer = true
 		e.body, e.known = copyBody(c.SourcesAndDest, expand)
+		e.raw, _ = copyBody(c.SourcesAndDest, written)
 	case *instructions.AddCommand:
 		e.layer = true
 		e.body, e.known = copyBody(c.SourcesAndDest, expand)
+		e.raw, _ = copyBody(c.SourcesAndDest, written)
 	case *instructions.WorkdirCommand:
 		var dir string
 		if dir, e.known = expand(c.Path); !path.IsAbs(dir) {
@@ -104,6 +107,9 @@ func runBody(c *instructions.RunCommand) string {
 	}
 	return body
 }
+
+// written is a word as it stands in the Dockerfile.
+func written(w string) (string, bool) { return w, true }
 
 // copyBody is the sources and the destination, their variables expanded.
 func copyBody(c instructions.SourcesAndDest, expand func(string) (string, bool)) (string, bool) {
@@ -213,7 +219,7 @@ func (e *entry) match(h created) int {
 		switch {
 		case !e.known:
 			return weak
-		case e.body == h.body, strings.HasPrefix(h.body, "* ") && sameDir(h.body[2:], dest, e.inst.State.Workdir):
+		case e.body == h.body, e.raw == h.body, strings.HasPrefix(h.body, "* ") && sameDir(h.body[2:], dest, e.inst.State.Workdir):
 			return strong
 		}
 		return 0
@@ -256,7 +262,7 @@ func (e *entry) ran(h created) bool {
 	if strings.HasPrefix(before, "|") { // |2 A=b C=d: the values may be anything
 		return e.shell == "" || strings.HasSuffix(before, " "+e.shell) || strings.HasSuffix(before, " "+defaultShell)
 	}
-	return before == e.shell || e.shell != "" && before == defaultShell
+	return before == e.shell || e.shell != "" && (before == defaultShell || before == "") // kaniko records the instruction alone
 }
 
 // listed is the words of the list of JSON that body ends with, or "".
