@@ -8,6 +8,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/analyzers/python"
 )
 
 // layers holds each layer above the base to a budget.
@@ -109,8 +110,12 @@ func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 	if set.Unread != "" {
 		pass.Undecided(pkg, nil, set.Unread)
 	}
+	named := map[string]analysis.Bytes{}
+	for name, budget := range budgets {
+		named[python.NormalizeName(name)] = budget
+	}
 	for _, p := range set.List {
-		budget, ok := budgets[p.Name]
+		budget, ok := named[python.NormalizeName(p.Name)]
 		if !ok {
 			if budget, ok = budgets["*"]; !ok {
 				continue

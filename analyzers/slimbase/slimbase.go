@@ -110,8 +110,13 @@ func run(pass *analysis.Pass) error {
 func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	if root.Root == "" || strings.HasSuffix(root.Root, "/") || strings.Contains(root.Root, "/:") {
 		why := fmt.Sprintf("the base %q holds a variable without a value", root.From)
+		if !strings.Contains(root.From, "$") {
+			why = fmt.Sprintf("the base %q is a context that the build is given", root.From)
+		}
 		for _, r := range pass.Analyzer.Rules {
-			pass.Undecided(r, root, why)
+			if r != unapproved || len(pass.Config.(Config).Approved) > 0 {
+				pass.Undecided(r, root, why)
+			}
 		}
 		return
 	}

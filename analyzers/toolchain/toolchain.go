@@ -173,7 +173,8 @@ func fromImage(pass *analysis.Pass) {
 		if because != "" {
 			f.Message += fmt.Sprintf(" (a note, as %s may compile at run time)", because)
 		}
-		about := key(g, append(names, rest...))
+		f.Packages = append(slices.Clone(names), rest...)
+		about := key(g, f.Packages)
 		f.Key = about
 		for n := 2; keys[f.Key]; n++ { // the same tools once more, from another place
 			f.Key = fmt.Sprintf("%s (%d)", about, n)

@@ -27,6 +27,8 @@ type build struct {
 	from      *config.File // that names the image
 	settings  *config.File // of this build alone; nil if there are none
 	here      []config.Setting
+	inline    string // what the Dockerfile is called that is no file; "" where it is one
+	where     string // that says the stage: a file, a line
 }
 
 // file adds one Dockerfile. One that cannot be read is a target that cannot be judged:
@@ -44,7 +46,7 @@ func (fd *finder) file(root *checkout.Root, name string) error {
 func (fd *finder) unreadable(name string, err error) {
 	t := target{}
 	t.Name, t.Err = display(name), fmt.Errorf("read %q: %w", display(name), reason(err))
-	fd.targets = append(fd.targets, t)
+	fd.push(nil, t)
 }
 
 // dockerfile adds the builds of the Dockerfile at name: those that the configuration lists,
@@ -75,8 +77,12 @@ func builds(chain []*config.File, name string, described build) (builds []build)
 			t := &f.Targets[i]
 			if t.Dockerfile != "" && f.Abs(t.Dockerfile) == absolute(filepath.FromSlash(name)) {
 				b := described
-				b.name, b.settings, b.here = t.Name, t.Settings.File, slices.Concat(described.here, t.Here())
+				b.name, b.settings, b.here = t.Name, t.Settings.File, slices.Clone(described.here)
+				b.list(t.Here())
 				b.add(f, t.Build)
+				if t.Stage != "" {
+					b.where = fmt.Sprintf("%s:%d", display(f.Path), t.Line)
+				}
 				builds = append(builds, b)
 			}
 		}
@@ -87,23 +93,30 @@ func builds(chain []*config.File, name string, described build) (builds []build)
 // described is the build of a Dockerfile that the keys at the top of configurations say,
 // each of the Dockerfile beside it or of the one that it names.
 func (fd *finder) described(root *checkout.Root, chain []*config.File, name string) (b build) {
-	at := map[string]int{}
 	for _, f := range chain {
 		if !fd.describes(root, f, name) {
 			continue
 		}
 		fd.applied[f] = true
 		b.add(f, f.Build)
-		for _, s := range f.Here() {
-			if i, ok := at[s.Key]; ok {
-				b.here[i] = s
-				continue
-			}
-			at[s.Key] = len(b.here)
-			b.here = append(b.here, s)
+		b.list(f.Here())
+		if f.Stage != "" {
+			b.where = display(f.Path)
 		}
 	}
 	return b
+}
+
+// list adds keys to those that say how it is built: of a key that is there already the new
+// value counts.
+func (b *build) list(settings []config.Setting) {
+	for _, s := range settings {
+		if i := slices.IndexFunc(b.here, func(x config.Setting) bool { return x.Key == s.Key }); i >= 0 {
+			b.here[i] = s
+		} else {
+			b.here = append(b.here, s)
+		}
+	}
 }
 
 // add puts what a configuration says of a build over what is known.
@@ -164,12 +177,19 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 	if dir == "" {
 		dir = buildcontext.Dir(root, filepath.FromSlash(name), src)
 	}
-	files, err := buildcontext.Open(root, dir, filepath.FromSlash(name))
-	if err != nil {
-		return &statusError{Broken, fmt.Errorf("open build context %q: %w", dir, err)}
+	file := filepath.FromSlash(name)
+	if b.inline != "" {
+		t.Path, t.Inline, file = b.inline, true, ""
 	}
-	t.Context, t.ContextDir = files, display(dir)
-	t.files = fd.parts(chain, name, dir, src)
+	if files, err := buildcontext.Open(root, dir, file); err != nil {
+		t.Err = fmt.Errorf("open build context %q of %s: %w", display(dir), t.Name, err)
+	} else {
+		t.Context, t.ContextDir = files, display(dir)
+	}
+	t.files = fd.parts(root, chain, name, dir, src, fd.flags.context == "" && b.context == "")
+	if fd.flags.target == "" {
+		t.stageOf = b.where
+	}
 	platforms := b.platforms
 	if fd.flags.platform != "" || len(platforms) == 0 {
 		platforms = []string{fd.flags.platform}
@@ -189,7 +209,7 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 		case b.image != "":
 			t.OpenImage = fd.trusted(b.image, p, b.from)
 		}
-		fd.targets = append(fd.targets, t)
+		fd.push(root, t)
 	}
 	return nil
 }
@@ -211,7 +231,7 @@ func (fd *finder) requirements(root *checkout.Root, name string) error {
 	if fd.flags.image != "" {
 		t.OpenImage = fd.open(fd.flags.image, fd.flags.platform, nil)
 	}
-	fd.targets = append(fd.targets, t)
+	fd.push(root, t)
 	return nil
 }
 

@@ -26,6 +26,7 @@ type checkFlags struct {
 	output                    string
 	noConfig, quiet           bool
 	notes, strict             bool
+	strictGiven               bool // --strict or its variable was given, true or false
 	context                   string
 	addedOnly                 bool
 	limits                    source.Limits
@@ -54,6 +55,7 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 			if err := environment(cmd); err != nil {
 				return err
 			}
+			f.strictGiven = cmd.Flags().Changed("strict")
 			if cmd.Flags().Changed("image") && f.image == "" {
 				return usage("--image is empty: name the image, or leave the flag out")
 			}
@@ -74,6 +76,9 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 			}
 			if err := oneConfig(cmd, &f); err != nil {
 				return err
+			}
+			if f.since != "" && f.writeBaseline != "" {
+				return usage("--write-baseline writes what is known of all targets, and --since leaves some out: give one of them")
 			}
 			if _, err := v1.ParsePlatform(f.platform); f.platform != "" && (err != nil || !strings.Contains(f.platform, "/")) {
 				return usage("--platform %q: want os/architecture[/variant], as in linux/arm64", f.platform)

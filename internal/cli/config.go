@@ -18,6 +18,8 @@ import (
 	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
+	"github.com/tareweight/tare/internal/dockerfile"
+	"github.com/tareweight/tare/internal/source"
 )
 
 // configCommand shows and checks configurations.
@@ -52,7 +54,10 @@ func configCommand(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 	verify := &cobra.Command{
 		Use:   "verify [DIR]...",
 		Short: "check every configuration in a directory, and that what it names is there",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := environment(cmd); err != nil {
+				return err
+			}
 			if len(args) == 0 {
 				args = []string{"."}
 			}
@@ -226,6 +231,18 @@ func missing(root *checkout.Root, f *config.File) (errs []error) {
 		}
 		if b.Context != "" {
 			look(at, "context", b.Context, true)
+		}
+		if err := source.CheckReference(b.Image); err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: image %q: %w", display(f.Path), at, b.Image, err))
+		}
+		name := f.Abs(cmp.Or(b.Dockerfile, "Dockerfile"))
+		src, err := root.ReadFile(name, dockerfile.MaxSize)
+		if err != nil || b.Stage == "" {
+			return
+		}
+		var unknown *dockerfile.UnknownTargetError
+		if _, err := dockerfile.Parse(display(name), src, dockerfile.Options{Target: b.Stage}); errors.As(err, &unknown) {
+			errs = append(errs, fmt.Errorf("%s:%d: %w", display(f.Path), at, err))
 		}
 	}
 	build(1, f.Build)

@@ -33,7 +33,12 @@ func environment(cmd *cobra.Command) (err error) {
 			values = strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 		}
 		for _, v := range values {
-			if e := cmd.Flags().Set(f.Name, v); e != nil {
+			e := cmd.Flags().Set(f.Name, v)
+			switch {
+			case e != nil && f.Value.Type() == "bool":
+				err = usage("%s=%q: want true or false", variable(f.Name), text)
+				return
+			case e != nil:
 				err = usage("%s=%q: %v", variable(f.Name), text, e)
 				return
 			}

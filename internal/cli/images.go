@@ -26,7 +26,7 @@ func (fd *finder) image(ref string) error {
 	t := fd.configured(config.Merge(chain...), nil)
 	t.Name, t.OpenImage = ref, fd.open(ref, fd.flags.platform, nil)
 	t.Build = dockerfile.Options{Target: fd.flags.target, BuildArgs: fd.args}
-	fd.targets = append(fd.targets, t)
+	fd.push(root, t)
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (fd *finder) listedImage(chain []*config.File, x *config.Target) {
 			t.Name += " (" + p + ")"
 		}
 		t.OpenImage = fd.trusted(x.Image, p, x.File)
-		fd.targets = append(fd.targets, t)
+		fd.push(nil, t)
 	}
 }
 

@@ -60,6 +60,9 @@ func initialize(std Streams, analyzers []*analysis.Analyzer, dir string) error {
 		return usage("%s is there already: \"tare config verify\" checks it, \"tare config show\" prints what it sets", display(old.Path))
 	}
 	found := fd.survey(root, dir)
+	if chain, err := fd.chain(root, dir); len(found) == 0 && err == nil && len(chain) > 0 {
+		return usage("%s lists what is in %q already, or it holds no Dockerfile", display(chain[len(chain)-1].Path), dir)
+	}
 	if len(found) == 0 {
 		return nothing(root, dir)
 	}
@@ -118,6 +121,9 @@ func (fd *finder) survey(root *checkout.Root, dir string) (list []surveyed) {
 			if src, err := root.ReadFile(b.Dockerfile, dockerfile.MaxSize); err != nil || !ships(src, b.Stage) {
 				continue // it is built to develop with, or cannot be read
 			}
+			if chain, err := fd.chain(root, filepath.Dir(b.Dockerfile)); err == nil && len(builds(chain, b.Dockerfile, build{})) > 0 {
+				continue // a configuration above lists it
+			}
 			known[absolute(b.Dockerfile)] = true
 			list = append(list, surveyed{
 				name: b.Name, dockerfile: rel(b.Dockerfile), context: rel(b.Context), stage: b.Stage, contexts: b.Contexts,
@@ -127,8 +133,8 @@ func (fd *finder) survey(root *checkout.Root, dir string) (list []surveyed) {
 	}
 	for _, f := range discover(root, dir).dockerfiles {
 		src, err := root.ReadFile(f, dockerfile.MaxSize)
-		if err != nil || known[absolute(f)] {
-			continue
+		if chain, e := fd.chain(root, filepath.Dir(f)); err != nil || known[absolute(f)] || e == nil && len(builds(chain, f, build{})) > 0 {
+			continue // or a configuration above lists it
 		}
 		d, err := dockerfile.Parse(f, src, dockerfile.Options{})
 		if err != nil {

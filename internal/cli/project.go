@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,7 +51,12 @@ func (fd *finder) project(root *checkout.Root, name, dir string, read func() (*p
 			}
 		}
 		b.name, b.context = cmp.Or(b.name, x.Name), x.Context
-		b.stage = cmp.Or(x.Stage, b.stage)
+		if x.Stage != "" {
+			b.stage, b.where = x.Stage, name
+		}
+		if x.Inline != nil {
+			b.inline = fmt.Sprintf("%s (%s)", name, x.Name)
+		}
 		b.add(nil, config.Build{BuildArgs: x.Args, Contexts: x.Contexts, Platforms: x.Platforms})
 		if err := fd.add(root, chain, src, display(path), b); err != nil {
 			return err

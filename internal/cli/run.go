@@ -108,13 +108,18 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if old != nil {
 		baseline.Apply(doc, old, display(f.baseline))
 	}
-	if err := write(std, doc, outs, report.Options{Notes: f.notes || f.failOn == "note", Quiet: f.quiet}); err != nil {
+	if err := write(std, doc, outs, report.Options{Notes: f.notes || notesFail(doc), Quiet: f.quiet}); err != nil {
 		return &statusError{Broken, err}
 	}
 	if status := statusOf(doc); status != Clean {
 		return &statusError{status: status}
 	}
 	return nil
+}
+
+// notesFail reports whether a note fails some target: it is shown then.
+func notesFail(doc *report.Document) bool {
+	return slices.ContainsFunc(doc.Targets, func(t report.Target) bool { return t.Configuration.FailOn == string(analysis.Note) })
 }
 
 // writeBaseline writes the report as what is known from now on. Only what could not be
@@ -240,6 +245,8 @@ func judge(
 		case errors.As(j.err, &unknown) && len(results) > 1 && without < len(results)-1:
 			without++
 			skipped(fmt.Sprintf("%s is left out: it has no stage %q", unknown.Path, unknown.Target))
+		case errors.As(j.err, &unknown) && len(results) > 1:
+			return usage("none of the %d Dockerfiles has a stage %q", len(results), unknown.Target)
 		case j.err != nil:
 			return &statusError{Usage, j.err}
 		default:
@@ -262,10 +269,15 @@ func judgeOne(ctx context.Context, t target, opt driver.Options, room chan struc
 		}
 	}
 	res, err := checkInTime(ctx, t.Target, opt)
+	if unknown := (*dockerfile.UnknownTargetError)(nil); errors.As(err, &unknown) && t.stageOf != "" {
+		t.Err = fmt.Errorf("%s: %w", t.stageOf, err)
+		res, err = driver.Check(ctx, t.Target, opt)
+	}
 	if err != nil {
 		return judged{err: err}
 	}
 	j := judged{report: report.NewTarget(res, snippets(t.Target))}
+	j.ignores = res.Used
 	for _, x := range res.Ignored {
 		j.ignores = append(j.ignores, x.By)
 	}

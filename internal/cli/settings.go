@@ -59,11 +59,10 @@ func (fd *finder) explicit(path string) (*config.File, error) {
 
 // read reads the configuration of one directory, as it lies there, or as it is in the
 // commit that --config-ref names; nil if it has none.
-func (fd *finder) read(root *checkout.Root, dir string) (*config.File, error) {
+func (fd *finder) read(root *checkout.Root, dir string) (file *config.File, err error) {
 	for _, name := range config.Names {
 		path := filepath.Join(dir, name)
 		var text []byte
-		var err error
 		if fd.flags.configRef != "" {
 			text, err = fd.revised(root, path)
 		} else {
@@ -77,11 +76,15 @@ func (fd *finder) read(root *checkout.Root, dir string) (*config.File, error) {
 		case name == "pyproject.toml" && errors.As(err, new(*checkout.SizeError)):
 		case err != nil:
 			return nil, fmt.Errorf("read configuration %q: %w", display(path), err)
+		case config.Counts(name, text) && file != nil:
+			fd.remarks = append(fd.remarks, fmt.Sprintf("%s is not in force, as %s lies beside it", display(path), display(file.Path)))
 		case config.Counts(name, text):
-			return config.Parse(filepath.FromSlash(display(path)), text, fd.analyzers)
+			if file, err = config.Parse(filepath.FromSlash(display(path)), text, fd.analyzers); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return nil, nil
+	return file, nil
 }
 
 // revised reads a file as it is in the commit that --config-ref names. The error is
@@ -128,7 +131,10 @@ func (fd *finder) configured(c *config.Config, here []config.Setting) target {
 	t := target{}
 	t.Config = driver.Config{
 		Sections: c.Analyzers, Ignores: c.Ignores, Level: levels(c),
-		FailOn: cmp.Or(fd.flags.failOn, string(c.FailOn), "warning"), Strict: fd.flags.strict || c.Strict,
+		FailOn: cmp.Or(fd.flags.failOn, string(c.FailOn), "warning"), Strict: c.Strict,
+	}
+	if fd.flags.strictGiven {
+		t.Config.Strict = fd.flags.strict
 	}
 	for _, f := range c.Files {
 		if p := display(f.Path); !slices.Contains(t.Config.Files, p) {

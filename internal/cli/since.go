@@ -10,13 +10,14 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/buildcontext"
+	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/command"
 	"github.com/tareweight/tare/internal/config"
 )
 
 // parts are the absolute paths of what a Dockerfile's image is made of: itself, what it
 // copies of its context, and the configuration. A directory stands for all that is in it.
-func (fd *finder) parts(chain []*config.File, name, dir string, src []byte) []string {
+func (fd *finder) parts(root *checkout.Root, chain []*config.File, name, dir string, src []byte, guessed bool) []string {
 	file := absolute(filepath.FromSlash(name))
 	parts := []string{file, file + ".dockerignore", filepath.Join(absolute(dir), ".dockerignore")}
 	for _, f := range chain {
@@ -29,11 +30,19 @@ func (fd *finder) parts(chain []*config.File, name, dir string, src []byte) []st
 	if !known {
 		return append(parts, absolute(dir))
 	}
+	dirs := []string{absolute(dir)}
+	if guessed { // what is gone cannot tell which directory held it
+		dirs = config.Directories(root, filepath.Dir(file))
+	}
 	for _, s := range sources {
 		for strings.ContainsAny(s, `*?[\`) { // what a pattern may name
 			s = path.Dir(s)
 		}
-		parts = append(parts, filepath.Join(absolute(dir), filepath.FromSlash(s)))
+		for _, d := range dirs {
+			if d == absolute(dir) || path.Clean(s) != "." {
+				parts = append(parts, filepath.Join(d, filepath.FromSlash(s)))
+			}
+		}
 	}
 	return parts
 }
@@ -63,10 +72,11 @@ func (fd *finder) touched() error {
 			}
 			touched = touched || slices.ContainsFunc(list, func(name string) bool { return within(name, part) })
 		}
-		if !touched && t.Err == nil {
+		leave := !touched && t.Err == nil && len(t.files) > 0 // an image is in no commit: it may have changed
+		if leave {
 			left = append(left, t.Name)
 		}
-		return !touched && t.Err == nil
+		return leave
 	})
 	if err != nil {
 		return &statusError{Usage, err}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,8 @@ import (
 // A target is one thing to judge.
 type target struct {
 	driver.Target
-	files []string // absolute paths of the files and directories that it is made of: see --since
+	stageOf string   // the file, and the line, that names the stage; "" where a flag does, or nobody
+	files   []string // absolute paths of the files and directories that it is made of: see --since
 }
 
 // A finder turns arguments into targets.
@@ -42,6 +44,7 @@ type finder struct {
 	revisions map[string]*revision      // by directory
 	configs   map[string]*config.File   // by directory: nil where it has none
 	applied   map[*config.File]bool     // whose build at the top is that of a target
+	pushed    map[string]bool           // what tells targets apart
 	whole     []string                  // absolute paths of the directories that were asked for
 	args      map[string]string         // of --build-arg
 	session   source.Session
@@ -60,11 +63,28 @@ func (fd *finder) root(name string) (*checkout.Root, error) {
 	return r, err
 }
 
+// push adds a target, unless the same was added before by another name of it.
+func (fd *finder) push(root *checkout.Root, t target) {
+	same := fmt.Sprint(t.Name, "\x00", t.Path, "\x00", t.ContextDir, "\x00", t.Named, "\x00", t.Build)
+	if fd.pushed[same] {
+		return
+	}
+	fd.pushed[same] = true
+	if wd, err := os.Getwd(); err == nil && root != nil {
+		if rel, err := filepath.Rel(root.Dir(), wd); err == nil && filepath.IsLocal(rel) {
+			t.Place.Prefix = filepath.ToSlash(rel)
+		} else {
+			t.Place.Top = display(root.Dir())
+		}
+	}
+	fd.targets = append(fd.targets, t)
+}
+
 func newFinder(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags) *finder {
 	fd := &finder{
 		std: std, analyzers: analyzers, cache: kept, flags: f,
 		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
-		applied: map[*config.File]bool{}, args: map[string]string{},
+		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{},
 	}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")
@@ -141,11 +161,29 @@ func (fd *finder) argument(arg string) error {
 		if root, err = fd.root(arg); err == nil {
 			var info fs.FileInfo
 			if info, err = root.Stat(arg); err == nil {
-				return fd.path(root, arg, info)
+				return fd.path(root, unlinked(root, arg), info)
 			}
 		}
 	}
 	return &statusError{Broken, fmt.Errorf("read %q: %w", arg, reason(err))}
+}
+
+// unlinked is a path of the checkout without the symbolic links on its way, so that the
+// same file has the same configuration by every name.
+func unlinked(root *checkout.Root, name string) string {
+	top, err := filepath.EvalSymlinks(root.Dir())
+	if err != nil {
+		return name
+	}
+	real, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return name
+	}
+	rel, err := filepath.Rel(top, absolute(real))
+	if err != nil || !filepath.IsLocal(rel) || filepath.Join(root.Dir(), rel) == absolute(name) {
+		return name
+	}
+	return relative(filepath.Join(root.Dir(), rel))
 }
 
 // stdin adds what standard input holds: what bake prints, or a Dockerfile.
@@ -159,10 +197,16 @@ func (fd *finder) stdin() error {
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("open the directory of %q: %w", name, err)}
 	}
-	if projects.IsBake(src) {
+	text := bytes.TrimSpace(src)
+	switch {
+	case projects.IsBake(src):
 		return fd.project(root, "standard input", filepath.Dir(name), func() (*projects.Project, error) {
 			return projects.ParseBake("standard input", filepath.Dir(name), src)
 		})
+	case bytes.HasPrefix(text, []byte("{")):
+		return usage("standard input is JSON, and not what \"docker buildx bake --print\" prints: want that, or a Dockerfile")
+	case projects.IsCompose(src):
+		return usage("standard input is a compose file, whose paths are relative to it: name the file")
 	}
 	return fd.dockerfile(root, filepath.ToSlash(name), src)
 }
@@ -178,7 +222,7 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 		t := target{}
 		t.Name = display(arg)
 		t.Err = fmt.Errorf("read %q: %d bytes, more than the limit of %d", t.Name, info.Size(), requirements.MaxSize)
-		fd.targets = append(fd.targets, t)
+		fd.push(root, t)
 		return nil
 	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
 		return fd.requirements(root, arg)
@@ -222,7 +266,10 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 	if err := fd.images(root, dir, found); err != nil {
 		return err
 	}
-	if len(fd.targets) == before {
+	if len(fd.targets) == before && len(found.dockerfiles) > 0 && len(files) == 0 {
+		return usage("nothing to check in %q: %q leaves out all of its Dockerfiles (%q shows where)", dir, "exclude", "tare config verify")
+	}
+	if len(fd.targets) == before && len(files) == 0 {
 		return nothing(root, dir)
 	}
 	return nil
@@ -255,16 +302,16 @@ next:
 			fd.remarks = append(fd.remarks, fmt.Sprintf(`%d %s left out by "exclude" of %s`, n,
 				map[bool]string{true: "Dockerfile is", false: "Dockerfiles are"}[n == 1], display(f.Path)))
 		}
-		for _, name := range f.Dockerfiles() {
-			abs := f.Abs(name)
+		for _, named := range f.Dockerfiles() {
+			name, abs := named.Path, f.Abs(named.Path)
 			if !within(abs, absolute(dir)) || slices.ContainsFunc(files, func(x string) bool { return absolute(x) == abs }) {
 				continue
 			}
 			if _, err := root.Stat(abs); err != nil {
 				if errors.Is(err, fs.ErrNotExist) {
-					return nil, usage("%s: dockerfile: no file %q", display(f.Path), name)
+					return nil, usage("%s:%d: dockerfile: no file %q", display(f.Path), named.Line, name)
 				}
-				return nil, usage("%s: dockerfile: %q: %v", display(f.Path), name, err)
+				return nil, usage("%s:%d: dockerfile: %q: %v", display(f.Path), named.Line, name, err)
 			}
 			files = append(files, relative(abs))
 		}
@@ -328,11 +375,17 @@ func reason(err error) error {
 }
 
 // display is a path as the report writes it: relative to the current directory
-// where it is below it, with slashes.
+// where it is in the same repository, with slashes.
 func display(name string) string {
 	if filepath.IsAbs(name) {
 		if wd, err := os.Getwd(); err == nil {
-			if rel, err := filepath.Rel(wd, name); err == nil && filepath.IsLocal(rel) {
+			rel, err := filepath.Rel(wd, name)
+			if err == nil && !filepath.IsLocal(rel) { // beside it, in the same repository
+				if top, e := checkout.Top(wd); e != nil || !within(name, top) {
+					err = checkout.ErrOutside
+				}
+			}
+			if err == nil {
 				name = rel
 			}
 		}

@@ -41,7 +41,7 @@ type File struct {
 // A Build says how an image is built, and which it is. At the top of a file it is of the
 // Dockerfile beside it.
 type Build struct {
-	Dockerfile string            `yaml:"dockerfile"` // relative to the file; default: the Dockerfile beside it
+	Dockerfile string            `yaml:"dockerfile"` // relative to the file; default: the Dockerfile beside it, but of a target with an image none
 	Context    string            `yaml:"context"`    // the build context, relative to the file
 	Stage      string            `yaml:"stage"`      // the stage that ships
 	BuildArgs  map[string]string `yaml:"build-args"` // build arguments
@@ -143,15 +143,26 @@ func (f *File) Here() []Setting { return f.here }
 // Here lists the keys of the target's build, as they are written.
 func (t *Target) Here() []Setting { return t.here }
 
-// Dockerfiles are those that the file names, relative to it.
-func (f *File) Dockerfiles() (names []string) {
-	if f.Dockerfile != "" {
-		names = append(names, f.Dockerfile)
+// A Named is a path that the file names, relative to it.
+type Named struct {
+	Path string
+	Line int
+}
+
+// Dockerfiles are those that the file names, each once.
+func (f *File) Dockerfiles() (names []Named) {
+	add := func(path string, line int) {
+		if path != "" && !slices.ContainsFunc(names, func(n Named) bool { return n.Path == path }) {
+			names = append(names, Named{path, line})
+		}
+	}
+	for _, s := range f.here {
+		if s.Key == "dockerfile" {
+			add(f.Dockerfile, s.Line)
+		}
 	}
 	for _, t := range f.Targets {
-		if t.Dockerfile != "" && !slices.Contains(names, t.Dockerfile) {
-			names = append(names, t.Dockerfile)
-		}
+		add(t.Dockerfile, t.Line)
 	}
 	return names
 }

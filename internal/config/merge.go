@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 
@@ -19,16 +18,13 @@ type Config struct {
 	Strict    bool
 	Ignores   []*ignore.Ignore
 	Settings  []Setting // what the files set: each key once, as it is in force
-
-	rules     map[string]Level
-	overrides []Override
 }
 
 // Merge puts files together, the outermost first. A nearer file adds to the others key by
 // key: of a key that two have, its value counts. A list is one value; but the entries of
 // "ignore" and "overrides" of all files count.
 func Merge(files ...*File) *Config {
-	c := &Config{Analyzers: map[string]any{}, rules: map[string]Level{}}
+	c := &Config{Analyzers: map[string]any{}}
 	sections := map[string]*yaml.Node{}
 	at := map[string]int{} // in Settings, by key
 	for _, f := range files {
@@ -45,8 +41,6 @@ func Merge(files ...*File) *Config {
 				c.Analyzers[s.analyzer.Name] = v.Elem().Interface()
 			}
 		}
-		maps.Copy(c.rules, f.Rules)
-		c.overrides = append(c.overrides, f.Overrides...)
 		c.Ignores = append(c.Ignores, f.ignores...)
 		if f.FailOn != "" {
 			c.FailOn = f.FailOn
@@ -91,19 +85,24 @@ next:
 	return &out
 }
 
-// Level is what the files say of a rule for what is found in the file at path: the last
-// override that names it, else what "rules" says; of each, the rule's own name counts
-// before that of its check. It is "" where they say nothing.
+// Level is what the files say of a rule for what is found in the file at path: the nearest file
+// that says something counts, and in it the last override that names the path before "rules"; of
+// each, the rule's own name before that of its check. It is "" where they say nothing.
 func (c *Config) Level(rule *analysis.Rule, check, path string) Level {
-	for _, o := range slices.Backward(c.overrides) {
-		if path == "" || !o.glob.Path(path) {
-			continue
+	for _, f := range slices.Backward(c.Files) {
+		for _, o := range slices.Backward(f.Overrides) {
+			if path == "" || !o.glob.Path(path) {
+				continue
+			}
+			if l := level(o.Rules, rule, check); l != "" {
+				return l
+			}
 		}
-		if l := level(o.Rules, rule, check); l != "" {
+		if l := level(f.Rules, rule, check); l != "" {
 			return l
 		}
 	}
-	return level(c.rules, rule, check)
+	return ""
 }
 
 func level(levels map[string]Level, rule *analysis.Rule, check string) Level {

@@ -82,7 +82,7 @@ func TestWrong(t *testing.T) {
 		"rules:\n  slimbase-full: true":                               `x.yaml:2: "slimbase-full": "true": want`,
 		"exclude: a":                                                  `x.yaml:1: "exclude": want a list`,
 		"exclude:\n- a\n- '!b'":                                       `x.yaml:3: exclude: "!b" is no pattern`,
-		"overrides:\n- rules: {}":                                     `x.yaml:2: overrides: path: "" is no pattern`,
+		"overrides:\n- rules: {waste: off}":                           `x.yaml:2: overrides: path: "" is no pattern`,
 		"overrides:\n- path: a\n  rules: {x: off}":                    `x.yaml:3: no rule or check "x"`,
 		"overrides:\n- path: a\n  rule: x":                            `x.yaml:3: unknown key "rule": did you mean "rules"`,
 		"ignore:\n- rule: slimbase":                                   `x.yaml:2: ignore: it gives no reason: want "reason: ..."`,
@@ -95,7 +95,7 @@ func TestWrong(t *testing.T) {
 		"ignore:\n- {rule: slimbase, reason: why, package: " + strings.Repeat("a", 101) + "}": `x.yaml:2: ignore: package: `,
 		"ignore:\n- {rule: {a: b}, reason: why}":                                              `x.yaml:2: "rule": want a list`,
 		"targets:\n- dockerfile: a":                                                           `x.yaml:2: targets: a target has no name`,
-		"targets:\n- {name: a}":                                                               `x.yaml:2: targets: "a" has neither a dockerfile nor an image`,
+		"overrides:\n- path: a":                                                               `x.yaml:2: overrides: it sets nothing`,
 		"targets:\n- {name: a, image: b}\n- {name: a, image: c}":                              `x.yaml:3: targets: two targets are called "a"`,
 		"targets:\n- {name: a, dockerfile: ../b}":                                             `x.yaml:2: targets: "a": dockerfile: "../b" leads out`, "dockerfile: /etc/passwd": `x.yaml:1: dockerfile: "/etc/passwd" leads out`,
 		"targets:\n- {name: a, image: b, platforms: [arm64]}":                         `x.yaml:2: platforms: "arm64": want os/architecture`,
@@ -231,7 +231,7 @@ func TestListed(t *testing.T) {
 	for _, s := range append(f.Targets[0].Here(), config.Merge(f.Targets[0].Settings.File).Settings...) {
 		list = append(list, s.Key+" "+s.Value)
 	}
-	if got := strings.Join(list, ", "); got != "image d, build-args.E f, fail-on note" {
+	if got := strings.Join(list, ", "); got != "dockerfile b, context c, image d, build-args.E f, fail-on note" {
 		t.Error(got)
 	}
 }
@@ -254,7 +254,7 @@ func TestDefaults(t *testing.T) {
 func TestMost(t *testing.T) {
 	for _, text := range []string{
 		"exclude: [" + strings.Repeat("a,", 200) + "]", "ignore: [{rule: waste, reason: why, package: " + strings.Repeat("a", 100) + "}]",
-		"platforms: [linux/arm64, linux/arm/v7]", "overrides: [{path: a}]", "rules: {}",
+		"platforms: [linux/arm64, linux/arm/v7]", "rules: {}",
 	} {
 		parse(t, ".tare.yaml", text)
 	}
@@ -267,8 +267,8 @@ func TestMost(t *testing.T) {
 
 // TestDockerfiles: each that the file names, once.
 func TestDockerfiles(t *testing.T) {
-	f := parse(t, ".tare.yaml", "dockerfile: a\ntargets: [{name: x, dockerfile: b}, {name: y, dockerfile: a}, {name: z, image: i}, {name: w, dockerfile: b}]\n")
-	if got := fmt.Sprint(f.Dockerfiles()); got != "[a b]" {
+	f := parse(t, ".tare.yaml", "dockerfile: a\ntargets: [{name: x, dockerfile: b}, {name: y, dockerfile: a}, {name: z, image: i}, {name: w, dockerfile: b}, {name: v, stage: s}]\n")
+	if got := fmt.Sprint(f.Dockerfiles()); got != "[{a 1} {b 2} {Dockerfile 2}]" {
 		t.Error(got)
 	}
 	if got := fmt.Sprint(parse(t, ".tare.yaml", "image: x").Dockerfiles()); got != "[]" {

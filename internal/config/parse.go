@@ -178,6 +178,9 @@ const leads = "leads out of the directory of this file: the configuration of a D
 func outside(name string) bool { return name != "" && !filepath.IsLocal(filepath.FromSlash(name)) }
 
 func (p *parser) override(f *File, o *Override, node *yaml.Node) error {
+	if len(o.Rules) == 0 {
+		return fmt.Errorf("%d: overrides: it sets nothing: want \"rules:\" with a severity for some", node.Line)
+	}
 	g, err := ignore.NewGlob(o.Path, f.Dir)
 	if err != nil {
 		return fmt.Errorf("%d: overrides: path: %w", node.Line, err)
@@ -278,18 +281,18 @@ func (p *parser) target(f *File, t *Target, node *yaml.Node, names map[string]bo
 		return fail("a target has no name: want \"name: ...\"")
 	case names[t.Name]:
 		return fail("two targets are called %q: give each a name of its own", t.Name)
-	case t.Dockerfile == "" && t.Image == "":
-		return fail("%q has neither a dockerfile nor an image: name what is judged", t.Name)
 	case outside(t.Dockerfile):
 		return fail("%q: dockerfile: %q %s", t.Name, t.Dockerfile, leads)
 	}
 	names[t.Name] = true
+	if t.Dockerfile == "" && t.Image == "" {
+		t.Dockerfile = "Dockerfile"
+	}
 	if err := t.platforms(node); err != nil {
 		return err
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		// Its Dockerfile and its context are in the report anyway.
-		if key := node.Content[i].Value; !slices.Contains([]string{"name", "settings", "dockerfile", "context"}, key) {
+		if key := node.Content[i].Value; key != "name" && key != "settings" {
 			t.here = f.settings(t.here, node.Content[i+1], key+".")
 		}
 	}

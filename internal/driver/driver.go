@@ -23,7 +23,9 @@ import (
 // requirements, or several of these that belong together.
 type Target struct {
 	Name       string // how the report calls it
+	Place      Place  // where its paths are
 	Path       string // of the Dockerfile, as the report calls it; "" if there is none
+	Inline     bool   // the Dockerfile is no file, but a text in one
 	Dockerfile []byte
 	Build      dockerfile.Options
 	Context    fs.FS                                        // the build context; nil if there is none
@@ -32,6 +34,13 @@ type Target struct {
 	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
 	Config     Config                                       // in force for this target
 	Err        error                                        // why it cannot be read at all; nil if it can
+}
+
+// A Place says where the paths of a report are in their repository, so that they can be told
+// apart whatever the working directory is.
+type Place struct {
+	Prefix string // of the working directory, below the repository's top: it stands before each path; "" is the top
+	Top    string // of the repository, as the report names it, where the working directory is not in it; else ""
 }
 
 // A Config is what the configuration says of one target.
@@ -77,6 +86,7 @@ type Result struct {
 	Packages   []*packages.Package  // what is installed in the image; nil unless its layers were read
 	Findings   []analysis.Finding   // their severities set; by place, rule, message
 	Ignored    []Ignored            // the findings that do not count, in the same order
+	Used       []*ignore.Ignore     // entries that name some of a finding's packages, though not all of them may be named
 	NotRun     []analysis.Undecided // rules that were not run, or not decided at a place, by rule
 	Errors     []error              // what could not be judged
 	Remarks    []string             // what was chosen without being asked for

@@ -25,6 +25,9 @@ func (c *checker) finish(t Target) {
 	}
 	for i := range c.res.Findings {
 		c.severity(&c.res.Findings[i])
+		if t.Inline { // there are no lines to edit
+			c.res.Findings[i].Fixes = nil
+		}
 	}
 	for i := range c.res.Ignored {
 		c.severity(&c.res.Ignored[i].Finding)

@@ -3,6 +3,7 @@ package driver
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ func (c *checker) ignores(t Target) {
 		default:
 			var unused []string
 			for _, name := range x.Names {
-				if !used[use{x, name}] && c.decided(name, rules, checks) {
+				if !used[use{x, name}] && c.built(x) && c.decided(name, rules, checks) {
 					unused = append(unused, name)
 				}
 			}
@@ -77,6 +78,22 @@ func (c *checker) ignores(t Target) {
 			}
 		}
 	}
+}
+
+// built reports whether the line that a comment is about is of the judged stage or of one that
+// it needs: another stage's may be needed where that is judged.
+func (c *checker) built(x *ignore.Ignore) bool {
+	d := c.res.Dockerfile
+	if d == nil || d.Path != x.Path || x.Last == math.MaxInt {
+		return true
+	}
+	in := (*analysis.Stage)(nil)
+	for _, s := range d.Stages {
+		if s.Line <= x.First {
+			in = s
+		}
+	}
+	return in == nil || in.Reached
 }
 
 // A use is one name of a comment or an entry that a finding was found for.
@@ -96,16 +113,31 @@ func (c *checker) take(all []*ignore.Ignore, checks map[string]string, used map[
 	}
 	c.res.Findings = slices.DeleteFunc(c.res.Findings, func(f analysis.Finding) bool {
 		by := (*ignore.Ignore)(nil)
+		packages := map[string]*ignore.Ignore{} // of the finding that an entry names
 		for _, x := range all {
 			if x.Over(c.opt.Now) {
 				continue
 			}
-			if name, ok := x.Covers(f, checks[f.Rule.ID], dockerfile, image); ok {
-				used[use{x, name}] = true
-				if by == nil || by.Foreign || by.Configured { // a comment of Tare's gives the reason
-					by = x
-				}
+			name, ok := x.Covers(f, checks[f.Rule.ID], dockerfile, image)
+			if !ok {
+				continue
 			}
+			used[use{x, name}] = true
+			if x.Package != "" {
+				c.res.Used = append(c.res.Used, x)
+				for _, p := range f.Packages {
+					if x.About(p) {
+						packages[p] = x
+					}
+				}
+				continue
+			}
+			if by == nil || by.Foreign || by.Configured { // a comment of Tare's gives the reason
+				by = x
+			}
+		}
+		if by == nil && len(f.Packages) > 0 && len(packages) == len(f.Packages) { // each by one or another
+			by = packages[f.Packages[0]]
 		}
 		if by != nil {
 			c.res.Ignored = append(c.res.Ignored, Ignored{f, by})

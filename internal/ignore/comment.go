@@ -63,9 +63,13 @@ func Read(path string, text []byte, end func(first int) int) (comments []*Ignore
 	return comments
 }
 
+// reList is the comma of a list, with blanks.
+var reList = regexp.MustCompile(`\s*,\s*`)
+
 // parse reads what stands behind "tare:".
 func (g *Ignore) parse(text string) {
 	settings, reason, _ := strings.Cut(text+" ", " -- ")
+	settings = reList.ReplaceAllString(settings, ",")
 	g.Reason = analysis.Clip(strings.TrimSpace(reason), maxReason)
 	for _, word := range strings.Fields(settings) {
 		key, value, _ := strings.Cut(word, "=")

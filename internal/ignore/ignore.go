@@ -7,6 +7,7 @@ import (
 	"math"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -40,8 +41,9 @@ type Ignore struct {
 func (g *Ignore) Over(day time.Time) bool { return !g.Until.IsZero() && day.After(g.Until) }
 
 // Covers reports whether g names the rule of the finding f, by its own name or that of
-// its check, for what the finding is about; the name is how. Dockerfile and image are
-// those of the target, "" where it has none.
+// its check, for what the finding is about; the name is how. Of several packages that the
+// finding is about, an entry with a pattern of packages may name one alone: see About.
+// Dockerfile and image are those of the target, "" where it has none.
 func (g *Ignore) Covers(f analysis.Finding, check, dockerfile, image string) (name string, ok bool) {
 	if g.Broken != "" {
 		return "", false
@@ -81,13 +83,20 @@ func (g *Ignore) scope(f analysis.Finding, dockerfile, image string) bool {
 		g.Package != "" && len(f.Packages) == 0:
 		return false
 	}
-	for _, p := range f.Packages {
-		if ok, err := path.Match(g.Package, p); g.Package != "" && (!ok || err != nil) {
-			return false
-		}
-	}
-	return true
+	return g.Package == "" || slices.ContainsFunc(f.Packages, g.About)
 }
+
+// About reports whether an entry's pattern names a package. Names are compared as PyPI does it:
+// letters in lower case, and "-", "_" and "." the same.
+func (g *Ignore) About(name string) bool {
+	ok, err := path.Match(normalized(g.Package), normalized(name))
+	return ok && err == nil
+}
+
+var separators = regexp.MustCompile(`[-_.]+`)
+
+// normalized is a name, or a pattern of names, as PEP 503 has it.
+func normalized(name string) string { return separators.ReplaceAllString(strings.ToLower(name), "-") }
 
 // A Glob is a pattern as .dockerignore has them: "*" is a part of a name, "**" any
 // directories, and a directory stands for all that is below it.
@@ -105,7 +114,7 @@ func NewGlob(text, dir string) (*Glob, error) {
 	if strings.HasPrefix(text, "!") || strings.TrimSpace(text) == "" {
 		return nil, fmt.Errorf("%q is no pattern: want a path such as %q", text, "services/*/requirements.txt")
 	}
-	m, err := patternmatcher.New([]string{text})
+	m, err := patternmatcher.New([]string{strings.TrimPrefix(path.Clean(text), "/")}) // as .dockerignore has it
 	if err == nil {
 		_, err = m.MatchesOrParentMatches("x") // it is compiled at its first use
 	}

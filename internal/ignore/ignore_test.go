@@ -173,7 +173,7 @@ func TestScope(t *testing.T) {
 		{"svc/Dockerfile", "", "", layer, nil, true}, {"usr", "", "", layer, nil, false}, {"svc/Dockerfile", "", "", analysis.Location{}, nil, true},
 		{"..", "", "", analysis.Location{Path: "elsewhere"}, nil, false},
 		{"", "flask", "", file, []string{"flask"}, true}, {"", "flask*", "", file, []string{"flask-login"}, true},
-		{"", "flask", "", file, []string{"flask", "django"}, false}, {"", "flask", "", file, nil, false},
+		{"", "flask", "", file, []string{"flask", "django"}, true}, {"", "Flask_*", "", file, []string{"flask-login"}, true}, {"", "flask.login", "", file, []string{"Flask_Login"}, true}, {"", "flask", "", file, nil, false},
 		{"", "", "registry.example.com/team/*", file, nil, true}, {"", "", "registry.example.com/*", file, nil, true},
 		{"", "", "*/team/app", file, nil, true}, {"", "", "registry.example.com/other", file, nil, false},
 		{"web", "flask", "", file, []string{"flask"}, false},

@@ -55,9 +55,19 @@ func readCompose(root *checkout.Root, name string) (*Project, error) {
 	if err := c.file(name); err != nil {
 		return nil, err
 	}
+	c.override(name)
 	c.p.alike(c.same)
 	c.p.left(c.away, "the build context is not of this machine")
 	return c.p, nil
+}
+
+// override remarks on a file that "docker compose" would merge into one of the usual name: it
+// is for who develops, and not read.
+func (c *compose) override(name string) {
+	base, ok := strings.CutSuffix(filepath.Base(name), filepath.Ext(name))
+	if other := base + ".override" + filepath.Ext(name); ok && (base == "compose" || base == "docker-compose") && c.root.IsRegular(beside(name, other)) {
+		c.p.Remarks = append(c.p.Remarks, fmt.Sprintf("%s is not read: name it to judge what it builds", other))
+	}
 }
 
 // open reads a file, once.

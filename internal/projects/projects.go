@@ -61,6 +61,9 @@ func Reader(root *checkout.Root, name string) func() (*Project, error) {
 	return nil
 }
 
+// IsCompose reports whether text looks like a compose file.
+func IsCompose(text []byte) bool { return reServices.Match(text) }
+
 var reServices = regexp.MustCompile(`(?m)^services:`)
 
 // add adds a build, unless it is the same as another under a second name.

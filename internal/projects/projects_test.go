@@ -143,6 +143,7 @@ c: not judged, as NONE has no value in .env and no default: where it is built is
 		"a nested variable without a value": {"-- compose.yaml --\nservices: {a: {build: \"${A:-${B}}\"}}\n", "a: not judged, as B has no value in .env and no default: where it is built is not known"},
 		"quotes in .env":                    {"-- compose.yaml --\nservices: {a: {build: {context: ., args: {A: $A, B: $B, C: $C, D: $D, E: $E, F: $F}}}}\n-- .env --\nA='x # y' # z\nB=\"\nC=''\nD='x\nE=x #y\nF= #y\n", "a: Dockerfile in . A=x # y B=\" C= D='x E=x F=#y"},
 		"unknown file":                      {"-- compose.yaml --\nservices: {a: {extends: {file: \"${A}\", service: b}}, b: {extends: {file: \"${A:-x.yaml}\", service: b}}}\n-- x.yaml --\nservices: {b: {build: .}}\n", "b: Dockerfile in .\na: not judged, as A has no value in .env and no default: where it is built is not known"},
+		"an override":                       {"-- compose.yaml --\nservices: {a: {build: .}}\n-- compose.override.yaml --\nservices: {a: {build: x}}\n", "a: Dockerfile in .\ncompose.override.yaml is not read: name it to judge what it builds"},
 		"empty":                             {"-- compose.yaml --\n", ""},
 		"services":                          {"-- compose.yaml --\nservices: [a]\n", ""},
 	} {

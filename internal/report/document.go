@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"path"
 	"strings"
 	"time"
 
@@ -45,6 +46,7 @@ type Rule struct {
 // A Target is what was judged together.
 type Target struct {
 	Name          string        `json:"name"`
+	Place         Place         `json:"place"`
 	Context       string        `json:"context"` // the build context, a directory; "" if there is none
 	Configuration Configuration `json:"configuration"`
 	Dockerfile    *Dockerfile   `json:"dockerfile"` // null if there is none, or if it does not parse
@@ -55,6 +57,25 @@ type Target struct {
 	NotRun        []NotRun      `json:"notRun"`
 	Errors        []string      `json:"errors"`  // what could not be judged
 	Remarks       []string      `json:"remarks"` // what was chosen without being asked for
+}
+
+// A Place says where a target's paths are in their repository.
+type Place struct {
+	Prefix string `json:"prefix"` // of the working directory, below the repository's top: it stands before each path; "" is the top
+	Top    string `json:"top"`    // of the repository, where the working directory is not in it; else ""
+}
+
+// in is a path of a report in its repository.
+func (p Place) in(name string) string {
+	if p.Top != "" {
+		if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(p.Top, "/")+"/"); ok {
+			return rest
+		}
+	}
+	if path.IsAbs(name) || p.Prefix == "" {
+		return name
+	}
+	return path.Join(p.Prefix, name)
 }
 
 // A Configuration is what is in force for a target. Its files may be of who proposes the
@@ -273,6 +294,7 @@ func Section(doc, rule string) string {
 func NewTarget(res *driver.Result, lines func(path string, first, last int) []string) Target {
 	t := Target{
 		Name:     redact.Credentials(res.Target.Name),
+		Place:    Place(res.Target.Place),
 		Findings: []Finding{},
 		Ignored:  []Ignored{},
 		NotRun:   []NotRun{},

@@ -16,11 +16,14 @@ import (
 func fingerprint(res *driver.Result, f analysis.Finding) string {
 	of, stage := "", ""
 	if d := res.Dockerfile; d != nil {
-		of, stage = d.Path, d.Target.Name
+		of, stage = Place(res.Target.Place).in(d.Path), d.Target.Name
 	} else if res.Image != nil {
 		of = repository(res.Image.Name)
 	}
 	at := f.Location.Path
+	if f.Location.Layer == nil && at != "" {
+		at = Place(res.Target.Place).in(at)
+	}
 	if f.Location.Layer == nil && at != "" && at != of { // another file: it says what it says for every stage
 		of, stage = at, ""
 	}

@@ -10,6 +10,7 @@ func (d *Document) Join() {
 		rule, severity, key string
 		at                  Location
 	}
+	d.joinIgnored()
 	first := map[place]*Finding{}
 	for i := range d.Targets {
 		t := &d.Targets[i]
@@ -31,6 +32,35 @@ func (d *Document) Join() {
 				first[p] = f
 			}
 		}
+	}
+}
+
+// joinIgnored reports once what a comment or an entry ignores for several targets. A comment
+// that ignores something for one of them is not unused.
+func (d *Document) joinIgnored() {
+	type ignored struct {
+		rule, key string
+		at, by    Location
+	}
+	seen := map[ignored]bool{}
+	used := map[Location]bool{}
+	for i := range d.Targets {
+		t := &d.Targets[i]
+		own := map[ignored]bool{} // of this target: two alike in it stay two
+		t.Ignored = slices.DeleteFunc(t.Ignored, func(x Ignored) bool {
+			p := ignored{x.Rule, x.Key, x.Location, x.By}
+			used[x.By] = true
+			own[p] = true
+			return seen[p] && x.Location.Layer == "" && x.Location.Path != ""
+		})
+		for p := range own {
+			seen[p] = true
+		}
+	}
+	for i := range d.Targets {
+		d.Targets[i].Findings = slices.DeleteFunc(d.Targets[i].Findings, func(f Finding) bool {
+			return f.Rule == "ignore-unused" && used[f.Location]
+		})
 	}
 }
 

@@ -55,6 +55,7 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		ColumnKind:        "unicodeCodePoints",
 		Results:           []sarifResult{},
 		AutomationDetails: automation{"tare/"},
+		notRun:            map[string]bool{},
 	}
 	r.Invocations = []invocation{{ExecutionSuccessful: true, Notifications: []notification{}}}
 	for i := range d.Targets {
@@ -85,11 +86,17 @@ func (r *sarifRun) add(t *Target, index map[string]int) {
 		say("error", err)
 	}
 	for _, n := range t.NotRun {
-		message := n.Reason
-		if n.Location.Path != "" {
-			message = n.Location.String() + ": " + message
+		if n.Location.Path == "" { // once for all targets
+			if key := n.Rule + "\x00" + n.Reason; !r.notRun[key] {
+				r.notRun[key] = true
+				v.Notifications = append(v.Notifications, notification{Level: "note", Message: text{n.Reason}})
+				if i, ok := index[n.Rule]; ok {
+					v.Notifications[len(v.Notifications)-1].Rule = &ruleRef{n.Rule, i}
+				}
+			}
+			continue
 		}
-		note := say("note", message)
+		note := say("note", n.Location.String()+": "+n.Reason)
 		if i, ok := index[n.Rule]; ok {
 			note.Rule = &ruleRef{n.Rule, i}
 		}
@@ -124,7 +131,7 @@ func result(t *Target, f *Finding, index map[string]int) sarifResult {
 	}
 	res.Message.Text += links(f.Related)
 	for _, fix := range f.Fixes {
-		res.Fixes = append(res.Fixes, sarifFixOf(fix))
+		res.Fixes = append(res.Fixes, sarifFixOf(t, fix))
 	}
 	return res
 }
@@ -202,7 +209,7 @@ func firstParagraph(help, otherwise string) string {
 // first line of its Dockerfile's judged stage, or, without a Dockerfile, on a
 // path made of the image's repository.
 func place(t *Target, l Location, snippet string) sarifLocation {
-	uri, region := l.Path, sarifRegion{StartLine: max(1, l.Line), StartColumn: 1, EndLine: max(1, l.Line, l.End), EndColumn: 1}
+	uri, region := t.Place.in(l.Path), sarifRegion{StartLine: max(1, l.Line), StartColumn: 1, EndLine: max(1, l.Line, l.End), EndColumn: 1}
 	var out sarifLocation
 	if l.Layer != "" || l.Path == "" {
 		logical := "image"
@@ -215,7 +222,7 @@ func place(t *Target, l Location, snippet string) sarifLocation {
 			uri = repository(t.Image.Name)
 		}
 		if d := t.Dockerfile; d != nil && len(d.Stages) > 0 {
-			uri = d.Path
+			uri = t.Place.in(d.Path)
 			for _, s := range d.Stages {
 				if s.Name == d.Target || fmt.Sprintf("stage %d", s.Index) == d.Target {
 					region.StartLine, region.EndLine = s.Line, s.Line
@@ -250,10 +257,10 @@ func repository(name string) string {
 	return bases.ParseRef(name).Path
 }
 
-func sarifFixOf(f Fix) sarifFix {
+func sarifFixOf(t *Target, f Fix) sarifFix {
 	out := sarifFix{Description: text{f.Message}}
 	for _, e := range f.Edits {
-		out.Changes = append(out.Changes, change{artifact{URI: relative(e.Path)}, []replacement{{
+		out.Changes = append(out.Changes, change{artifact{URI: relative(t.Place.in(e.Path))}, []replacement{{
 			sarifRegion{StartLine: e.Line, StartColumn: 1, EndLine: e.End + 1, EndColumn: 1}, text{e.New + "\n"},
 		}}})
 	}
@@ -272,6 +279,8 @@ type (
 		ColumnKind        string        `json:"columnKind"`
 		Invocations       []invocation  `json:"invocations"`
 		Results           []sarifResult `json:"results"`
+
+		notRun map[string]bool // what was said of rules and reasons
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`

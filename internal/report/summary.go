@@ -259,7 +259,7 @@ func short(names []string, rules []Rule) (out []string) {
 // total counts the findings of all targets.
 func total(b *strings.Builder, p painter, d *Document, opt Options) {
 	counts := map[analysis.Severity]int{}
-	broken, open := 0, 0
+	broken, open := 0, map[NotRun]bool{}
 	for _, t := range d.Targets {
 		for _, f := range t.Findings {
 			counts[f.Severity]++
@@ -267,7 +267,7 @@ func total(b *strings.Builder, p painter, d *Document, opt Options) {
 		broken += len(t.Errors)
 		for _, n := range t.NotRun {
 			if n.Location != (Location{}) {
-				open++
+				open[n] = true
 			}
 		}
 	}
@@ -284,8 +284,8 @@ func total(b *strings.Builder, p painter, d *Document, opt Options) {
 	switch {
 	case len(parts) > 0:
 		fmt.Fprintln(b, strings.Join(parts, ", "))
-	case broken == 0 && open > 0: // what is not decided is not clean
-		fmt.Fprintf(b, "no findings, and %d not decided (--strict fails on that)\n", open)
+	case broken == 0 && len(open) > 0: // what is not decided is not clean
+		fmt.Fprintf(b, "no findings, and %d not decided (--strict fails on that)\n", len(open))
 	case broken == 0:
 		fmt.Fprintln(b, p.paint("1;32", "no findings"))
 	}

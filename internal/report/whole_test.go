@@ -195,6 +195,32 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// TestJoinIgnored: what is ignored for several targets stands once, and its comment is used.
+func TestJoinIgnored(t *testing.T) {
+	by := report.Location{Path: "f", Line: 1, End: 1}
+	ignored := func(line int) report.Ignored {
+		return report.Ignored{Finding: report.Finding{Rule: "r", Key: "k", Location: report.Location{Path: "f", Line: line}}, By: by}
+	}
+	unused := func(line int) report.Finding {
+		return report.Finding{Rule: "ignore-unused", Location: report.Location{Path: "f", Line: line, End: line}}
+	}
+	layer := ignored(0)
+	layer.Location.Layer = "sha256:1"
+	d := &report.Document{Targets: []report.Target{
+		{Name: "a", Findings: []report.Finding{unused(1), unused(5)}},
+		{Name: "b", Ignored: []report.Ignored{ignored(2), ignored(2), layer}},
+		{Name: "c", Ignored: []report.Ignored{ignored(2), ignored(3), layer}, Findings: []report.Finding{unused(1)}},
+	}}
+	d.Join()
+	var got []string
+	for _, x := range d.Targets {
+		got = append(got, fmt.Sprint(x.Name, len(x.Findings), len(x.Ignored)))
+	}
+	if s := strings.Join(got, " "); s != "a1 0 b0 3 c0 2" {
+		t.Error(s)
+	}
+}
+
 // TestSARIFSeveral: notifications, links, suppressions, and whose a result is.
 func TestSARIFSeveral(t *testing.T) {
 	d := several()
