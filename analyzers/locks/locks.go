@@ -15,12 +15,13 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Limits of a lock file: its parsers take memory for each value, and time that
-// grows with the square of the values of one line.
+// Limits of a lock file: its parsers take memory for each value, and time that grows with the
+// square of the values of one line, and of the tables and keys of one package.
 const (
 	MaxSize   = 64 << 20 // bytes
 	maxValues = 400_000  // commas and lines
 	maxLine   = 64 << 10 // bytes of a line of TOML
+	maxKeys   = 10_000   // tables and keys of a package, and of the file itself: old locks of poetry have each package's files there
 )
 
 // ErrTooLarge is a lock file that goes over a limit.
@@ -37,8 +38,17 @@ func bounds(kind Kind, text []byte) error {
 	if kind == Pipfile || kind == Environment || kind == CondaLock {
 		return nil
 	}
-	n := 0
+	n, keys := 0, 0
 	for line := range bytes.Lines(text) {
+		switch trimmed := bytes.TrimLeft(line, " \t"); {
+		case bytes.HasPrefix(trimmed, []byte("[[")): // another package
+			keys = 0
+		case bytes.HasPrefix(trimmed, []byte("[")), bytes.IndexByte(line, '=') > 0:
+			keys++
+		}
+		if keys > maxKeys {
+			return fmt.Errorf("%w: line %d is behind more than %d tables and keys of one package", ErrTooLarge, n+1, maxKeys)
+		}
 		if n++; len(line) > maxLine {
 			return fmt.Errorf("%w: line %d has %d bytes, more than the limit of %d", ErrTooLarge, n, len(line), maxLine)
 		}

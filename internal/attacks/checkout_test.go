@@ -2,6 +2,8 @@ package attacks
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,10 +55,10 @@ func TestProjects(t *testing.T) {
 	for i := range 40 {
 		fmt.Fprintf(&doubled, "x-%d: &a%d {<<: [*a%d, *a%d]}\n", i+1, i+1, i, i)
 	}
-	many.WriteString("services:\n  s0: {build: .}\n")
+	many.WriteString("services:\n  s20000: {build: .}\n")
 	deep.WriteString("services:\n")
 	for i := range 20_000 {
-		fmt.Fprintf(&many, "  s%d: {extends: s%d}\n", i+1, i)
+		fmt.Fprintf(&many, "  s%d: {extends: s%d}\n", i, i+1)
 	}
 	for i := range 300 {
 		fmt.Fprintf(&deep, "  s%d: {build: {context: ., args: {A: %q}}}\n", i, strings.Repeat("${A:-", 2000)+strings.Repeat("}", 2000))
@@ -84,6 +86,90 @@ func TestProjects(t *testing.T) {
 		"init":                {make: files(map[string]string{"Dockerfile": simple, ".tare.yaml": "-> /nowhere/x"}, "init"), status: []int{2, 3}},
 		"a name in init":      {make: files(map[string]string{"a\ninjected: 1\n#/Dockerfile": simple, "b/Dockerfile": simple}, "init"), status: []int{0}},
 	})
+}
+
+// TestLarge: files that say much are read in time, or their limit is named.
+func TestLarge(t *testing.T) {
+	var bake, tables, services, args, findings, copies strings.Builder
+	bake.WriteString(`{"target": {"a": {}`)
+	for i := range 70_000 {
+		fmt.Fprintf(&bake, `,"%d":{}`, i)
+	}
+	bake.WriteString("}}")
+	tables.WriteString("[tool.tare]\nstrict = true\n")
+	for i := range 28_000 {
+		fmt.Fprintf(&tables, "[%d]\n", i)
+	}
+	services.WriteString("services:\n")
+	for i := range 24_000 {
+		fmt.Fprintf(&services, "  s%d: {extends: s%d}\n", i, max(0, i/2-1))
+	}
+	args.WriteString("services:\n  base: {build: {context: ., args: {")
+	for i := range 20_000 {
+		fmt.Fprintf(&args, "a%d: 1, ", i)
+	}
+	args.WriteString("}}}\n")
+	for i := range 499 {
+		fmt.Fprintf(&args, "  s%d: {extends: base, build: {args: {b: %d}}}\n", i, i)
+	}
+	var locked, keys strings.Builder
+	locked.WriteString("version = 1\n")
+	for i := range 350_000 {
+		fmt.Fprintf(&locked, "[%d]\n", i)
+		fmt.Fprintf(&keys, "a%d = 1\n", i)
+	}
+	findings.WriteString(`{"version": 2, "tool": {"name": "tare"}, "targets": [{"findings": [{}`)
+	findings.WriteString(strings.Repeat(",{}", 6_000_000))
+	findings.WriteString("]}]}")
+	copies.WriteString("FROM python:3.14-slim\n")
+	for i := range 300 {
+		fmt.Fprintf(&copies, "COPY %s /x\n", strings.Repeat(fmt.Sprintf("f%d ", i), 300))
+	}
+	includes := map[string]string{"compose.yaml": "include: [f0.yaml]\n"}
+	for i := range 99 {
+		includes[fmt.Sprintf("f%d.yaml", i)] = fmt.Sprintf("include: [f%d.yaml]\nx: [%s]\n", i+1, strings.Repeat("a,", 90_000))
+	}
+	try(t, map[string]attack{
+		"bake":     {make: files(map[string]string{"bake.json": bake.String(), "Dockerfile": simple}, every("bake.json")...), status: []int{0, 1}},
+		"tables":   {make: files(map[string]string{"pyproject.toml": tables.String(), "Dockerfile": simple}, every()...), status: []int{0, 1}},
+		"keys":     {make: files(map[string]string{"pyproject.toml": "[tool.tare]\n" + strings.ReplaceAll(tables.String()[26:], "]", ".x]"), "Dockerfile": simple}, every()...), status: []int{0, 1, 2}},
+		"services": {make: files(map[string]string{"compose.yaml": services.String()}, every("compose.yaml")...), status: []int{2}},
+		"args":     {make: files(map[string]string{"compose.yaml": args.String(), "Dockerfile": simple}, every("compose.yaml")...), status: []int{2}, want: []string{"limit of"}},
+		"includes": {make: files(includes, every("compose.yaml")...), status: []int{2}, want: []string{"limit of"}},
+		"a list":   {make: files(map[string]string{"compose.yaml": "services: [" + strings.Repeat("a,", 520_000) + "]"}, every("compose.yaml")...), status: []int{2}},
+		"a lock":   {make: files(map[string]string{"uv.lock": locked.String()}, every("uv.lock")...), status: []int{0, 1}, want: []string{"is not read"}},
+		"its keys": {make: files(map[string]string{"uv.lock": keys.String()}, every("uv.lock")...), status: []int{0, 1}, want: []string{"is not read"}},
+		"findings": {make: files(map[string]string{"b.json": findings.String(), "Dockerfile": simple}, every("--baseline", "b.json")...), status: []int{2}},
+		"copies":   {make: files(map[string]string{"Dockerfile": copies.String()}, every()...), status: []int{0, 1}},
+	})
+}
+
+// TestSince: git runs no program of the repository's configuration to tell what has changed.
+func TestSince(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "checkout")
+	mark := filepath.Join(t.TempDir(), "ran")
+	files(map[string]string{"Dockerfile": simple, "requirements.txt": "flask==1\n", ".gitattributes": "* filter=x diff=x\n"})(t, dir)
+	git := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@b.c"}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v: %s", args, err, out)
+		}
+	}
+	git("init", "-q", "-b", "main")
+	git("add", ".")
+	git("commit", "-q", "-m", "x")
+	git("config", "filter.x.clean", "touch "+mark+"; cat")
+	git("config", "filter.x.process", "touch "+mark)
+	git("config", "filter.x.required", "true")
+	git("config", "diff.x.command", "touch "+mark)
+	git("config", "diff.x.textconv", "touch "+mark)
+	git("config", "diff.external", "touch "+mark)
+	git("config", "core.fsmonitor", "touch "+mark)
+	write(t, filepath.Join(dir, "requirements.txt"), "flask==2\n")
+	o := run(t, dir, nil, "check", "--since", "HEAD")
+	if _, err := os.Stat(mark); err == nil || o.status > 1 || !strings.Contains(o.text, "Dockerfile") {
+		t.Errorf("status %d, %v: %s", o.status, err, o.text)
+	}
 }
 
 // TestManyIgnores: patterns and findings by the hundred are compared in time.
@@ -140,7 +226,7 @@ func TestConfiguration(t *testing.T) {
 	var doubled strings.Builder
 	doubled.WriteString("sizebudget:\n  path: &a0 {usr: 1 GB}\n")
 	for i := range 40 {
-		fmt.Fprintf(&doubled, "  package: &a%d {<<: [*a%d, *a%d]}\n", i+1, i, i)
+		fmt.Fprintf(&doubled, "  p%d: &a%d {<<: [*a%d, *a%d]}\n", i, i+1, i, i)
 	}
 	with := func(config string) func(*testing.T, string) []string {
 		return files(map[string]string{"Dockerfile": simple, "decoy": "FROM scratch\n", ".tare.yaml": config}, every()...)

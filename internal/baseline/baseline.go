@@ -3,6 +3,7 @@
 package baseline
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,11 +12,65 @@ import (
 	"github.com/tareweight/tare/internal/report"
 )
 
-// MaxSize is how many bytes a baseline may have: some 100,000 findings.
-const MaxSize = 256 << 20
+// Limits of a baseline: the file may be of who proposes a change.
+const (
+	MaxSize     = 64 << 20 // bytes
+	maxFindings = 200_000
+)
+
+// A Baseline is what is known of a report of before.
+type Baseline struct {
+	Version int `json:"version"`
+	Tool    struct {
+		Name string `json:"name"`
+	} `json:"tool"`
+	Targets []struct {
+		Name     string   `json:"name"`
+		Findings findings `json:"findings"`
+		Known    findings `json:"known"`
+	} `json:"targets"`
+}
+
+// A finding is what of one tells whether another is the same.
+type finding struct {
+	Fingerprint string        `json:"fingerprint"`
+	Measured    *int64        `json:"measured"`
+	Bytes       *report.Bytes `json:"bytes"`
+}
+
+// findings are those of a target.
+type findings []*finding
+
+// UnmarshalJSON implements json.Unmarshaler: it takes no more than the limit.
+func (f *findings) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if token, err := d.Token(); err != nil || token == nil {
+		return err
+	}
+	for d.More() {
+		x := new(finding)
+		if err := d.Decode(x); err != nil {
+			return err
+		}
+		if *f = append(*f, x); len(*f) > maxFindings {
+			return fmt.Errorf("more than the limit of %d findings", maxFindings)
+		}
+	}
+	return nil
+}
+
+// Of is what a report of this run is to the next one.
+func Of(d *report.Document) (*Baseline, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	b := new(Baseline)
+	return b, json.Unmarshal(text, b)
+}
 
 // Read reads a JSON report. The error says what the file is instead.
-func Read(path string) (*report.Document, error) {
+func Read(path string) (*Baseline, error) {
 	root, err := checkout.Find(path)
 	if err != nil {
 		return nil, fmt.Errorf("read baseline %q: %w", path, err)
@@ -25,38 +80,36 @@ func Read(path string) (*report.Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read baseline %q: %w", path, err)
 	}
-	var d report.Document
-	if err := json.Unmarshal(text, &d); err != nil || d.Tool.Name == "" {
+	b := new(Baseline)
+	if err := json.Unmarshal(text, b); err != nil || b.Tool.Name == "" {
 		return nil, fmt.Errorf("read baseline %q: it is no JSON report of Tare: --write-baseline %s makes one", path, path)
 	}
-	if d.Version != report.Version {
+	if b.Version != report.Version {
 		return nil, fmt.Errorf("read baseline %q: it is a report of version %d, and this is version %d: --write-baseline %s makes it anew",
-			path, d.Version, report.Version, path)
+			path, b.Version, report.Version, path)
 	}
-	return &d, nil
+	return b, nil
 }
 
 // Apply takes out of d the findings that old has, and says how many: they are known. A
 // finding of a size that has grown by more than a twentieth is new.
-func Apply(d, old *report.Document, path string) {
-	before := map[string][]*report.Finding{} // by target
-	known := map[string][]*report.Finding{}  // by fingerprint
+func Apply(d *report.Document, old *Baseline, path string) {
+	before := map[string][]*finding{} // by target
+	known := map[string][]*finding{}  // by fingerprint
 	for i := range old.Targets {
 		t := &old.Targets[i]
-		for _, list := range [][]report.Finding{t.Findings, t.Known} {
-			for j := range list {
-				known[list[j].Fingerprint] = append(known[list[j].Fingerprint], &list[j])
-				before[t.Name] = append(before[t.Name], &list[j])
-			}
+		for _, x := range slices.Concat(t.Findings, t.Known) {
+			known[x.Fingerprint] = append(known[x.Fingerprint], x)
+			before[t.Name] = append(before[t.Name], x)
 		}
 	}
 	d.Baseline = &report.Baseline{Path: path}
-	found := map[*report.Finding]bool{}
+	found := map[*finding]bool{}
 	for i := range d.Targets {
 		t := &d.Targets[i]
 		t.Findings = slices.DeleteFunc(t.Findings, func(f report.Finding) bool {
 			list := known[f.Fingerprint]
-			at := slices.IndexFunc(list, func(x *report.Finding) bool { return !found[x] && !grown(x, &f) })
+			at := slices.IndexFunc(list, func(x *finding) bool { return !found[x] && !grown(x, &f) })
 			if at < 0 {
 				return false
 			}
@@ -76,7 +129,7 @@ func Apply(d, old *report.Document, path string) {
 }
 
 // grown reports whether what a finding is about is larger by more than a twentieth.
-func grown(before, now *report.Finding) bool {
+func grown(before *finding, now *report.Finding) bool {
 	larger := func(before, now int64) bool { return now > before+before/20 }
 	if before.Measured != nil && now.Measured != nil && larger(*before.Measured, *now.Measured) {
 		return true

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/tareweight/tare/internal/buildcontext"
 	"github.com/tareweight/tare/internal/checkout"
@@ -27,8 +28,9 @@ type build struct {
 	from      *config.File // that names the image
 	settings  *config.File // of this build alone; nil if there are none
 	here      []config.Setting
-	inline    string // what the Dockerfile is called that is no file; "" where it is one
-	where     string // that says the stage: a file, a line
+	inline    string   // what the Dockerfile is called that is no file; "" where it is one
+	files     []string // that say so besides the configuration
+	where     string   // that says the stage: a file, a line
 }
 
 // file adds one Dockerfile. One that cannot be read is a target that cannot be judged:
@@ -186,7 +188,15 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 	} else {
 		t.Context, t.ContextDir = files, display(dir)
 	}
-	t.files = fd.parts(root, chain, name, dir, src, fd.flags.context == "" && b.context == "")
+	for _, f := range b.files {
+		t.files = append(t.files, absolute(f))
+	}
+	for _, what := range b.contexts {
+		if !strings.Contains(what, ":") { // a directory: relative to the file that says so, or to the context
+			t.files = append(t.files, filepath.Join(absolute(dir), filepath.FromSlash(what)))
+		}
+	}
+	t.files = append(fd.parts(root, chain, name, dir, src, fd.flags.context == "" && b.context == ""), t.files...)
 	if fd.flags.target == "" {
 		t.stageOf = b.where
 	}
@@ -227,7 +237,7 @@ func (fd *finder) requirements(root *checkout.Root, name string) error {
 		return &statusError{Broken, fmt.Errorf("open build context %q: %w", dir, err)}
 	}
 	t.ContextDir = display(dir)
-	t.files = []string{absolute(name)}
+	t.files = []string{absolute(dir)} // what it includes lies beside it
 	if fd.flags.image != "" {
 		t.OpenImage = fd.open(fd.flags.image, fd.flags.platform, nil)
 	}
@@ -246,7 +256,7 @@ func (fd *finder) named(name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, f := range chain {
+	for _, f := range slices.Backward(chain) {
 		for i := range f.Targets {
 			x := &f.Targets[i]
 			switch {
@@ -279,5 +289,16 @@ func (fd *finder) one(root *checkout.Root, x *config.Target) error {
 			return fd.add(root, chain, src, display(path), b)
 		}
 	}
+	fd.foreign(x.File, config.Named{Path: x.Dockerfile, Line: x.Line})
 	return nil
+}
+
+// foreign adds a Dockerfile that a configuration names and that lies in another repository, such
+// as a submodule, whose own configuration alone is in force.
+func (fd *finder) foreign(f *config.File, named config.Named) {
+	t := target{}
+	t.Name = display(f.Path)
+	t.Err = fmt.Errorf("%s:%d: %q is in another repository, whose own configuration alone is in force: name it there",
+		display(f.Path), named.Line, named.Path)
+	fd.push(nil, t)
 }

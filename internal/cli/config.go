@@ -154,6 +154,9 @@ func (fd *finder) variables(w io.Writer) error {
 	var lines []string
 	check(fd.std, fd.analyzers).Flags().VisitAll(func(f *pflag.Flag) {
 		if text := os.Getenv(variable(f.Name)); text != "" {
+			if f.Name == "build-arg" { // which may be a secret
+				text = "..."
+			}
 			lines = append(lines, fmt.Sprintf("  --%s %s  %s", f.Name, redact.Printable(redact.Credentials(text)), variable(f.Name)))
 		}
 	})

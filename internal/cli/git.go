@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/command"
 )
 
@@ -42,18 +43,31 @@ type revision struct {
 	blobs  map[string]string // object by path, relative to the top
 }
 
+// commit is the full digest of the commit that a flag names.
+func commit(top, flag, ref string) (string, error) {
+	out, err := git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+	if errors.As(err, new(*command.TimeError)) {
+		return "", err
+	}
+	if err != nil {
+		if _, e := git(top, "rev-parse", "--git-dir"); e != nil {
+			return "", usage("%s %q: %q is in no git repository", flag, ref, top)
+		}
+		return "", usage("%s %q: no such commit in %q: name a branch, a tag or a commit that was fetched", flag, ref, top)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // newRevision finds the commit that a flag names, and in it the regular files of those
 // names.
 func newRevision(top, flag, ref string, names []string) (*revision, error) {
-	out, err := git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
-	if errors.As(err, new(*command.TimeError)) {
+	digest, err := commit(top, flag, ref)
+	if err != nil {
 		return nil, err
 	}
+	r := &revision{top, digest, map[string]string{}}
+	out, err := git(top, "ls-tree", "-r", "-z", "--full-tree", r.commit)
 	if err != nil {
-		return nil, usage("%s %q: no such commit in %q: name a branch, a tag or a commit that was fetched", flag, ref, top)
-	}
-	r := &revision{top, strings.TrimSpace(string(out)), map[string]string{}}
-	if out, err = git(top, "ls-tree", "-r", "-z", "--full-tree", r.commit); err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.commit, err)
 	}
 	for line := range strings.SplitSeq(string(out), "\x00") {
@@ -75,7 +89,7 @@ func (r *revision) read(name string, limit int) ([]byte, error) {
 	}
 	text, err := git(r.top, "cat-file", "blob", id)
 	if err == nil && len(text) > limit {
-		err = fmt.Errorf("%d bytes, more than the limit of %d", len(text), limit)
+		err = &checkout.SizeError{Size: int64(len(text)), Limit: int64(limit)}
 	}
 	if err != nil {
 		err = fmt.Errorf("read %q of %s: %w", name, r.commit, err)

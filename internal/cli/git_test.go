@@ -94,6 +94,9 @@ func TestRevision(t *testing.T) {
 			t.Errorf("%q: %q", name, text)
 		}
 	}
+	if _, err := commit(t.TempDir(), "--since", "HEAD"); err == nil || !strings.Contains(err.Error(), "is in no git repository") {
+		t.Errorf("%v", err)
+	}
 	_, err = newRevision(dir, "--since", "nope", nil)
 	if err == nil || !strings.Contains(err.Error(), `--since "nope": no such commit`) {
 		t.Errorf("%v", err)

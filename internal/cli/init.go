@@ -60,6 +60,9 @@ func initialize(std Streams, analyzers []*analysis.Analyzer, dir string) error {
 		return usage("%s is there already: \"tare config verify\" checks it, \"tare config show\" prints what it sets", display(old.Path))
 	}
 	found := fd.survey(root, dir)
+	if len(found) > config.MaxEntries {
+		return usage("%q holds %d Dockerfiles, and a configuration may list %d: write one for a part of it", dir, len(found), config.MaxEntries)
+	}
 	if chain, err := fd.chain(root, dir); len(found) == 0 && err == nil && len(chain) > 0 {
 		return usage("%s lists what is in %q already, or it holds no Dockerfile", display(chain[len(chain)-1].Path), dir)
 	}
@@ -150,11 +153,13 @@ func (fd *finder) survey(root *checkout.Root, dir string) (list []surveyed) {
 		s.name = nameOf(absolute(f), absolute(dir))
 		list = append(list, s)
 	}
-	taken := map[string]int{}
+	taken := map[string]bool{}
 	for i := range list {
-		if taken[list[i].name]++; taken[list[i].name] > 1 {
-			list[i].name += "-" + strconv.Itoa(taken[list[i].name])
+		name := list[i].name
+		for n := 2; taken[list[i].name]; n++ {
+			list[i].name = name + "-" + strconv.Itoa(n)
 		}
+		taken[list[i].name] = true
 	}
 	return list
 }

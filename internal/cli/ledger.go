@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,8 @@ import (
 // A ledger says which entries of configurations ignored something in a run: whether one is
 // needed is known when all targets are judged.
 type ledger struct {
-	entries []*ignore.Ignore // in force for some target, in directories that were asked for as a whole
+	entries []*ignore.Ignore                 // in force for some target, in directories that were asked for as a whole
+	configs map[*ignore.Ignore]driver.Config // in force where each is
 	used    map[*ignore.Ignore]bool
 	open    map[string]bool // rules that were not run, or not decided, of some target
 	images  bool            // an image was judged
@@ -23,12 +25,13 @@ type ledger struct {
 }
 
 func newLedger(fd *finder) *ledger {
-	l := &ledger{used: map[*ignore.Ignore]bool{}, open: map[string]bool{}}
+	l := &ledger{used: map[*ignore.Ignore]bool{}, open: map[string]bool{}, configs: map[*ignore.Ignore]driver.Config{}}
 	seen := map[*ignore.Ignore]bool{}
 	for i := range fd.targets {
 		for _, x := range fd.targets[i].Config.Ignores {
-			if !seen[x] && fd.flags.since == "" && fd.asked(absolute(filepath.Dir(filepath.FromSlash(x.Path)))) {
+			if whole := fd.flags.since == "" && fd.flags.image == "" && fd.flags.target == ""; !seen[x] && whole && fd.asked(absolute(filepath.Dir(filepath.FromSlash(x.Path)))) {
 				l.entries = append(l.entries, x)
+				l.configs[x] = fd.targets[i].Config
 			}
 			seen[x] = true
 		}
@@ -61,13 +64,18 @@ func (l *ledger) unused(opt driver.Options) (targets []report.Target) {
 		if l.used[x] || x.Over(opt.Now) || x.Images != nil && !l.images || !l.decided(opt, x.Names) {
 			continue
 		}
+		c := l.configs[x]
+		severity, off := c.Level(rule, "ignore", x.Path)
+		if off {
+			continue
+		}
 		if by[x.Path] == nil {
-			by[x.Path] = &driver.Result{Target: driver.Target{Name: x.Path}}
+			by[x.Path] = &driver.Result{Target: driver.Target{Name: x.Path, Config: driver.Config{FailOn: c.FailOn, Strict: c.Strict}}}
 			files = append(files, x.Path)
 		}
 		f := analysis.Finding{
-			Rule: rule, Severity: rule.Severity, Location: analysis.Location{Path: x.Path, Line: x.Line, End: x.Line},
-			Key:     x.Path + ": " + strings.Join(x.Names, ", "),
+			Rule: rule, Severity: cmp.Or(severity, rule.Severity), Location: analysis.Location{Path: x.Path, Line: x.Line, End: x.Line},
+			Key:     fmt.Sprintf("%s: %s #%d", x.Path, strings.Join(x.Names, ", "), len(by[x.Path].Findings)+1),
 			Message: fmt.Sprintf("nothing is found that the entry names (%s): remove it", strings.Join(x.Names, ", ")),
 		}
 		by[x.Path].Findings = append(by[x.Path].Findings, f)

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/internal/checkout"
-	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/projects"
 )
@@ -57,7 +56,11 @@ func (fd *finder) project(root *checkout.Root, name, dir string, read func() (*p
 		if x.Inline != nil {
 			b.inline = fmt.Sprintf("%s (%s)", name, x.Name)
 		}
-		b.add(nil, config.Build{BuildArgs: x.Args, Contexts: x.Contexts, Platforms: x.Platforms})
+		b.args, b.contexts = joined(b.args, x.Args), joined(b.contexts, x.Contexts)
+		if len(x.Platforms) > 0 {
+			b.platforms = x.Platforms
+		}
+		b.files = p.Files
 		if err := fd.add(root, chain, src, display(path), b); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if err != nil {
 		return err
 	}
-	var old *report.Document
+	var old *baseline.Baseline
 	if f.baseline != "" {
 		if old, err = baseline.Read(f.baseline); err != nil {
 			return &statusError{Usage, err}
@@ -67,14 +68,18 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if err := found.find(args); err != nil {
 		return err
 	}
+	if len(found.targets) == 0 {
+		return &statusError{Broken, errors.New("nothing was judged: what was named holds nothing that can be")}
+	}
 	if err := found.touched(); err != nil {
 		return err
 	}
-	for _, r := range found.remarks {
-		note(r)
-	}
 	told := slices.ContainsFunc(outs, func(o output) bool { return o.Name == "text" && o.file == "" }) // the report says it
 	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, now.Format(time.DateOnly), analyzers, enabled)
+	for _, r := range found.remarks {
+		note(r)
+		doc.Remarks = append(doc.Remarks, redact.Credentials(r))
+	}
 	opt := driver.Options{
 		Analyzers: analyzers,
 		Enabled:   enabled,
@@ -103,10 +108,15 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	doc.Targets = append(doc.Targets, ledger.unused(opt)...)
 	doc.Join()
 	if f.writeBaseline != "" {
-		return found.writeBaseline(doc, f.writeBaseline, note)
+		if err := found.writeBaseline(doc, f.writeBaseline, note); err != nil || len(f.formats) == 0 {
+			return err
+		}
+		if old, err = baseline.Of(doc); err != nil { // all of it is known from now on
+			return err
+		}
 	}
 	if old != nil {
-		baseline.Apply(doc, old, display(f.baseline))
+		baseline.Apply(doc, old, display(cmp.Or(f.writeBaseline, f.baseline)))
 	}
 	if err := write(std, doc, outs, report.Options{Notes: f.notes || notesFail(doc), Quiet: f.quiet}); err != nil {
 		return &statusError{Broken, err}
@@ -125,6 +135,13 @@ func notesFail(doc *report.Document) bool {
 // writeBaseline writes the report as what is known from now on. Only what could not be
 // judged fails.
 func (fd *finder) writeBaseline(doc *report.Document, file string, note func(string)) error {
+	n := 0
+	for _, t := range doc.Targets {
+		if n += len(t.Findings); len(t.Errors) > 0 {
+			return &statusError{Broken, fmt.Errorf("the baseline %q is not written, as it would lack what cannot be judged: %s: %s",
+				file, t.Name, t.Errors[0])}
+		}
+	}
 	var b bytes.Buffer
 	err := report.JSON(&b, doc, report.Options{})
 	if err == nil {
@@ -133,13 +150,11 @@ func (fd *finder) writeBaseline(doc *report.Document, file string, note func(str
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("write baseline %q: %w", file, err)}
 	}
-	n := 0
-	for _, t := range doc.Targets {
-		if n += len(t.Findings); len(t.Errors) > 0 {
-			return &statusError{Broken, fmt.Errorf("the baseline %q lacks what could not be judged: %s: %s", file, t.Name, t.Errors[0])}
-		}
+	are := "findings are"
+	if n == 1 {
+		are = "finding is"
 	}
-	note(fmt.Sprintf("%d findings are known from now on: --baseline %s reports new ones alone", n, file))
+	note(fmt.Sprintf("%d %s known from now on: --baseline %s reports new ones alone", n, are, file))
 	return nil
 }
 

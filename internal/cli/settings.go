@@ -69,11 +69,12 @@ func (fd *finder) read(root *checkout.Root, dir string) (file *config.File, err 
 			if !root.IsRegular(path) {
 				continue
 			}
-			text, err = root.ReadFile(path, config.MaxSize)
+			text, err = root.ReadFile(path, config.MaxSizeOf(path))
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case name == "pyproject.toml" && errors.As(err, new(*checkout.SizeError)):
+			fd.remarks = append(fd.remarks, fmt.Sprintf("%s is not read: %v", display(path), err))
 		case err != nil:
 			return nil, fmt.Errorf("read configuration %q: %w", display(path), err)
 		case config.Counts(name, text) && file != nil:
@@ -102,7 +103,7 @@ func (fd *finder) revised(root *checkout.Root, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rev.read(filepath.ToSlash(rel), config.MaxSize)
+	return rev.read(filepath.ToSlash(rel), int(config.MaxSizeOf(path)))
 }
 
 // below reads the configurations in a directory and those in force for it.
@@ -130,7 +131,7 @@ func (fd *finder) below(root *checkout.Root, dir string, found found) ([]*config
 func (fd *finder) configured(c *config.Config, here []config.Setting) target {
 	t := target{}
 	t.Config = driver.Config{
-		Sections: c.Analyzers, Ignores: c.Ignores, Level: levels(c),
+		Sections: c.Analyzers, Ignores: c.Ignores, Level: levels(c), Off: c.Off,
 		FailOn: cmp.Or(fd.flags.failOn, string(c.FailOn), "warning"), Strict: c.Strict,
 	}
 	if fd.flags.strictGiven {

@@ -23,6 +23,11 @@ func (fd *finder) parts(root *checkout.Root, chain []*config.File, name, dir str
 	for _, f := range chain {
 		parts = append(parts, absolute(filepath.FromSlash(f.Path)))
 	}
+	for _, d := range config.Directories(root, filepath.Dir(file)) { // one that is gone, too
+		for _, name := range config.Names {
+			parts = append(parts, filepath.Join(d, name))
+		}
+	}
 	if fd.flags.since == "" {
 		return parts
 	}
@@ -53,24 +58,25 @@ func (fd *finder) touched() error {
 	if ref == "" {
 		return nil
 	}
-	changed := map[string][]string{} // by the top of the repository
+	changed := map[string]map[string]bool{} // files, and the directories that they are in, by the top of the repository
 	var left []string
 	var err error
 	fd.targets = slices.DeleteFunc(fd.targets, func(t target) bool {
 		touched := false
 		for _, part := range t.files {
-			root, e := fd.root(part)
+			root, e := fd.root(filepath.Dir(t.files[0]))
+			if e != nil { // it cannot be told
+				touched = true
+			}
 			if e != nil || err != nil {
-				continue
+				break
 			}
-			list, ok := changed[root.Dir()]
+			set, ok := changed[root.Dir()]
 			if !ok {
-				if list, e = changedFiles(root.Dir(), ref); e != nil {
-					err = e
-				}
-				changed[root.Dir()] = list
+				set, err = changedFiles(root.Dir(), ref)
+				changed[root.Dir()] = set
 			}
-			touched = touched || slices.ContainsFunc(list, func(name string) bool { return within(name, part) })
+			touched = touched || set[part]
 		}
 		leave := !touched && t.Err == nil && len(t.files) > 0 // an image is in no commit: it may have changed
 		if leave {
@@ -87,21 +93,46 @@ func (fd *finder) touched() error {
 	return nil
 }
 
-// changedFiles are the absolute paths of the files that are not as they were in a commit:
-// where it and the present one have a common ancestor, in that.
-func changedFiles(top, ref string) (files []string, err error) {
-	rev, err := newRevision(top, "--since", ref, nil)
+// noFilters are the options that keep git from running the filters that the repository's
+// configuration names, as it compares files: of one that has such a filter the file then looks
+// changed.
+func noFilters(top string) (options []string, err error) {
+	out, err := git(top, "config", "-z", "--name-only", "--get-regexp", `^filter\..*\.(clean|smudge|process|required)$`)
+	if err != nil && !errors.As(err, new(*command.TimeError)) { // it ends with 1 where there is none
+		return nil, nil
+	}
+	for name := range strings.SplitSeq(string(out), "\x00") {
+		switch {
+		case name == "":
+		case strings.HasSuffix(name, ".required"):
+			options = append(options, "-c", name+"=false")
+		default:
+			options = append(options, "-c", name+"=")
+		}
+	}
+	return options, err
+}
+
+// changedFiles are the absolute paths of the files that are not as they were in a commit, and
+// of the directories that they are in: where it and the present one have a common ancestor, in
+// that.
+func changedFiles(top, ref string) (map[string]bool, error) {
+	files := map[string]bool{}
+	from, err := commit(top, "--since", ref)
 	if err != nil {
 		return nil, err
 	}
-	from := rev.commit
 	if out, err := git(top, "merge-base", from, "HEAD"); err == nil {
 		from = strings.TrimSpace(string(out))
 	} else if errors.As(err, new(*command.TimeError)) {
 		return nil, err
 	}
+	unfiltered, err := noFilters(top)
+	if err != nil {
+		return nil, err
+	}
 	for _, args := range [][]string{
-		{"diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", from, "--"},
+		append(unfiltered, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "-z", from, "--"),
 		{"ls-files", "--others", "--exclude-standard", "-z"},
 	} {
 		out, err := git(top, args...)
@@ -110,7 +141,10 @@ func changedFiles(top, ref string) (files []string, err error) {
 		}
 		for name := range strings.SplitSeq(string(out), "\x00") {
 			if name != "" {
-				files = append(files, filepath.Join(top, filepath.FromSlash(name)))
+				for at := filepath.Join(top, filepath.FromSlash(name)); at != top && !files[at]; at = filepath.Dir(at) {
+					files[at] = true
+				}
+				files[top] = true
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,9 @@ func (fd *finder) push(root *checkout.Root, t target) {
 		return
 	}
 	fd.pushed[same] = true
+	if slices.ContainsFunc(fd.targets, func(x target) bool { return x.Name == t.Name }) { // of two files
+		t.Name = fmt.Sprintf("%s (%s)", t.Name, cmp.Or(t.Path, fmt.Sprint(len(fd.targets)+1)))
+	}
 	if wd, err := os.Getwd(); err == nil && root != nil {
 		if rel, err := filepath.Rel(root.Dir(), wd); err == nil && filepath.IsLocal(rel) {
 			t.Place.Prefix = filepath.ToSlash(rel)
@@ -267,7 +271,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 		return err
 	}
 	if len(fd.targets) == before && len(found.dockerfiles) > 0 && len(files) == 0 {
-		return usage("nothing to check in %q: %q leaves out all of its Dockerfiles (%q shows where)", dir, "exclude", "tare config verify")
+		return usage("nothing to check in %q: %s", dir, strings.Join(fd.remarks, "; "))
 	}
 	if len(fd.targets) == before && len(files) == 0 {
 		return nothing(root, dir)
@@ -278,7 +282,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 // listed are the Dockerfiles that are found in a directory, without those that a
 // configuration leaves out, and those that one names.
 func (fd *finder) listed(root *checkout.Root, dir string, found found) (files []string, err error) {
-	left := map[*config.File]int{}
+	left := map[*config.File][]string{}
 next:
 	for _, name := range found.dockerfiles {
 		chain, err := fd.chain(root, filepath.Dir(name))
@@ -287,7 +291,7 @@ next:
 		}
 		for _, f := range chain {
 			if f.Excludes(name) {
-				left[f]++
+				left[f] = append(left[f], display(name))
 				continue next
 			}
 		}
@@ -298,12 +302,16 @@ next:
 		return nil, err
 	}
 	for _, f := range configs {
-		if n := left[f]; n > 0 {
-			fd.remarks = append(fd.remarks, fmt.Sprintf(`%d %s left out by "exclude" of %s`, n,
-				map[bool]string{true: "Dockerfile is", false: "Dockerfiles are"}[n == 1], display(f.Path)))
+		if names := left[f]; len(names) > 0 {
+			fd.remarks = append(fd.remarks, fmt.Sprintf(`%d %s left out by "exclude" of %s: %s`, len(names),
+				map[bool]string{true: "Dockerfile is", false: "Dockerfiles are"}[len(names) == 1], display(f.Path), analysis.And(names, 10)))
 		}
 		for _, named := range f.Dockerfiles() {
 			name, abs := named.Path, f.Abs(named.Path)
+			if chain, err := fd.chain(root, filepath.Dir(abs)); err == nil && within(abs, absolute(dir)) && !slices.Contains(chain, f) {
+				fd.foreign(f, named)
+				continue
+			}
 			if !within(abs, absolute(dir)) || slices.ContainsFunc(files, func(x string) bool { return absolute(x) == abs }) {
 				continue
 			}

@@ -29,11 +29,15 @@ func TestAliases(t *testing.T) {
 	var doubled strings.Builder
 	doubled.WriteString("sizebudget:\n  path: &a0 {usr: 1 GB}\n")
 	for i := range 40 {
-		fmt.Fprintf(&doubled, "  package: &a%d {<<: [*a%d, *a%d]}\n", i+1, i, i)
+		fmt.Fprintf(&doubled, "  p%d: &a%d {<<: [*a%d, *a%d]}\n", i, i+1, i, i)
+	}
+	var wide strings.Builder
+	for i := range 6000 {
+		fmt.Fprintf(&wide, "a%d: 1 GB, ", i)
 	}
 	for name, text := range map[string]string{
 		"itself": "sizebudget: &a {<<: *a}\n", "in a list": "slimbase: {approved: &a [*a]}\n", "doubled": doubled.String(),
-		"wide": "sizebudget: {path: {" + strings.Repeat("a: 1 GB, ", 6000) + "}}\n", "deep": "slimbase: {approved: " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}\n",
+		"wide": "sizebudget: {path: {" + wide.String() + "}}\n", "deep": "slimbase: {approved: " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}\n",
 	} {
 		start := time.Now()
 		_, err := config.Parse("x.yaml", []byte(text), analyzers.All)

@@ -30,7 +30,7 @@ func decode(key string, node *yaml.Node, v reflect.Value) error {
 // strict checks that the node of a key has the shape of t, and that every key
 // of it is a field.
 func strict(key string, node *yaml.Node, t reflect.Type) error {
-	if node.Tag == "!!null" {
+	if node.Tag == "!!null" && node.Kind == yaml.ScalarNode {
 		return nil // the defaults
 	}
 	if t.Kind() == reflect.Pointer {
@@ -60,7 +60,9 @@ func strict(key string, node *yaml.Node, t reflect.Type) error {
 		name, ct := key, t
 		switch t.Kind() {
 		case reflect.Slice:
-			ct = t.Elem()
+			if ct = t.Elem(); child.Tag == "!!null" { // the decoder would leave it out, and count the others anew
+				return fmt.Errorf("%d: %q: an item that is empty", child.Line, key)
+			}
 		default:
 			if i%2 == 0 {
 				continue

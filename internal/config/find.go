@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"path/filepath"
+	"regexp"
 
 	"github.com/tareweight/tare/internal/checkout"
 )
@@ -13,8 +14,20 @@ var Names = []string{".tare.yaml", ".tare.yml", project}
 
 const project = "pyproject.toml"
 
-// MaxSize is how many bytes the file may have.
-const MaxSize = 1 << 20
+// Limits of a file in bytes. Of a pyproject.toml, which says much else, a larger one is not read:
+// to read TOML takes the square of the keys that it has.
+const (
+	MaxSize    = 1 << 20
+	maxProject = 256 << 10
+)
+
+// MaxSizeOf is how many bytes the file of that name may have.
+func MaxSizeOf(name string) int64 {
+	if filepath.Base(name) == project {
+		return maxProject
+	}
+	return MaxSize
+}
 
 // Directories are dir and those above it, up to the root of the repository, the
 // outermost first, as absolute paths.
@@ -35,7 +48,17 @@ func Directories(root *checkout.Root, dir string) (dirs []string) {
 	}
 }
 
-// Counts reports whether the file of that name is a configuration, by its text.
+var reTable = regexp.MustCompile(`(?m)^\s*\[+\s*tool\s*\.\s*tare\b`)
+
+// Counts reports whether the file of that name is a configuration, by its text. A pyproject.toml
+// that is no TOML is one if it looks so: its mistake is then said.
 func Counts(name string, text []byte) bool {
-	return filepath.Base(name) != project || bytes.Contains(text, []byte("tool.tare"))
+	if filepath.Base(name) != project {
+		return true
+	}
+	if !bytes.Contains(text, []byte("tare")) {
+		return false
+	}
+	node, err := table(text, "tool", "tare")
+	return node != nil || err != nil && reTable.Match(text)
 }

@@ -14,6 +14,9 @@ import (
 // settings lists the values below node, whose keys begin with prefix, behind
 // what is listed already.
 func (f *File) settings(list []Setting, node *yaml.Node, prefix string) []Setting {
+	if node.Tag == "!!null" {
+		return list // it sets nothing
+	}
 	if node.Kind != yaml.MappingNode {
 		value := written(node)
 		if strings.Count(prefix, ".") > 1 || node.Kind != yaml.ScalarNode { // what is judged is named in full

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -49,11 +51,15 @@ func Merge(files ...*File) *Config {
 			c.Strict = *f.Strict
 		}
 		for _, s := range f.list {
-			if i, ok := at[s.Key]; ok {
+			key := s.Key
+			if strings.HasPrefix(key, "overrides.") || strings.HasPrefix(key, "exclude") { // those of each file count
+				key = fmt.Sprint(key, "\x00", s.Path, "\x00", s.Line)
+			}
+			if i, ok := at[key]; ok {
 				c.Settings[i] = s
 				continue
 			}
-			at[s.Key] = len(c.Settings)
+			at[key] = len(c.Settings)
 			c.Settings = append(c.Settings, s)
 		}
 	}
@@ -63,10 +69,12 @@ func Merge(files ...*File) *Config {
 // mergeNodes is what far and near say together; neither is changed.
 func mergeNodes(far, near *yaml.Node) *yaml.Node {
 	switch {
-	case far == nil || far.Kind != yaml.MappingNode:
+	case far == nil:
 		return near
 	case near.Tag == "!!null":
 		return far
+	case far.Kind != yaml.MappingNode:
+		return near
 	case near.Kind != yaml.MappingNode:
 		return near
 	}
@@ -103,6 +111,19 @@ func (c *Config) Level(rule *analysis.Rule, check, path string) Level {
 		}
 	}
 	return ""
+}
+
+// Off reports whether a rule is off for all that a target has: nothing needs to be looked at
+// for it. One that an override turns on for some files is not.
+func (c *Config) Off(rule *analysis.Rule, check string) bool {
+	for _, f := range c.Files {
+		for _, o := range f.Overrides {
+			if l := level(o.Rules, rule, check); l != "" && l != "off" {
+				return false
+			}
+		}
+	}
+	return c.Level(rule, check, "") == "off"
 }
 
 func level(levels map[string]Level, rule *analysis.Rule, check string) Level {

@@ -72,9 +72,50 @@ func TestLevel(t *testing.T) {
 	}
 }
 
+// TestOff: a rule that some override turns on is off in some files alone.
+func TestOff(t *testing.T) {
+	x := &analysis.Rule{ID: "waste-cache"}
+	for text, want := range map[string]bool{
+		"": false, "rules: {waste: off}": true, "rules: {waste-cache: off}": true, "rules: {waste: off, waste-cache: note}": false,
+		"rules: {waste: off}\noverrides: [{path: a, rules: {waste: on}}]": false, "rules: {waste: off}\noverrides: [{path: a, rules: {slimbase: on}}]": true,
+		"overrides: [{path: a, rules: {waste: off}}]": false, "rules: {waste: off}\noverrides: [{path: a, rules: {waste: off}}]": true,
+	} {
+		if got := config.Merge(parse(t, ".tare.yaml", text)).Off(x, "waste"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// TestOverridesShown: overrides of all files are in force, and each is listed.
+func TestOverridesShown(t *testing.T) {
+	long := strings.Repeat("./", 50)
+	c := config.Merge(parse(t, ".tare.yaml", "overrides:\n- {path: s/**, rules: {pinned: off}}\n- {path: "+long+"a, rules: {waste: off}}\n- {path: "+long+"b, rules: {waste: note}}\n"),
+		parse(t, "s/.tare.yaml", "overrides:\n- {path: s/**, rules: {pinned: error}}\n"))
+	if len(c.Settings) != 4 {
+		t.Errorf("%+v", c.Settings)
+	}
+}
+
+// TestNull: a value that is left empty sets nothing.
+func TestNull(t *testing.T) {
+	far, near := parse(t, ".tare.yaml", "sizebudget: {download: 1 MB}"), parse(t, "s/.tare.yaml", "sizebudget: {download: ~, layer: }\nfail-on:\n")
+	c := config.Merge(far, near)
+	if got := c.Analyzers["sizebudget"].(sizebudget.Config).Download; got != 1e6 || len(c.Settings) != 1 {
+		t.Errorf("%v, %+v", got, c.Settings)
+	}
+}
+
 // TestWrong: each mistake names its line, and what to write.
 func TestWrong(t *testing.T) {
 	for text, want := range map[string]string{
+		"targets: [~, {name: x, dockerfile: D, platforms: [bad]}]":    `x.yaml:1: "targets": an item that is empty`,
+		"overrides: [~, {path: a, rules: {waste: off}}]":              `x.yaml:1: "overrides": an item that is empty`,
+		"exclude: [a, ]\nignore: [null]":                              `x.yaml:2: "ignore": an item that is empty`,
+		"exclude: [~]":                                                `x.yaml:1: "exclude": an item that is empty`,
+		"targets: !!null [{name: x, bogus: 1}]":                       `x.yaml:1: unknown key "bogus"`,
+		"sizebudget: !!null {bogus: 1}":                               `x.yaml:1: unknown key "bogus"`,
+		"sizebudget: {}\nsizebudget: {}":                              `x.yaml:2: "sizebudget" is given twice`,
+		"sizebudget: {path: {a: 1 B, a: 2 B}}":                        `x.yaml:1: "a" is given twice`,
 		"fail-on: warn":                                               `x.yaml:1: fail-on: "warn": want error, warning, note or never`,
 		"rules: {slimbase-ful: off}":                                  `x.yaml:1: no rule or check "slimbase-ful": did you mean "slimbase-full"`,
 		"rules: {quite-another: off}":                                 `x.yaml:1: no rule or check "quite-another": "tare list" shows them`,
@@ -179,6 +220,11 @@ x = 1
 		_, err := config.Parse("pyproject.toml", []byte(text), analyzers.All)
 		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	for text, want := range map[string]bool{"# no tool.tare here\n": false, "[ tool . tare ]\nstrict = true\n": true, "[tool]\ntare = {strict = true}\n": true, "tool.tare.strict = true\n": true, "[tool.tare\n": true, "tare [\n": false} {
+		if got := config.Counts("x/pyproject.toml", []byte(text)); got != want {
+			t.Errorf("%q counts: %v", text, got)
 		}
 	}
 	if config.Counts("pyproject.toml", []byte("[project]")) || !config.Counts("pyproject.toml", []byte("[tool.tare]")) || !config.Counts(".tare.yaml", nil) {

@@ -18,15 +18,16 @@ import (
 	"github.com/tareweight/tare/internal/nodes"
 )
 
-// Limits: every finding is compared with each entry.
+// Limits: every finding is compared with each entry. MaxEntries is how many targets, patterns,
+// overrides and ignores a file may have, of each.
 const (
-	maxEntries = 200 // targets, patterns, overrides and ignores of a file, of each
+	MaxEntries = 200
 	maxPackage = 100 // bytes of the pattern of a package's name
 )
 
 // Load reads the file at path, which is below root, with a section for each of analyzers.
 func Load(root *checkout.Root, path string, analyzers []*analysis.Analyzer) (*File, error) {
-	data, err := root.ReadFile(path, MaxSize)
+	data, err := root.ReadFile(path, MaxSizeOf(path))
 	if err != nil {
 		return nil, fmt.Errorf("read configuration %q: %w", path, err)
 	}
@@ -94,8 +95,8 @@ func (p *parser) parse(f *File, root *yaml.Node, shared bool) error {
 		if _, ok := known[key.Value]; !ok {
 			return unknown(key, known)
 		}
-		if slices.Contains([]string{"targets", "exclude", "ignore", "overrides"}, key.Value) && len(value.Content) > maxEntries {
-			return fmt.Errorf("%d: %q: more than the limit of %d entries", key.Line, key.Value, maxEntries)
+		if slices.Contains([]string{"targets", "exclude", "ignore", "overrides"}, key.Value) && len(value.Content) > MaxEntries {
+			return fmt.Errorf("%d: %q: more than the limit of %d entries", key.Line, key.Value, MaxEntries)
 		}
 		a := sections[key.Value]
 		if a == nil {
@@ -132,7 +133,7 @@ func (p *parser) check(f *File, own *yaml.Node) error {
 	if err := p.levels(f.Rules, get("rules")); err != nil {
 		return err
 	}
-	if n := get("fail-on"); n != nil && !slices.Contains(Thresholds, n.Value) {
+	if n := get("fail-on"); n != nil && n.Tag != "!!null" && !slices.Contains(Thresholds, n.Value) {
 		return fmt.Errorf("%d: fail-on: %q: want %s", n.Line, n.Value, analysis.Or(Thresholds))
 	}
 	if n := get("dockerfile"); n != nil && outside(f.Dockerfile) {

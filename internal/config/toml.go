@@ -24,16 +24,18 @@ func table(data []byte, path ...string) (*yaml.Node, error) {
 		}
 		return nil, fmt.Errorf("%d: %w", line, err)
 	}
-	t := &tables{data: data}
+	t := &tables{data: data, path: path}
 	t.parser.Reset(data)
 	root := &yaml.Node{Kind: yaml.MappingNode, Line: 1}
 	at := root
-	for t.parser.NextExpression() {
+	for t.parser.NextExpression() && t.count <= limits.Nodes {
 		e := t.parser.Expression()
-		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			at = t.below(root, e.Key(), e.Kind == unstable.ArrayTable)
-		case unstable.KeyValue:
+		switch {
+		case e.Kind == unstable.Table || e.Kind == unstable.ArrayTable:
+			if at = nil; t.wanted(e.Key()) {
+				at = t.below(root, e.Key(), e.Kind == unstable.ArrayTable)
+			}
+		case e.Kind == unstable.KeyValue && at != nil && (at != root || t.wanted(e.Key())):
 			t.set(at, e)
 		}
 	}
@@ -42,6 +44,9 @@ func table(data []byte, path ...string) (*yaml.Node, error) {
 			return nil, t.parser.Error()
 		}
 	}
+	if t.count > limits.Nodes {
+		return nil, fmt.Errorf("%d: more than the limit of %d keys and values", root.Line, limits.Nodes)
+	}
 	return root, t.parser.Error()
 }
 
@@ -49,7 +54,9 @@ func table(data []byte, path ...string) (*yaml.Node, error) {
 type tables struct {
 	parser unstable.Parser
 	data   []byte
-	offset int // line is that of this byte
+	path   []string // of the table that is wanted: others are not read
+	count  int      // keys that were read
+	offset int      // line is that of this byte
 	line   int
 }
 
@@ -67,7 +74,20 @@ func (t *tables) at(n *unstable.Node) int {
 	return t.line + 1
 }
 
-// below is the mapping that a key names below another; Another says that it is the next
+// wanted reports whether a key leads to the table, or into it.
+func (t *tables) wanted(key unstable.Iterator) bool {
+	for _, part := range t.path {
+		if !key.Next() {
+			return true
+		}
+		if string(key.Node().Data) != part {
+			return false
+		}
+	}
+	return true
+}
+
+// below is the mapping that a key names below another; another says that it is the next
 // one of a list.
 func (t *tables) below(n *yaml.Node, key unstable.Iterator, another bool) *yaml.Node {
 	for key.Next() {
@@ -93,6 +113,7 @@ func (t *tables) below(n *yaml.Node, key unstable.Iterator, another bool) *yaml.
 }
 
 func (t *tables) put(n *yaml.Node, key *unstable.Node, v *yaml.Node) {
+	t.count++
 	n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(key.Data), Line: t.at(key)}, v)
 }
 

@@ -33,6 +33,13 @@ func TestLevels(t *testing.T) {
 	run := func(level func(*analysis.Rule, string, string) (analysis.Severity, bool)) string {
 		target := file
 		target.Config.Level = level
+		if level != nil {
+			target.Config.Off = func(r *analysis.Rule, check string) bool { // off wherever
+				_, here := level(r, check, "")
+				_, there := level(r, check, "Dockerfile")
+				return here && there
+			}
+		}
 		var got []string
 		for _, f := range check(t, target, Options{Analyzers: []*analysis.Analyzer{a}}).Findings {
 			got = append(got, fmt.Sprintf("%s %s %s", f.Severity, f.Rule.ID, f.Location))
@@ -207,7 +214,7 @@ func TestOpened(t *testing.T) {
 			opened = true
 			return &source.Image{Name: "i", Kind: "registry", Config: &v1.ConfigFile{}}, nil
 		}
-		target.Config.Level = func(*analysis.Rule, string, string) (analysis.Severity, bool) { return "", test.off }
+		target.Config.Off = func(*analysis.Rule, string) bool { return test.off }
 		check(t, target, Options{Analyzers: []*analysis.Analyzer{reports(nowhere, rule("a-x", needs(test.needs)))}})
 		if opened != test.want {
 			t.Errorf("needs %v of %q, off %v: opened %v", test.needs, test.src, test.off, opened)

@@ -52,6 +52,9 @@ type Config struct {
 	FailOn   string // the lowest severity that fails, or "never"
 	Strict   bool   // what could not be decided at a place fails too
 
+	// Off reports whether a rule of a check counts nowhere, and is not run. Nil turns none off.
+	Off func(rule *analysis.Rule, check string) bool
+
 	// Level is the severity of a rule of a check for what is found in the file at path, which is "" for the
 	// target as a whole; "" is the rule's own, and off that it does not count there. Nil says nothing.
 	Level func(rule *analysis.Rule, check, path string) (severity analysis.Severity, off bool)
@@ -143,7 +146,7 @@ type checker struct {
 	world   analysis.Target
 	missing map[analysis.Input]string // inputs that are not there, and why
 	opened  *source.Image             // closed at the end; nil if there is none
-	checks  map[*analysis.Rule]string // the name of each rule's check; see level
+	checks  map[*analysis.Rule]string // the name of each rule's check; see check
 }
 
 // enabled reports whether the run has the rule, and the configuration does not turn it off for the whole target.
@@ -151,15 +154,12 @@ func (c *checker) enabled(r *analysis.Rule) bool {
 	if c.opt.Enabled != nil && !c.opt.Enabled(r) {
 		return false
 	}
-	_, off := c.level(r, "")
-	return !off
+	off := c.res.Target.Config.Off
+	return off == nil || !off(r, c.check(r))
 }
 
-// level is what the configuration says of a rule for what is found in the file at path.
-func (c *checker) level(r *analysis.Rule, path string) (severity analysis.Severity, off bool) {
-	if c.res.Target.Config.Level == nil {
-		return "", false
-	}
+// check is the name of a rule's check.
+func (c *checker) check(r *analysis.Rule) string {
 	if c.checks == nil {
 		c.checks = map[*analysis.Rule]string{}
 		for _, a := range c.opt.Analyzers {
@@ -168,7 +168,15 @@ func (c *checker) level(r *analysis.Rule, path string) (severity analysis.Severi
 			}
 		}
 	}
-	return c.res.Target.Config.Level(r, c.checks[r], path)
+	return c.checks[r]
+}
+
+// level is what the configuration says of a rule for what is found in the file at path.
+func (c *checker) level(r *analysis.Rule, path string) (severity analysis.Severity, off bool) {
+	if c.res.Target.Config.Level == nil {
+		return "", false
+	}
+	return c.res.Target.Config.Level(r, c.check(r), path)
 }
 
 func (c *checker) fail(err error) { c.res.Errors = append(c.res.Errors, err) }

@@ -82,9 +82,16 @@ func (b *bounds) check(n *yaml.Node, depth int) error {
 	if len(n.Value) > b.Scalar {
 		return fmt.Errorf("%d: a value of %d bytes, more than the limit of %d", n.Line, len(n.Value), b.Scalar)
 	}
+	keys := map[string]bool{}
 	for i, child := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 && child.Kind != yaml.ScalarNode {
-			return fmt.Errorf("%d: want a word for a key", child.Line) // an alias would be another word than it looks
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			if child.Kind != yaml.ScalarNode {
+				return fmt.Errorf("%d: want a word for a key", child.Line) // an alias would be another word than it looks
+			}
+			if keys[child.Value] && child.Value != "<<" {
+				return fmt.Errorf("%d: %q is given twice", child.Line, child.Value)
+			}
+			keys[child.Value] = true
 		}
 		if err := b.check(child, depth+1); err != nil {
 			return err

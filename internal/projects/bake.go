@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // A bakeFile is what "docker buildx bake --print" prints: variables are evaluated, groups
@@ -38,6 +37,7 @@ func (t *targets) UnmarshalJSON(data []byte) error {
 	if _, err := d.Token(); err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	for d.More() {
 		key, err := d.Token()
 		var value json.RawMessage
@@ -47,7 +47,8 @@ func (t *targets) UnmarshalJSON(data []byte) error {
 		if err != nil {
 			return err
 		}
-		if name, ok := key.(string); ok && !slices.Contains(t.names, name) {
+		if name, ok := key.(string); ok && !seen[name] {
+			seen[name] = true
 			t.names = append(t.names, name)
 		}
 	}
@@ -72,7 +73,7 @@ func ParseBake(name, dir string, text []byte) (*Project, error) {
 	if err := json.Unmarshal(bytes.TrimSpace(text), &file); err != nil {
 		return nil, fmt.Errorf("read %q as bake's JSON: %w", name, err)
 	}
-	p, same := &Project{}, map[string][]string{}
+	p, same := &Project{Files: []string{name}}, map[string][]string{}
 	var away []string
 	for _, n := range file.Target.names {
 		t := file.Target.byOf[n]

@@ -39,7 +39,10 @@ type service struct {
 // A compose reads the files of one project.
 type compose struct {
 	root  *checkout.Root
-	files map[string]*yaml.Node // by path
+	files map[string]*yaml.Node            // by path
+	index map[string]map[string]*yaml.Node // services by path and name
+	known map[[2]string]*service           // by path and name
+	left  int                              // bytes that may still be read
 	vars  map[string]map[string]string
 	p     *Project
 	same  map[string][]string
@@ -50,7 +53,8 @@ type compose struct {
 func readCompose(root *checkout.Root, name string) (*Project, error) {
 	c := &compose{
 		root: root, files: map[string]*yaml.Node{}, vars: map[string]map[string]string{}, p: &Project{},
-		same: map[string][]string{}, seen: map[string]bool{},
+		same: map[string][]string{}, seen: map[string]bool{}, index: map[string]map[string]*yaml.Node{},
+		known: map[[2]string]*service{}, left: MaxSize,
 	}
 	if err := c.file(name); err != nil {
 		return nil, err
@@ -78,15 +82,27 @@ func (c *compose) open(name string) (*yaml.Node, error) {
 	if len(c.files) == maxFiles {
 		return nil, fmt.Errorf("read %q: more than the limit of %d files that include or extend each other", name, maxFiles)
 	}
-	text, err := c.root.ReadFile(name, MaxSize)
+	text, err := c.root.ReadFile(name, int64(c.left))
+	if size := (*checkout.SizeError)(nil); errors.As(err, &size) {
+		err = fmt.Errorf("with the files that include or extend each other it has more than the limit of %d bytes", MaxSize)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", filepath.ToSlash(name), err)
 	}
+	c.left -= len(text)
+	c.p.Files = append(c.p.Files, name)
 	n, err := nodes.Read(text, limits)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", filepath.ToSlash(name), err)
 	}
 	c.files[name] = n
+	services := map[string]*yaml.Node{}
+	if list := nodes.Value(n, "services"); list != nil && list.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(list.Content); i += 2 {
+			services[list.Content[i].Value] = list.Content[i+1]
+		}
+	}
+	c.index[name] = services
 	return n, nil
 }
 
@@ -162,11 +178,13 @@ func (c *compose) add(name string, s *service) error {
 
 // service reads one, with what it extends below it.
 func (c *compose) service(file, name string, left int) (*service, error) {
-	root, err := c.open(file)
-	if err != nil {
+	if s := c.known[[2]string{file, name}]; s != nil {
+		return s, nil
+	}
+	if _, err := c.open(file); err != nil {
 		return nil, err
 	}
-	n := nodes.Value(nodes.Value(root, "services"), name)
+	n := c.index[file][name]
 	if n == nil {
 		return nil, fmt.Errorf("%s: no service %q", filepath.ToSlash(file), name)
 	}
@@ -197,11 +215,13 @@ func (c *compose) service(file, name string, left int) (*service, error) {
 		case err != nil:
 			return nil, fmt.Errorf("%s:%d: extends: %w", filepath.ToSlash(file), x.Line, err)
 		}
-		s = below
+		own := *below // which others may extend
+		s = &own
 	}
 	if b := nodes.Value(n, "build"); b != nil && b.Tag != "!!null" {
 		c.build(file, b, s)
 	}
+	c.known[[2]string{file, name}] = s
 	return s, nil
 }
 
@@ -220,9 +240,12 @@ func (c *compose) build(file string, b *yaml.Node, s *service) {
 	if v := nodes.Value(b, "context"); v != nil {
 		s.dir, s.context = filepath.Dir(file), text(v)
 	}
-	for key, field := range map[string]*string{"dockerfile": &s.dockerfile, "dockerfile_inline": &s.inline, "target": &s.stage} {
-		if v := nodes.Value(b, key); v != nil {
-			*field = text(v)
+	for _, x := range []struct {
+		key   string
+		field *string
+	}{{"dockerfile", &s.dockerfile}, {"dockerfile_inline", &s.inline}, {"target", &s.stage}} {
+		if v := nodes.Value(b, x.key); v != nil {
+			*x.field = text(v)
 		}
 	}
 	if v := nodes.Value(b, "platforms"); v != nil {
@@ -282,6 +305,7 @@ func (c *compose) environment(file string) map[string]string {
 	vars := map[string]string{}
 	if text, err := c.root.ReadFile(path, 64<<10); err == nil {
 		vars = parseEnv(string(text))
+		c.p.Files = append(c.p.Files, path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		c.p.Remarks = append(c.p.Remarks, fmt.Sprintf("%s is not read: %v", filepath.ToSlash(path), err))
 	}

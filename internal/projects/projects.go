@@ -5,7 +5,6 @@ package projects
 import (
 	"fmt"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,16 +13,22 @@ import (
 	"github.com/tareweight/tare/internal/checkout"
 )
 
-// MaxSize is how many bytes a file may have.
-const MaxSize = 4 << 20
+// MaxSize is how many bytes the files of a project may have together.
+const MaxSize = 1 << 20
 
-// maxBuilds is how many builds of a file are judged.
-const maxBuilds = 500
+// Limits of a project: each build is compared with each.
+const (
+	maxBuilds = 500  // images that are built
+	maxPairs  = 1000 // arguments, or contexts, of one
+)
 
 // A Project is what a file says.
 type Project struct {
 	Builds  []Build  // in the order of the file
 	Remarks []string // what of it is not judged, and why
+	Files   []string // that it was read from
+
+	same map[string]string // the name of a build, by all else that it is
 }
 
 // A Build is one image that is built.
@@ -66,18 +71,33 @@ func IsCompose(text []byte) bool { return reServices.Match(text) }
 
 var reServices = regexp.MustCompile(`(?m)^services:`)
 
+var rePlatform = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$`)
+
 // add adds a build, unless it is the same as another under a second name.
 func (p *Project) add(b Build, same map[string][]string) error {
-	for _, other := range p.Builds {
-		name := other.Name
-		if other.Name = b.Name; reflect.DeepEqual(other, b) {
-			same[name] = append(same[name], b.Name)
-			return nil
+	for _, platform := range b.Platforms {
+		if !rePlatform.MatchString(platform) {
+			return fmt.Errorf("%q: platform %q: want os/architecture[/variant], as in linux/arm64", b.Name, platform)
 		}
+	}
+	if len(b.Args) > maxPairs || len(b.Contexts) > maxPairs {
+		return fmt.Errorf("%q: more than the limit of %d arguments or contexts", b.Name, maxPairs)
+	}
+	name := b.Name
+	b.Name = ""
+	key := fmt.Sprintf("%q", []any{b.Context, b.Dockerfile, string(b.Inline), b.Inline == nil, b.Stage, b.Args, b.Platforms, b.Contexts}) // maps in order
+	if first, ok := p.same[key]; ok {
+		same[first] = append(same[first], name)
+		return nil
 	}
 	if len(p.Builds) == maxBuilds {
 		return fmt.Errorf("more than the limit of %d images that are built", maxBuilds)
 	}
+	if p.same == nil {
+		p.same = map[string]string{}
+	}
+	b.Name = name
+	p.same[key] = name
 	p.Builds = append(p.Builds, b)
 	return nil
 }

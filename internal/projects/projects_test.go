@@ -141,6 +141,7 @@ NOTED = v # note
 b: not judged, as NONE has no value in .env and no default: where it is built is not known
 c: not judged, as NONE has no value in .env and no default: where it is built is not known`},
 		"a nested variable without a value": {"-- compose.yaml --\nservices: {a: {build: \"${A:-${B}}\"}}\n", "a: not judged, as B has no value in .env and no default: where it is built is not known"},
+		"escapes and nested ones":           {"-- compose.yaml --\nservices: {a: {build: {context: ., args: {A: \"x-$${R}\", B: \"${Q:-$R}\", C: \"${Q-a${R}b}c\", D: \"}${R}{\", E: \"${R:+${Q:-y}}\", F: \"${R:-$NONE}\", G: \"${R\"}}}}\n-- .env --\nR=3.1\n", "a: Dockerfile in . A=x-${R} B=3.1 C=a3.1bc D=}3.1{ E=y F=3.1"},
 		"quotes in .env":                    {"-- compose.yaml --\nservices: {a: {build: {context: ., args: {A: $A, B: $B, C: $C, D: $D, E: $E, F: $F}}}}\n-- .env --\nA='x # y' # z\nB=\"\nC=''\nD='x\nE=x #y\nF= #y\n", "a: Dockerfile in . A=x # y B=\" C= D='x E=x F=#y"},
 		"unknown file":                      {"-- compose.yaml --\nservices: {a: {extends: {file: \"${A}\", service: b}}, b: {extends: {file: \"${A:-x.yaml}\", service: b}}}\n-- x.yaml --\nservices: {b: {build: .}}\n", "b: Dockerfile in .\na: not judged, as A has no value in .env and no default: where it is built is not known"},
 		"an override":                       {"-- compose.yaml --\nservices: {a: {build: .}}\n-- compose.override.yaml --\nservices: {a: {build: x}}\n", "a: Dockerfile in .\ncompose.override.yaml is not read: name it to judge what it builds"},
@@ -186,7 +187,9 @@ func TestBroken(t *testing.T) {
 		"-- compose.yaml --\na: [\n":                                             "compose.yaml:",
 		"-- compose.yaml --\n[]\n":                                               "compose.yaml:1: want keys and values",
 		"-- compose.yaml --\nservices: &a {x: *a}\n":                             "limit of 50 levels",
-		many:  "compose.yaml:502: more than the limit of 500 images",
+		many: "compose.yaml:502: more than the limit of 500 images",
+		"-- compose.yaml --\nservices: {a: {build: {context: ., platforms: [arm64]}}}\n":                `compose.yaml:1: "a": platform "arm64": want os/architecture`,
+		"-- compose.yaml --\ninclude: [x.yaml]\n-- x.yaml --\n" + strings.Repeat("#", projects.MaxSize): "more than the limit of 1048576 bytes",
 		files: "more than the limit of 100 files",
 	} {
 		if got, err := read(t, text, "compose.yaml"); err == nil || !strings.Contains(err.Error(), want) {

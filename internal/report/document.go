@@ -25,6 +25,7 @@ type Document struct {
 	Baseline *Baseline `json:"baseline,omitempty"`
 	Rules    []Rule    `json:"rules"`
 	Targets  []Target  `json:"targets"`
+	Remarks  []string  `json:"remarks"` // about what was judged: what is left out, and why
 }
 
 // A Tool is the program that made the document.
@@ -264,7 +265,7 @@ const Pages = "https://github.com/tareweight/tare/blob/main/analyzers/"
 
 // New makes a document without targets.
 func New(tool Tool, now string, analyzers []*analysis.Analyzer, enabled func(*analysis.Rule) bool) *Document {
-	d := &Document{Version: Version, Tool: tool, Now: now, Rules: []Rule{}, Targets: []Target{}}
+	d := &Document{Version: Version, Tool: tool, Now: now, Rules: []Rule{}, Targets: []Target{}, Remarks: []string{}}
 	for _, a := range analyzers {
 		for _, r := range a.Rules {
 			if enabled(r) {

@@ -58,6 +58,9 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 		notRun:            map[string]bool{},
 	}
 	r.Invocations = []invocation{{ExecutionSuccessful: true, Notifications: []notification{}}}
+	for _, remark := range d.Remarks {
+		r.Invocations[0].Notifications = append(r.Invocations[0].Notifications, notification{Level: "note", Message: text{remark}})
+	}
 	for i := range d.Targets {
 		r.add(&d.Targets[i], index)
 	}
