@@ -13,7 +13,7 @@ lint: ## formatting, vet, staticcheck, and Tare on its own Dockerfiles
 	go run $(STATICCHECK) ./...
 
 update: ## rewrite the wanted output of the command's scripts, and the JSON Schemas
-	go test ./cmd/tare ./internal/schema -update
+	go test ./cmd/tare ./internal/cli ./internal/schema -update
 
 new: ## NAME=x: the files of a new check, its line in the suite, and its row in README.md
 	@.ci/new-check "$(NAME)"
