@@ -40,7 +40,7 @@ func fromLayers(pass *analysis.Pass) {
 		}
 	}
 	for _, g := range groups {
-		f := analysis.Finding{Location: place(pass, g), Bytes: g.Size, Related: inputs.Fact.Of(pass).Made(g.Layer)}
+		f := analysis.Finding{Location: place(pass, g), Bytes: g.Size, Related: append(inputs.Fact.Of(pass).Made(g.Layer), causes.Named(g)...)}
 		switch {
 		case g.Cause == causes.Headers && all >= leastHeaders:
 			var names []string

@@ -2,6 +2,7 @@
 package toolchain
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -181,7 +182,9 @@ func fromImage(pass *analysis.Pass) {
 		}
 		keys[f.Key] = true
 		f.Related = inputs.Fact.Of(pass).Made(g.Layer)
-		for i, t := range g.Tools {
+		tools := slices.Clone(g.Tools)
+		slices.SortStableFunc(tools, func(a, b causes.Tool) int { return cmp.Compare(b.File.Size, a.File.Size) })
+		for i, t := range tools {
 			if i == 10 {
 				break
 			}

@@ -2,10 +2,8 @@
 package waste
 
 import (
-	"cmp"
 	_ "embed"
 	"fmt"
-	"slices"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/causes"
@@ -117,12 +115,7 @@ func run(pass *analysis.Pass) error {
 			size += ","
 		}
 		f.Message = fmt.Sprintf("%s: %s in %s; %s", c.what, size, files(len(g.Files)), c.fix)
-		for i, file := range heaviest(g.Files) {
-			if i == 5 {
-				break
-			}
-			f.Related = append(f.Related, analysis.Related{Location: file.Location(), Message: analysis.Bytes(file.Size).String()})
-		}
+		f.Related = append(f.Related, causes.Named(g)...)
 		pass.Report(f)
 	}
 	return nil
@@ -133,10 +126,4 @@ func files(n int) string {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
-}
-
-func heaviest(files []*analysis.File) []*analysis.File {
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b *analysis.File) int { return cmp.Compare(b.Size, a.Size) })
-	return files
 }

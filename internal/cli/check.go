@@ -24,7 +24,7 @@ type checkFlags struct {
 	timeout                   time.Duration
 	formats                   []string
 	output                    string
-	noConfig, quiet           bool
+	noConfig, quiet, verbose  bool
 	notes, strict             bool
 	strictGiven               bool // --strict or its variable was given, true or false
 	context                   string
@@ -131,6 +131,7 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 		"judge what has changed since this commit or branch: targets with a changed file that they are built of")
 	fl.StringVar(&f.now, "now", "", "the day that ends of life are compared with, YYYY-MM-DD (default: today, UTC)")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing but findings and errors")
+	fl.BoolVarP(&f.verbose, "verbose", "v", false, "name all files that a finding names in the text report, and not only three")
 	complete(cmd, analyzers)
 	return cmd
 }

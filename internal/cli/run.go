@@ -118,7 +118,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if old != nil {
 		baseline.Apply(doc, old, display(cmp.Or(f.writeBaseline, f.baseline)))
 	}
-	if err := write(std, doc, outs, report.Options{Notes: f.notes || notesFail(doc), Quiet: f.quiet}); err != nil {
+	if err := write(std, doc, outs, report.Options{Notes: f.notes || notesFail(doc), Quiet: f.quiet, Verbose: f.verbose}); err != nil {
 		return &statusError{Broken, err}
 	}
 	if status := statusOf(doc); status != Clean {

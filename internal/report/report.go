@@ -20,9 +20,10 @@ var Formats = []Format{
 
 // Options are how a report is written.
 type Options struct {
-	Color bool // for a terminal
-	Notes bool // text shows notes too, and not only how many there are
-	Quiet bool // text shows findings and what could not be judged alone
+	Color   bool // for a terminal
+	Notes   bool // text shows notes too, and not only how many there are
+	Verbose bool // text names all files that a finding names, and not only three
+	Quiet   bool // text shows findings and what could not be judged alone
 }
 
 // FormatOf returns the format of that name.

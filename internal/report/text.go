@@ -53,6 +53,7 @@ func Text(w io.Writer, d *Document, opt Options) error {
 				textGroup(b, p, list, many[f.Rule])
 			} else {
 				textFinding(b, p, f)
+				files(b, p, f, opt.Verbose)
 			}
 		}
 		if last != "" {
@@ -134,6 +135,27 @@ func also(f *Finding) string {
 		return ""
 	}
 	return " (and of " + analysis.And(f.Targets, 4) + ")"
+}
+
+// maxFiles is how many files or directories of a finding are named.
+const maxFiles = 3
+
+// files names what the bytes of a finding are in, the largest first.
+func files(b *strings.Builder, p painter, f *Finding, verbose bool) {
+	var names []string
+	for _, r := range f.Related {
+		if r.Location.Layer != "" && r.Location.Path != "" {
+			names = append(names, fmt.Sprintf("%s (%s)", r.Location.Path, r.Message))
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	rest := ""
+	if len(names) > maxFiles && !verbose {
+		names, rest = names[:maxFiles], " ..."
+	}
+	fmt.Fprintf(b, "%s %s%s\n", p.paint("2", "       |"), redact.Printable(strings.Join(names, ", ")), rest)
 }
 
 func textFinding(b *strings.Builder, p painter, f *Finding) {

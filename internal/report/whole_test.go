@@ -159,6 +159,27 @@ known: 1 finding of base.json, not counted; 2 gone
 	}
 }
 
+// TestFiles: the largest files of a finding are named, three, and with Verbose all.
+func TestFiles(t *testing.T) {
+	d := &report.Document{Targets: []report.Target{{Name: "t", Findings: []report.Finding{{
+		Rule: "r", Severity: analysis.Warning, Message: "m", Location: report.Location{Path: "Dockerfile", Line: 1}, Snippet: "RUN x",
+		Related: []report.Related{{Message: "installed here", Location: report.Location{Path: "Dockerfile", Line: 2}}},
+	}}}}}
+	for n, name := range []string{"a", "b", "c", "d"} {
+		f := &d.Targets[0].Findings[0]
+		f.Related = append(f.Related, report.Related{Message: fmt.Sprint(9-n, " MB"), Location: report.Location{Path: "usr/" + name, Layer: "sha256:1"}})
+		for verbose, want := range map[bool]string{
+			false: []string{"usr/a (9 MB)\n", "usr/a (9 MB), usr/b (8 MB)\n", "usr/a (9 MB), usr/b (8 MB), usr/c (7 MB)\n", "usr/a (9 MB), usr/b (8 MB), usr/c (7 MB) ...\n"}[n],
+			true:  []string{"usr/a (9 MB)\n", "usr/a (9 MB), usr/b (8 MB)\n", "usr/a (9 MB), usr/b (8 MB), usr/c (7 MB)\n", "usr/a (9 MB), usr/b (8 MB), usr/c (7 MB), usr/d (6 MB)\n"}[n],
+		} {
+			var b bytes.Buffer
+			if err := report.Text(&b, d, report.Options{Verbose: verbose}); err != nil || !strings.Contains(b.String(), "^~~~~\n       | "+want) {
+				t.Errorf("%d files, verbose %v: %v, %s", n+1, verbose, err, b.String())
+			}
+		}
+	}
+}
+
 // TestJoin: the same finding of several targets stands in the first, with the places of all.
 func TestJoin(t *testing.T) {
 	at := func(path string, line int) report.Location { return report.Location{Path: path, Line: line} }
