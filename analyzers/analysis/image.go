@@ -41,8 +41,11 @@ type Base struct {
 	Ref    string // as the Dockerfile names it; "" if unknown
 	Digest string // "" if unknown
 	Layers int    // the first so many layers are the base's
-	How    string // how it was found: "provenance", "alignment", "annotations", "digest" or "tag" of FROM; "" if it was not
+	How    string // how it was found: "provenance", "alignment", "annotations", "digest" or "tag" of FROM, "layers"; "" if it was not
 }
+
+// NoBase says why a rule about what stands above the base is not decided.
+const NoBase = "where the base image ends is not known: a Dockerfile tells, or the base in the same registry"
 
 // Size is the sum over all layers, deleted files included: what a node
 // downloads and stores. Unpacked is 0 unless Indexed; Download is 0 where the

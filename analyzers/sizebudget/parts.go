@@ -17,6 +17,10 @@ func layers(pass *analysis.Pass, budget analysis.Bytes) {
 		pass.Undecided(layer, nil, unset)
 		return
 	}
+	if pass.Image.Base.How == "" {
+		pass.Undecided(layer, nil, analysis.NoBase)
+		return
+	}
 	for _, l := range pass.Image.Layers {
 		size, what := l.Size.Download, "to download"
 		if size == 0 {
@@ -46,7 +50,7 @@ func added(pass *analysis.Pass, budget analysis.Bytes) {
 		pass.Undecided(app, nil, unset)
 		return
 	case pass.Image.Base.How == "":
-		pass.Undecided(app, nil, "where the base ends is not known")
+		pass.Undecided(app, nil, analysis.NoBase)
 		return
 	}
 	var total int64

@@ -30,6 +30,10 @@ func fromLayers(pass *analysis.Pass) {
 	if why := packages.Fact.Of(pass).Unread; why != "" {
 		pass.Undecided(headers, nil, why)
 	}
+	if pass.Image.Base.How == "" {
+		pass.Undecided(buried, nil, analysis.NoBase)
+		pass.Undecided(packaging, nil, analysis.NoBase)
+	}
 	for _, g := range groups {
 		switch g.Cause {
 		case causes.Headers:
@@ -55,6 +59,8 @@ func fromLayers(pass *analysis.Pass) {
 			f.Rule, f.Key = headers, "loose "+g.Layer.Key()
 			f.Message = fmt.Sprintf("ships %d headers and static libraries that no package owns: %s; copy the libraries alone",
 				len(g.Files), g.Size)
+		case g.Cause == causes.Buried && pass.Image.Base.How == "":
+			continue
 		case g.Cause == causes.Buried:
 			f.Rule, f.Key = buried, g.Layer.Key()
 			f.Message = fmt.Sprintf(
@@ -71,6 +77,9 @@ func fromLayers(pass *analysis.Pass) {
 
 // fromEnvironments notes pip and its like in environments above the base.
 func fromEnvironments(pass *analysis.Pass) {
+	if pass.Image.Base.How == "" {
+		return
+	}
 	set := packages.Fact.Of(pass)
 	required := map[string]bool{} // by environment and name
 	tools := map[string][]*packages.Package{}

@@ -89,6 +89,12 @@ func run(pass *analysis.Pass) error {
 		fromText(pass)
 		return nil
 	}
+	if pass.Image.Base.How == "" {
+		for _, r := range pass.Analyzer.Rules {
+			pass.Undecided(r, nil, analysis.NoBase)
+		}
+		return nil
+	}
 	var application int64
 	for _, l := range pass.Image.Layers {
 		if !l.Base {

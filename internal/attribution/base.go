@@ -20,10 +20,15 @@ func Stands(im *analysis.Image, c *v1.ConfigFile, base analysis.Base, root *anal
 			return false
 		}
 	}
-	for _, l := range im.Layers[:n] {
+	base.Layers = n
+	Begins(im, base, root)
+	return true
+}
+
+// Begins sets im's base to one whose layers are the first of im's.
+func Begins(im *analysis.Image, base analysis.Base, root *analysis.Stage) {
+	for _, l := range im.Layers[:base.Layers] {
 		l.Base, l.From = true, root
 	}
-	base.Layers = n
 	im.Base = base
-	return true
 }

@@ -5,6 +5,7 @@
 //	blobs/<digest>      the diffID that was computed when the blob was read, its
 //	                    bytes and its ratio: a layer may be stored in several forms
 //	index/<diffID>      the layer's index, with the wants it was made for
+//	images/<chainID>    the image that has the layers of that chain and no others
 //	documents/<digest>  a manifest, an index, a configuration or a record of a build,
 //	                    as it was served
 //
@@ -220,6 +221,45 @@ func (c *Cache) PutDocument(digest string, raw []byte) {
 	if c != nil && reDigest.MatchString(digest) {
 		_ = c.write(c.path("documents", digest), whole(raw))
 	}
+}
+
+// Chain is the digest of the first n layers together (OCI image-spec, config.md, "Layer
+// ChainID"), by their diffIDs; "" of none.
+func Chain(diffIDs []string) (chain string) {
+	for i, id := range diffIDs {
+		if i == 0 {
+			chain = id
+			continue
+		}
+		chain = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(chain+" "+id)))
+	}
+	return chain
+}
+
+// maxImage is how many bytes the record of an image has.
+const maxImage = 1 << 10
+
+// PutImage keeps which image the layers of a chain are all of: its reference and its digest.
+func (c *Cache) PutImage(chain, ref, digest string) {
+	if record := ref + "\n" + digest; c != nil && reDigest.MatchString(chain) && len(record) <= maxImage {
+		_ = c.write(c.path("images", chain), whole([]byte(record)))
+	}
+}
+
+// Image returns the image that was last seen with the layers of a chain and no others; "" if
+// there is none.
+func (c *Cache) Image(chain string) (ref, digest string) {
+	if c == nil || !reDigest.MatchString(chain) {
+		return "", ""
+	}
+	name := c.path("images", chain)
+	record, err := read(name)
+	if err != nil || len(record) > maxImage {
+		return "", ""
+	}
+	touch(name)
+	ref, digest, _ = strings.Cut(string(record), "\n")
+	return ref, digest
 }
 
 func whole(data []byte) func(io.Writer) error {

@@ -69,6 +69,40 @@ func TestSharedPaths(t *testing.T) {
 	}
 }
 
+// TestImages: the image of a chain of layers is kept; what is damaged or too long is none.
+func TestImages(t *testing.T) {
+	c, err := Open(t.TempDir(), DefaultLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }
+	// OCI image-spec, config.md: ChainID(A) = A, ChainID(A, B) = SHA256(ChainID(A) + " " + B)
+	if a, ab := Chain([]string{id("a")}), Chain([]string{id("a"), id("b")}); a != id("a") ||
+		ab != fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(id("a")+" "+id("b")))) || Chain(nil) != "" {
+		t.Errorf("%s, %s", a, ab)
+	}
+	c.PutImage(id("a"), "r.io/x:1", id("1"))
+	if ref, digest := c.Image(id("a")); ref != "r.io/x:1" || digest != id("1") {
+		t.Errorf("%q, %q", ref, digest)
+	}
+	c.PutImage(id("a"), "r.io/y:1", "")
+	if ref, digest := c.Image(id("a")); ref != "r.io/y:1" || digest != "" {
+		t.Errorf("%q, %q", ref, digest)
+	}
+	c.PutImage(id("b"), strings.Repeat("x", maxImage), "")
+	c.PutImage("../x", "r.io/x:1", "")
+	var none *Cache
+	none.PutImage(id("a"), "x", "")
+	for _, chain := range []string{id("b"), id("c"), "../x", "", "sha256:x"} {
+		if ref, _ := c.Image(chain); ref != "" {
+			t.Errorf("%s: %q", chain, ref)
+		}
+	}
+	if ref, _ := none.Image(id("a")); ref != "" {
+		t.Errorf("no cache: %q", ref)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(encoded(f, sample()))
 	f.Add(encoded(f, &Index{}))

@@ -53,7 +53,7 @@ var may = map[string][]string{
 	"analyzers": {"analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/python", "analyzers/redact", "analyzers/requirements"},
 
 	// findings
-	"internal/driver": {"analyzers/analysis", "analyzers/bases", "analyzers/facts/packages", "internal/attribution", "internal/cache", "internal/dockerfile", "internal/ignore", "internal/image", "internal/source"},
+	"internal/driver": {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "analyzers/facts/packages", "internal/attribution", "internal/cache", "internal/dockerfile", "internal/ignore", "internal/image", "internal/source"},
 
 	// reports
 	"internal/report":   {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/driver"},
