@@ -46,8 +46,9 @@ var may = map[string][]string{
 	// facts, and what reads files for them
 	"analyzers/bases":        {},
 	"analyzers/locks":        {},
+	"analyzers/rpmdb":        {},
 	"analyzers/requirements": {"analyzers/python", "analyzers/redact"},
-	"analyzers/facts":        {"analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/python", "analyzers/redact"},
+	"analyzers/facts":        {"analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/python", "analyzers/redact", "analyzers/rpmdb"},
 
 	// analyzers: a check; the suite alone imports several
 	"analyzers": {"analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/python", "analyzers/redact", "analyzers/requirements"},

@@ -1,5 +1,5 @@
-// Package packages reads what is installed in an image: the databases of dpkg
-// and apk, Python distributions, conda packages. It says which layer brought
+// Package packages reads what is installed in an image: the databases of dpkg,
+// apk and rpm, Python distributions, conda packages. It says which layer brought
 // each package and which files are its own.
 package packages
 
@@ -15,7 +15,7 @@ import (
 // Fact holds the packages of the image.
 var Fact = &analysis.Fact[*Set]{
 	Name: "packages",
-	Needs: analysis.Needs{Contents: []analysis.Want{
+	Needs: analysis.Needs{Contents: append(rpmWants(), []analysis.Want{
 		{Glob: "var/lib/dpkg/status", Max: 32 << 20},
 		{Glob: "var/lib/dpkg/status.d/*", Max: 1 << 20},
 		{Glob: "var/lib/dpkg/info/*.list", Max: 8 << 20},
@@ -26,7 +26,7 @@ var Fact = &analysis.Fact[*Set]{
 		{Glob: "**/*.egg-info/PKG-INFO", Max: 1 << 20},
 		{Glob: "**/*.egg-info", Max: 1 << 20},
 		{Glob: "**/conda-meta/*.json", Max: 8 << 20},
-	}},
+	}...)},
 	Compute: compute,
 }
 
@@ -36,12 +36,13 @@ type Type string
 const (
 	Deb   Type = "deb"
 	APK   Type = "apk"
+	RPM   Type = "rpm"
 	PyPI  Type = "pypi"
 	Conda Type = "conda"
 )
 
 // System reports whether packages of this type belong to the distribution.
-func (t Type) System() bool { return t == Deb || t == APK }
+func (t Type) System() bool { return t == Deb || t == APK || t == RPM }
 
 // A Package is one installed package.
 type Package struct {
@@ -99,6 +100,7 @@ func compute(pass *analysis.Pass) (*Set, error) {
 	r.dpkg()
 	r.distroless()
 	r.apk()
+	r.rpm()
 	r.rest()
 	if im.Exhausted() {
 		s.Unread = "links lead so far that the files of its packages are not all found"
@@ -274,14 +276,6 @@ func (r *reader) dpkg() {
 					break
 				}
 			}
-		}
-	}
-	for _, rpm := range []string{
-		"var/lib/rpm/Packages", "var/lib/rpm/Packages.db", "var/lib/rpm/rpmdb.sqlite",
-		"usr/lib/sysimage/rpm/Packages.db", "usr/lib/sysimage/rpm/rpmdb.sqlite",
-	} {
-		if r.image.Regular(rpm) != nil {
-			r.set.Unread = "rpm's database is not read: the packages of the distribution are not known"
 		}
 	}
 }
