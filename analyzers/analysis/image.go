@@ -25,7 +25,8 @@ type Image struct {
 	root *node   // the merged view; nil unless Indexed
 	list []entry // what it holds, in order
 
-	followed atomic.Int64 // bytes of links' targets, to find files
+	followed atomic.Int64             // bytes of links' targets, to find files
+	near     atomic.Pointer[resolved] // the directory that was looked into last
 }
 
 // A Difference is the first instruction of a Dockerfile that an image was not

@@ -296,8 +296,7 @@ func (im *Image) Inode(p string) *File {
 
 // Sees reports whether a container sees f, under its own or another name.
 func (im *Image) Sees(f *File) bool {
-	v := view{root: im.root, follow: im.follow}
-	n := v.walk(f.Path)
+	n := im.walk(f.Path)
 	return n != nil && (n.file == f || n.inode == f)
 }
 
@@ -308,11 +307,37 @@ func (im *Image) Regular(p string) *File {
 	if im.root == nil {
 		return nil
 	}
-	v := view{root: im.root, follow: im.follow}
-	if n := v.walk(p); n != nil {
+	if n := im.walk(p); n != nil {
 		return n.regular()
 	}
 	return nil
+}
+
+// A resolved is a directory's path, and what is there: nil if nothing is. The view does not
+// change any more.
+type resolved struct {
+	path string
+	node *node
+}
+
+// walk returns the node at p, its last part not followed if it is a link. Who looks for many
+// files looks for neighbours: the last directory is remembered.
+func (im *Image) walk(p string) *node {
+	i := strings.LastIndexByte(p, '/')
+	base := p[i+1:]
+	if base == "" || base == "." || base == ".." {
+		v := view{root: im.root, follow: im.follow}
+		return v.walk(p)
+	}
+	last := im.near.Load()
+	if last == nil || last.path != p[:i+1] {
+		last = &resolved{p[:i+1], resolve(im.root, p[:i+1], nil, im.follow)}
+		im.near.Store(last)
+	}
+	if last.node == nil || !last.node.isDir() {
+		return nil
+	}
+	return last.node.get(base)
 }
 
 // regular returns the entry that holds the node's bytes; nil unless it is a

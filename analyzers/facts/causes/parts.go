@@ -2,7 +2,6 @@ package causes
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 
@@ -26,16 +25,23 @@ func (p *Part) Location() analysis.Location {
 // directories that hold several, an installed distribution or package of the system as one.
 func (g *Group) Heaviest(n int) []*Part {
 	var parts []*Part
-	at := map[Part]*Part{} // by path and layer
+	type place struct {
+		dir   string
+		layer *analysis.Layer
+	}
+	at := map[place]*Part{}
+	var last place // files come directory by directory
+	var p *Part
 	for _, f := range g.Files {
-		key := Part{Path: countedWith(f.Path), Layer: f.Layer}
-		p := at[key]
+		if here := (place{countedWith(f.Path), f.Layer}); p == nil || here != last {
+			last, p = here, at[here]
+		}
 		if p == nil {
 			p = &Part{Path: f.Path, Layer: f.Layer}
-			at[key] = p
+			at[last] = p
 			parts = append(parts, p)
 		} else {
-			p.Path = key.Path
+			p.Path = last.dir
 		}
 		p.Size += f.Size
 		p.Files++
@@ -49,18 +55,18 @@ func (g *Group) Heaviest(n int) []*Part {
 // countedWith is the directory that a file is counted with: below site-packages its first directory, of
 // bytecode the one that the sources are in, else its own.
 func countedWith(name string) string {
-	for _, where := range []string{"site-packages/", "dist-packages/"} {
-		if before, rest, ok := strings.Cut(name, "/"+where); ok {
-			if top, _, deep := strings.Cut(rest, "/"); deep && top != "__pycache__" {
-				return before + "/" + where + top
-			}
+	for _, where := range []string{"/site-packages/", "/dist-packages/"} {
+		i := strings.Index(name, where)
+		if i < 0 {
+			continue
+		}
+		i += len(where)
+		if n := strings.IndexByte(name[i:], '/'); n >= 0 && name[i:i+n] != "__pycache__" {
+			return name[:i+n]
 		}
 	}
-	dir := path.Dir(name)
-	if path.Base(dir) == "__pycache__" {
-		return path.Dir(dir)
-	}
-	return dir
+	dir := name[:max(0, strings.LastIndexByte(name, '/'))]
+	return strings.TrimSuffix(strings.TrimSuffix(dir, "__pycache__"), "/")
 }
 
 // most is how many parts of a group a finding names.
