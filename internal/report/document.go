@@ -143,58 +143,6 @@ type Base struct {
 	Expanded string `json:"expanded"` // "" if unknown
 }
 
-type Image struct {
-	Name            string    `json:"name"`
-	Source          string    `json:"source"`
-	Digest          *string   `json:"digest"` // null where the source has none
-	Platform        string    `json:"platform"`
-	CompressedBytes *int64    `json:"compressedBytes"` // null where the source has no compressed layers
-	UnpackedBytes   *int64    `json:"unpackedBytes"`   // null where the layers were not read
-	Base            ImageBase `json:"base"`
-	Unaligned       string    `json:"unaligned,omitempty"` // why the layers do not stand on the Dockerfile's lines
-	Layers          []Layer   `json:"layers"`
-	Packages        []Package `json:"packages"`
-	Tree            []Dir     `json:"tree"` // directories that hold one percent of the image or more
-}
-
-type ImageBase struct {
-	Ref    string `json:"ref"`
-	Digest string `json:"digest"`
-	Layers int    `json:"layers"`
-	How    string `json:"how"`
-}
-
-type Layer struct {
-	DiffID          string  `json:"diffID"`
-	Digest          *string `json:"digest"`
-	CompressedBytes *int64  `json:"compressedBytes"`
-	UnpackedBytes   *int64  `json:"unpackedBytes"`
-	Base            bool    `json:"base"`
-	CreatedBy       string  `json:"createdBy"` // without the values of build arguments
-	AttributedBy    string  `json:"attributedBy"`
-	Instructions    []Lines `json:"instructions"`
-}
-
-// Lines are lines of a file, 1-based and inclusive.
-type Lines struct {
-	Path string `json:"path"`
-	Line int    `json:"line"`
-	End  int    `json:"end"`
-}
-
-type Package struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Type    string `json:"type"`
-	Layer   string `json:"layer"` // diffID
-	Bytes   int64  `json:"bytes"`
-}
-
-type Dir struct {
-	Path  string `json:"path"`
-	Bytes int64  `json:"bytes"` // of the files below it that a container sees; a hard link counts where its first name is
-}
-
 type Finding struct {
 	Rule        string            `json:"rule"`
 	Severity    analysis.Severity `json:"severity"`
