@@ -5,6 +5,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -170,13 +171,21 @@ func (f *File) Dockerfiles() (names []Named) {
 // Abs is a path of the file, absolute.
 func (f *File) Abs(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
 
-// ImageRef is the reference of a build's image as it can be opened from anywhere: the
-// path of a layout or an archive is relative to the file.
+// ImageRef is the reference of a build's image as it can be opened from the current directory:
+// the path of a layout or an archive is relative to the file.
 func (f *File) ImageRef(image string) string {
 	for _, prefix := range []string{"oci:", "oci-archive:", "docker-archive:"} {
-		if rest, ok := strings.CutPrefix(image, prefix); ok && !filepath.IsAbs(rest) {
-			return prefix + f.Abs(rest)
+		rest, ok := strings.CutPrefix(image, prefix)
+		if !ok || filepath.IsAbs(rest) {
+			continue
 		}
+		path := f.Abs(rest)
+		if wd, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(wd, path); err == nil {
+				path = rel
+			}
+		}
+		return prefix + path
 	}
 	return image
 }

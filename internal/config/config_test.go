@@ -135,9 +135,11 @@ func TestDirectories(t *testing.T) {
 
 // TestImageRef: a path of a layout is relative to the file.
 func TestImageRef(t *testing.T) {
-	f := &config.File{Dir: "/repo/svc"}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	f := &config.File{Dir: filepath.Join(dir, "svc")}
 	for image, want := range map[string]string{
-		"oci:img": "oci:/repo/svc/img", "oci:/abs": "oci:/abs", "docker-archive:x": "docker-archive:/repo/svc/x", "example.com/x": "example.com/x",
+		"oci:img": "oci:" + filepath.Join("svc", "img"), "oci:/abs": "oci:/abs", "docker-archive:../x": "docker-archive:x", "example.com/x": "example.com/x",
 	} {
 		if got := f.ImageRef(image); got != want {
 			t.Errorf("%q: %q, want %q", image, got, want)
