@@ -196,7 +196,7 @@ func (c *checker) comments(t Target) (all []*ignore.Ignore) {
 			return
 		}
 		if text, err := fs.ReadFile(t.Context, rel); err == nil {
-			all = append(all, ignore.Read(name, text, func(int) int { return 0 })...)
+			all = append(all, ignore.Read(name, text, nil)...)
 		}
 	}
 	for _, name := range t.Named {

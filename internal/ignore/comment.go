@@ -18,7 +18,12 @@ const (
 	maxReason   = 200 // bytes: a report shows it
 )
 
-var reComment = regexp.MustCompile(`^\s*#\s*tare:(.*)$`)
+// A comment has a line of its own; of a file of requirements it may stand behind one, as pip
+// takes what follows " #" for a comment.
+var (
+	reComment  = regexp.MustCompile(`^\s*#\s*tare:(.*)$`)
+	reTrailing = regexp.MustCompile(`^\s*[^\s#].*\s#\s*tare:(.*)$`)
+)
 
 // Read returns the comments of the file at path that ignore something, in order:
 //
@@ -26,9 +31,10 @@ var reComment = regexp.MustCompile(`^\s*#\s*tare:(.*)$`)
 //	# tare: ignore-file=RULE[,RULE] [until=YYYY-MM-DD] -- reason
 //
 // and, where a rule of Tare's says what the other tool's does, those of hadolint and of
-// BuildKit's checks. A comment has a line of its own, above what it is about. End says
-// where the statement that begins on a line ends; 0 where that is not known: it is then
-// as long as its lines end with a backslash.
+// BuildKit's checks. A comment stands above what it is about. End says where the statement
+// that begins on a line of a Dockerfile ends; 0 where that is not known: it is then as long as
+// its lines end with a backslash. Of another file it is nil: a comment may stand behind a
+// statement there.
 func Read(path string, text []byte, end func(first int) int) (comments []*Ignore) {
 	if !bytes.Contains(text, []byte("tare:")) && !bytes.Contains(text, []byte("hadolint")) && !reDirective.Match(text) {
 		return nil
@@ -39,6 +45,11 @@ func Read(path string, text []byte, end func(first int) int) (comments []*Ignore
 		line = strings.TrimSuffix(line, "\r")
 		c := &Ignore{Path: path, Line: i + 1}
 		m := reComment.FindStringSubmatch(line)
+		if m == nil && end == nil {
+			if m = reTrailing.FindStringSubmatch(line); m != nil {
+				c.First, c.Last = i+1, i+1
+			}
+		}
 		switch {
 		case m != nil:
 		case c.foreign(line, head):
@@ -117,9 +128,11 @@ func (g *Ignore) cover(lines []string, end func(int) int) {
 		return
 	}
 	g.First, g.Last = i+1, i+1
-	if last := end(g.First); last > 0 {
-		g.Last = last
-		return
+	if end != nil {
+		if last := end(g.First); last > 0 {
+			g.Last = last
+			return
+		}
 	}
 	for strings.HasSuffix(strings.TrimRight(lines[i], " \t\r"), `\`) && i+1 < len(lines) {
 		i++

@@ -15,6 +15,9 @@ import (
 )
 
 func read(text string, ends map[int]int) []*ignore.Ignore {
+	if ends == nil {
+		return ignore.Read("f", []byte(text), nil)
+	}
 	return ignore.Read("f", []byte(text), func(first int) int { return ends[first] })
 }
 
@@ -30,7 +33,12 @@ func TestRead(t *testing.T) {
 		"# tare: ignore=a -- why\n\n":                           "1: [a] 0-0 why",
 		"x\n# tare: ignore-file=a -- why -- not\n":              "2: [a] file why -- not",
 		"# tare: ignore=a ignore=b -- why\nx":                   "1: [a b] 2-2 why",
-		"# about tare: nothing\nx # tare: ignore=a -- why\n":    "",
+		"# about tare: nothing\nx# tare: ignore=a -- why\n":     "",
+		"x # tare: ignore=a -- why\ny\n":                        "1: [a] 1-1 why",
+		"x\n  y>=1  #tare: ignore=a, b -- why # not\n":          "2: [a b] 2-2 why # not",
+		"x # tare: ignore-file=a -- why\ny\n":                   "1: [a] file why",
+		"x # tare: ignore=a\n":                                  `1: [a] 1-1 broken it gives no reason: write it behind " -- "`,
+		"# x # tare: ignore=a -- why\n":                         "",
 		"tare: ignore=a\n":                                      "",
 		"# tare: ignore=a\nx":                                   `1: [a] 2-2 broken it gives no reason: write it behind " -- "`,
 		"# tare: ignore=a --\nx":                                `1: [a] 2-2 broken it gives no reason: write it behind " -- "`,
@@ -64,6 +72,9 @@ func TestRead(t *testing.T) {
 	}
 	if c := read("# tare: ignore=a -- why\nRUN <<E\nx\nE\n", map[int]int{2: 4}); c[0].First != 2 || c[0].Last != 4 {
 		t.Errorf("the end that is known: %+v", c[0])
+	}
+	if c := read("RUN x # tare: ignore=a -- why\n", map[int]int{1: 1}); len(c) != 0 { // of a Dockerfile it is no comment
+		t.Errorf("%+v", c[0])
 	}
 	many := read(strings.Repeat("# tare: ignore=a -- "+strings.Repeat("w", 300)+"\n", 1001)+"x", nil)
 	if len(many) != 201 || many[199].Broken != "" || !strings.Contains(many[200].Broken, "limit of 200") || len(many[0].Reason) > 210 {
