@@ -149,7 +149,7 @@ func TestLarge(t *testing.T) {
 func TestSince(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "checkout")
 	mark := filepath.Join(t.TempDir(), "ran")
-	files(map[string]string{"Dockerfile": simple, "requirements.txt": "flask==1\n", ".gitattributes": "* filter=x diff=x\n"})(t, dir)
+	files(map[string]string{"Dockerfile": simple, "requirements.txt": "flask==1\n", ".gitattributes": "* filter=x diff=x\nrequirements.txt filter=a=b\n"})(t, dir)
 	git := func(args ...string) {
 		t.Helper()
 		if out, err := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@b.c"}, args...)...).CombinedOutput(); err != nil {
@@ -162,6 +162,8 @@ func TestSince(t *testing.T) {
 	git("config", "filter.x.clean", "touch "+mark+"; cat")
 	git("config", "filter.x.process", "touch "+mark)
 	git("config", "filter.x.required", "true")
+	git("config", "filter.a=b.clean", "touch "+mark+"; cat")
+	git("config", "filter.a b.process", "touch "+mark)
 	git("config", "diff.x.command", "touch "+mark)
 	git("config", "diff.x.textconv", "touch "+mark)
 	git("config", "diff.external", "touch "+mark)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -26,10 +27,21 @@ var limits = command.Limits{
 
 // git runs git in dir and returns what it prints. What the repository's own
 // configuration says must not run a program.
-func git(dir string, args ...string) ([]byte, error) {
+func git(dir string, args ...string) ([]byte, error) { return gitWith(nil, dir, args...) }
+
+// gitWith is git with settings over those of the repository, of any name.
+func gitWith(settings map[string]string, dir string, args ...string) ([]byte, error) {
+	with := limits
+	with.Env = slices.Clone(with.Env)
+	if len(settings) > 0 { // -c takes no name with a "="
+		with.Env = append(with.Env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(settings)))
+		for i, name := range slices.Sorted(maps.Keys(settings)) {
+			with.Env = append(with.Env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, name), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, settings[name]))
+		}
+	}
 	return command.Run(
 		context.Background(),
-		limits,
+		with,
 		nil,
 		"git",
 		append([]string{"-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir}, args...)...)

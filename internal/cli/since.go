@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -93,25 +94,35 @@ func (fd *finder) touched() error {
 	return nil
 }
 
-// noFilters are the options that keep git from running the filters that the repository's
+// noFilters are the settings that keep git from running the filters that the repository's
 // configuration names, as it compares files: of one that has such a filter the file then looks
 // changed.
-func noFilters(top string) (options []string, err error) {
+func noFilters(top string) (settings map[string]string, err error) {
 	out, err := git(top, "config", "-z", "--name-only", "--get-regexp", `^filter\..*\.(clean|smudge|process|required)$`)
-	if err != nil && !errors.As(err, new(*command.TimeError)) { // it ends with 1 where there is none
+	if none := (*exec.ExitError)(nil); errors.As(err, &none) && none.ExitCode() == 1 {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, fmt.Errorf("list the filters of %q: %w", top, err)
+	}
+	settings = map[string]string{}
 	for name := range strings.SplitSeq(string(out), "\x00") {
 		switch {
 		case name == "":
 		case strings.HasSuffix(name, ".required"):
-			options = append(options, "-c", name+"=false")
+			settings[name] = "false"
 		default:
-			options = append(options, "-c", name+"=")
+			settings[name] = ""
 		}
 	}
-	return options, err
+	if len(settings) > maxFilters {
+		return nil, fmt.Errorf("the configuration of %q has filters with more than the limit of %d settings", top, maxFilters)
+	}
+	return settings, nil
 }
+
+// maxFilters is how many settings of filters are turned off.
+const maxFilters = 100
 
 // changedFiles are the absolute paths of the files that are not as they were in a commit, and
 // of the directories that they are in: where it and the present one have a common ancestor, in
@@ -132,10 +143,10 @@ func changedFiles(top, ref string) (map[string]bool, error) {
 		return nil, err
 	}
 	for _, args := range [][]string{
-		append(unfiltered, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "-z", from, "--"),
+		{"diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "-z", from, "--"},
 		{"ls-files", "--others", "--exclude-standard", "-z"},
 	} {
-		out, err := git(top, args...)
+		out, err := gitWith(unfiltered, top, args...)
 		if err != nil {
 			return nil, fmt.Errorf("list what has changed since %q: %w", ref, err)
 		}
