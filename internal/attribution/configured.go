@@ -221,9 +221,10 @@ func recorded(chain []*analysis.Stage, expected []*entry, history []v1.History, 
 	for _, e := range expected {
 		c, ok := placed[e]
 		switch {
-		case !ok && e.verb == "WORKDIR": // with another behind it, it counts as the base's
+		case !ok && e.verb == "WORKDIR":
+			// The layer of another one counts as the base's, and with it all that is above it.
 			if d := moved(expected, history); d != nil {
-				note(d.Location, "%s", d.What)
+				return d
 			}
 		case !ok && slices.Contains(silent, e.verb) && !e.inst.Triggered():
 			note(e.inst.Location(), "the image has nothing of it")

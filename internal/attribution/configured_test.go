@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,8 +121,11 @@ func TestConfigured(t *testing.T) {
 			c.History = append(c.History, v1.History{CreatedBy: "LABEL version=1", EmptyLayer: true, Comment: "buildkit.dockerfile.v0"})
 		}, ""},
 		"an ENTRYPOINT above": {"CMD serve --port 1\n", "FROM base\nENTRYPOINT [\"/bin/x\", \"--y\"]\n", func(c *v1.ConfigFile) { bare(c); c.Config.Cmd = nil }, ""},
-		"a SHELL of buildah":  {"CMD serve", "SHELL [\"/bin/bash\", \"-c\"]\nCMD serve", bare, ""},
-		"a SHELL":             {"CMD serve", "SHELL [\"/bin/bash\", \"-c\"]\nCMD serve", func(c *v1.ConfigFile) { bare(c); c.Config.Cmd[0] = "/bin/bash" }, ""},
+		"a WORKDIR before": {"WORKDIR /srv", "WORKDIR /app\nWORKDIR /srv", func(c *v1.ConfigFile) {
+			c.History = slices.Insert(c.History, 6, v1.History{CreatedBy: "WORKDIR /other", Comment: "buildkit.dockerfile.v0"})
+		}, `6: the image has "WORKDIR /other"`},
+		"a SHELL of buildah": {"CMD serve", "SHELL [\"/bin/bash\", \"-c\"]\nCMD serve", bare, ""},
+		"a SHELL":            {"CMD serve", "SHELL [\"/bin/bash\", \"-c\"]\nCMD serve", func(c *v1.ConfigFile) { bare(c); c.Config.Cmd[0] = "/bin/bash" }, ""},
 	} {
 		if got := differing(t, strings.Replace(settled, test.old, test.new, 1), built(test.change)); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
