@@ -113,6 +113,7 @@ something could not be judged.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(check(std, analyzers), list(analyzers), explain(analyzers), configCommand(std, analyzers),
 		initCommand(std, analyzers), cacheCommand(), version())
+	refuseTopics(root)
 	root.SetArgs(args)
 	root.SetIn(std.In)
 	root.SetOut(std.Out)

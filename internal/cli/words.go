@@ -49,6 +49,22 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return usage("unknown command %q of %q%s", args[0], cmd.CommandPath(), hint)
 }
 
+// refuseTopics makes "tare help" of what is no command wrong usage: cobra shows the help of tare.
+func refuseTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		return
+	}
+	help.Args = func(_ *cobra.Command, topic []string) error {
+		cmd, rest, err := root.Find(topic)
+		if err == nil && cmd.HasSubCommands() {
+			err = unknownCommand(cmd, rest)
+		}
+		return err
+	}
+}
+
 // complete offers the values that a flag can have to a shell.
 func complete(cmd *cobra.Command, analyzers []*analysis.Analyzer) {
 	var severities []string
