@@ -126,6 +126,10 @@ func (fd *finder) find(args []string) error {
 		for _, t := range fd.targets {
 			names = append(names, t.Name)
 		}
+		const most = 8
+		if n := len(names) - most; n > 0 {
+			names = append(names[:most], fmt.Sprintf("%d more", n))
+		}
 		return usage("--image belongs to one Dockerfile: name it, one of %s", strings.Join(names, ", "))
 	}
 	fd.idle()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -91,7 +92,7 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 func (r *registry) root(ctx context.Context, id string) ([]byte, v1.Descriptor, error) {
 	if r.cache != nil {
 		var d v1.Descriptor
-		err := within(ctx, documentTime(r.idle), func(ctx context.Context) error { d = r.head(ctx, id); return nil })
+		err := within(ctx, documentTime(r.idle), func(ctx context.Context) (err error) { d, err = r.head(ctx, id); return err })
 		if err != nil {
 			return nil, d, err
 		}
@@ -125,17 +126,21 @@ func (r *registry) root(ctx context.Context, id string) ([]byte, v1.Descriptor, 
 }
 
 // head asks what a manifest's digest and media type are; the zero Descriptor is
-// a registry that does not say.
-func (r *registry) head(ctx context.Context, id string) (d v1.Descriptor) {
+// a registry that does not say. The error is that nobody listens: a GET would
+// wait as long again.
+func (r *registry) head(ctx context.Context, id string) (d v1.Descriptor, err error) {
 	res, err := r.do(ctx, http.MethodHead, "manifests", id, 0, 0)
-	if err != nil {
-		return d
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return d, err
+	case err != nil:
+		return d, nil
 	}
 	res.Body.Close()
 	if h, err := v1.NewHash(res.Header.Get("Docker-Content-Digest")); err == nil {
 		d.Digest, d.MediaType = h, types.MediaType(res.Header.Get("Content-Type"))
 	}
-	return d
+	return d, nil
 }
 
 // get reads a manifest, again if it breaks off.
@@ -249,7 +254,7 @@ func explain(err error, repo name.Repository) error {
 	case errors.As(err, &ue):
 		at := host
 		if u, perr := url.Parse(ue.URL); perr == nil && u.Host != "" && u.Host != host {
-			at = u.Host + ", where " + host + " led to,"
+			at = fmt.Sprintf("%s (where %s led to)", u.Host, host)
 		}
 		return fmt.Errorf("%s %s: %w", strings.ToUpper(ue.Op), at, network(ue.Err))
 	}

@@ -20,6 +20,8 @@ import (
 	fake "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/tareweight/tare/internal/cache"
 )
 
 // cut is a response that breaks off after some bytes of its body.
@@ -279,6 +281,29 @@ func TestEndless(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "limit") {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// TestNobody: where nobody listens is waited for once, though a manifest that may be kept is
+// asked for twice.
+func TestNobody(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/" {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+		}
+	}))
+	defer s.Close()
+	kept, err := cache.Open(t.TempDir(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := 0
+	_, err = Open(context.Background(), strings.TrimPrefix(s.URL, "http://")+"/app:1", Options{
+		Cache: kept,
+		wait:  func(context.Context, time.Duration) error { waits++; return nil },
+	})
+	if err == nil || !strings.Contains(err.Error(), "led to): dial tcp 127.0.0.1:1: connect: connection refused") || waits != attempts-1 {
+		t.Errorf("%d waits: %v", waits, err)
 	}
 }
 
