@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -247,5 +248,20 @@ func TestSARIFBounds(t *testing.T) {
 	notes := log.Runs[0].Invocations[0].ToolExecutionNotifications
 	if last := notes[len(notes)-1].Message.Text; !strings.Contains(last, "of 60007 findings the 5000 of the highest severity") {
 		t.Errorf("%q", last)
+	}
+
+	exact := document() // as many as are kept
+	exact.Targets = exact.Targets[:1]
+	for len(exact.Targets[0].Findings) < 5000 {
+		f := exact.Targets[0].Findings[0]
+		f.Key = fmt.Sprint(len(exact.Targets[0].Findings))
+		exact.Targets[0].Findings = append(exact.Targets[0].Findings, f)
+	}
+	buf.Reset()
+	if err := report.SARIF(&buf, exact, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(buf.String(), "code scanning keeps no more") || strings.Count(buf.String(), `"ruleId"`) != 5000 {
+		t.Errorf("%d results", strings.Count(buf.String(), `"ruleId"`))
 	}
 }

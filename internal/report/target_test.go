@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -136,5 +137,34 @@ func TestShared(t *testing.T) {
 	if err := report.Text(&b, d, report.Options{}); err != nil || !strings.Contains(b.String(), "\nsettings of .tare.yaml: a 1, c 3\n") ||
 		!strings.Contains(b.String(), "\nnot run: slimbase-full (no base is set)\n") {
 		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
+// TestTree: the directories of an image, three levels deep, with what is below them: those that
+// hold one percent of it or more.
+func TestTree(t *testing.T) {
+	layer := &analysis.Layer{}
+	file := func(path string, size int64) {
+		layer.Files = append(layer.Files, &analysis.File{Path: path, Layer: layer, Size: size})
+	}
+	file("etc/small", 9)
+	file("opt/app/g", 100)
+	file("opt/app/lib/deep/f", 590)
+	file("opt/app/lib/deep/lower/f", 10)
+	file("srv/ten", 10)
+	file("top", 1)
+	file("usr/h", 280)
+	layer.Files = append(layer.Files, &analysis.File{Path: "var/again", Layer: layer, Hard: true, Link: "usr/h", Size: 500},
+		&analysis.File{Path: "var/link", Layer: layer, Mode: fs.ModeSymlink, Link: "/usr/h", Size: 500})
+	im := &analysis.Image{Config: &v1.ConfigFile{}, Layers: []*analysis.Layer{layer}}
+	if err := im.Merge(100, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range report.NewTarget(&driver.Result{Image: im}, nil).Image.Tree {
+		got = append(got, fmt.Sprint(d.Path, "=", d.Bytes))
+	}
+	if s, want := strings.Join(got, " "), "opt=700 opt/app=700 opt/app/lib=600 srv=10 usr=280"; s != want {
+		t.Errorf("%s, want %s", s, want)
 	}
 }

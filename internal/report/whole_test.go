@@ -216,6 +216,20 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// TestJoinMany: a finding of very many targets names all of them, and 50 places.
+func TestJoinMany(t *testing.T) {
+	d := &report.Document{}
+	for i := range 60 {
+		d.Targets = append(d.Targets, report.Target{Name: fmt.Sprint(i), Findings: []report.Finding{{
+			Rule: "r", Location: report.Location{Path: "f", Line: 1}, Related: []report.Related{{Location: report.Location{Path: fmt.Sprint(i), Line: 1}}},
+		}}})
+	}
+	d.Join()
+	if f := d.Targets[0].Findings[0]; len(f.Targets) != 59 || len(f.Related) != 50 || f.Related[49].Location.Path != "49" {
+		t.Errorf("%d targets, %d places", len(f.Targets), len(f.Related))
+	}
+}
+
 // TestJoinIgnored: what is ignored for several targets stands once, and its comment is used.
 func TestJoinIgnored(t *testing.T) {
 	by := report.Location{Path: "f", Line: 1, End: 1}
@@ -227,17 +241,19 @@ func TestJoinIgnored(t *testing.T) {
 	}
 	layer := ignored(0)
 	layer.Location.Layer = "sha256:1"
+	whole := ignored(0)
+	whole.Location.Path = ""
 	d := &report.Document{Targets: []report.Target{
 		{Name: "a", Findings: []report.Finding{unused(1), unused(5)}},
-		{Name: "b", Ignored: []report.Ignored{ignored(2), ignored(2), layer}},
-		{Name: "c", Ignored: []report.Ignored{ignored(2), ignored(3), layer}, Findings: []report.Finding{unused(1)}},
+		{Name: "b", Ignored: []report.Ignored{ignored(2), ignored(2), ignored(4), layer, whole}},
+		{Name: "c", Ignored: []report.Ignored{ignored(2), ignored(3), ignored(4), layer, whole}, Findings: []report.Finding{unused(1)}},
 	}}
 	d.Join()
 	var got []string
 	for _, x := range d.Targets {
 		got = append(got, fmt.Sprint(x.Name, len(x.Findings), len(x.Ignored)))
 	}
-	if s := strings.Join(got, " "); s != "a1 0 b0 3 c0 2" {
+	if s := strings.Join(got, " "); s != "a1 0 b0 5 c0 3" {
 		t.Error(s)
 	}
 }
