@@ -2,6 +2,7 @@ package rpmdb
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -124,6 +125,69 @@ func TestCircles(t *testing.T) {
 	}
 	if _, err := Read(data); err == nil {
 		t.Error("a page is the child of one twice")
+	}
+}
+
+// named is a header that has a name alone; its store holds more behind it.
+func named(name string, more []byte) []byte {
+	store := append([]byte(name+"\x00"), more...)
+	var h []byte
+	for _, n := range []int{1, len(store), tagName, typeString, 0, 1} {
+		h = binary.BigEndian.AppendUint32(h, uint32(n))
+	}
+	return append(h, store...)
+}
+
+// blob is a header as NDB keeps it.
+func blob(pkg int, header []byte) []byte {
+	var b []byte
+	for _, n := range []int{blobMagic, pkg, 0, len(header)} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	}
+	return append(b, header...)
+}
+
+// database is one of NDB, with a slot for each offset of a blob behind its pages.
+func database(blobs []byte, offsets []int) []byte {
+	pages := ((len(offsets)+2)*slotSize + ndbPage - 1) / ndbPage
+	data := make([]byte, pages*ndbPage)
+	binary.LittleEndian.PutUint32(data, ndbMagic)
+	binary.LittleEndian.PutUint32(data[12:], uint32(pages))
+	for i := range pages*ndbPage/slotSize - 2 {
+		slot := data[(i+2)*slotSize:]
+		binary.LittleEndian.PutUint32(slot, slotMagic)
+		if i < len(offsets) {
+			binary.LittleEndian.PutUint32(slot[4:], uint32(i+1))
+			binary.LittleEndian.PutUint32(slot[8:], uint32((pages*ndbPage+offsets[i])/slotSize))
+		}
+	}
+	return append(data, blobs...)
+}
+
+// TestMany: a database has so many packages at most, and none that lie in each other: each
+// would cost the bytes of all within it.
+func TestMany(t *testing.T) {
+	var blobs []byte
+	var offsets []int
+	for i := range maxPackages + 1 {
+		offsets = append(offsets, len(blobs))
+		blobs = append(blobs, blob(i+1, named(fmt.Sprintf("pkg%04x", i), nil))...)
+	}
+	list, err := Read(database(blobs, offsets[:maxPackages]))
+	if err != nil || len(list) != maxPackages || list[9].Name != "pkg0009" {
+		t.Errorf("%d packages, %v", len(list), err)
+	}
+	if list, err = Read(database(blobs, offsets)); len(list) != maxPackages || err == nil || !strings.Contains(err.Error(), "limit of 50000") {
+		t.Errorf("%d packages, %v", len(list), err)
+	}
+	const deep = 200
+	blobs, offsets = nil, nil
+	for i := range deep {
+		blobs = blob(deep-i, named("pkgdeep", blobs))
+		offsets = append(offsets, 48*i) // in a store, behind two heads, an entry and the name
+	}
+	if list, err = Read(database(blobs, offsets)); err == nil || len(list) == deep {
+		t.Errorf("packages in each other: %d, %v", len(list), err)
 	}
 }
 

@@ -5,6 +5,7 @@ package baseline
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,8 +16,10 @@ import (
 // Limits of a baseline: the file may be of who proposes a change.
 const (
 	MaxSize     = 64 << 20 // bytes
-	maxFindings = 200_000
+	maxFindings = 200_000  // of a target
 )
+
+var errFindings = fmt.Errorf("more than the limit of %d findings", maxFindings)
 
 // A Baseline is what is known of a report of before.
 type Baseline struct {
@@ -53,7 +56,7 @@ func (f *findings) UnmarshalJSON(data []byte) error {
 			return err
 		}
 		if *f = append(*f, x); len(*f) > maxFindings {
-			return fmt.Errorf("more than the limit of %d findings", maxFindings)
+			return errFindings
 		}
 	}
 	return nil
@@ -81,7 +84,10 @@ func Read(path string) (*Baseline, error) {
 		return nil, fmt.Errorf("read baseline %q: %w", path, err)
 	}
 	b := new(Baseline)
-	if err := json.Unmarshal(text, b); err != nil || b.Tool.Name == "" {
+	switch err := json.Unmarshal(text, b); {
+	case errors.Is(err, errFindings):
+		return nil, fmt.Errorf("read baseline %q: a target has %w: turn off the rules that find most, and --write-baseline %s makes it anew", path, err, path)
+	case err != nil || b.Tool.Name == "":
 		return nil, fmt.Errorf("read baseline %q: it is no JSON report of Tare: --write-baseline %s makes one", path, path)
 	}
 	if b.Version != report.Version {

@@ -100,6 +100,16 @@ func TestRead(t *testing.T) {
 			t.Errorf("%.60q: %v, want %s", text, err, want)
 		}
 	}
+	many := func(n int) string {
+		return `{"version": 2, "tool": {"name": "tare"}, "targets": [{"findings": [{}` + strings.Repeat(",{}", n-1) + `]}]}`
+	}
+	if _, err := baseline.Read(write("most.json", many(200_000))); err != nil {
+		t.Errorf("as many findings as may be: %v", err)
+	}
+	_, err = baseline.Read(write("more.json", many(200_001)))
+	if err == nil || !strings.Contains(err.Error(), "more than the limit of 200000 findings: turn off") {
+		t.Errorf("one finding more: %v", err)
+	}
 	large := write("large.json", "")
 	if err := os.Truncate(large, baseline.MaxSize+1); err != nil {
 		t.Fatal(err)

@@ -169,6 +169,28 @@ func TestConfigured(t *testing.T) {
 	}
 }
 
+// TestReasons: of several that cover a finding, the comment of Tare's says why, wherever it stands.
+func TestReasons(t *testing.T) {
+	floating := rule("slimbase-floating", nil)
+	about := &analysis.Analyzer{Name: "ignore", Rules: []*analysis.Rule{rule("ignore-unused", nil)}, Run: func(*analysis.Pass) error { return nil }}
+	a := &analysis.Analyzer{Name: "slimbase", Rules: []*analysis.Rule{floating}, Run: func(p *analysis.Pass) error {
+		p.Report(analysis.Finding{Rule: floating, Location: p.Dockerfile.Stages[0].Location()})
+		return nil
+	}}
+	entry := &ignore.Ignore{Path: ".tare.yaml", Names: []string{"slimbase"}, Reason: "entry", Configured: true}
+	const ours, theirs = "# tare: ignore=slimbase-floating -- ours\n", "# hadolint ignore=DL3006\n"
+	for comments, want := range map[string]string{
+		ours + theirs: "ours", theirs + ours: "ours", ours: "ours", "": "entry",
+	} {
+		target := Target{Name: "t", Path: "Dockerfile", Dockerfile: []byte(comments + "FROM a:1\n")}
+		target.Config.Ignores = []*ignore.Ignore{entry}
+		res := check(t, target, Options{Analyzers: []*analysis.Analyzer{a, about}})
+		if len(res.Findings) > 0 || len(res.Ignored) != 1 || res.Ignored[0].By.Reason != want {
+			t.Errorf("%q: %+v, %+v, want %s", comments, res.Findings, res.Ignored, want)
+		}
+	}
+}
+
 // TestExpiredKeys: what is said of two comments that name the same is told apart.
 func TestExpiredKeys(t *testing.T) {
 	expired := rule("ignore-expired", nil)

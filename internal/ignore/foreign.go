@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
 )
 
 // foreignText is a table of other tools' rules that say what a rule of Tare's says: the
@@ -48,10 +50,7 @@ func (g *Ignore) foreign(line string, head bool) bool {
 		g.First, g.Last = 1, math.MaxInt
 	}
 	g.Foreign = true
-	g.Reason = strings.TrimLeft(strings.TrimSpace(line), "# \t")
-	if len(g.Reason) > maxReason {
-		g.Reason = g.Reason[:maxReason]
-	}
+	g.Reason = analysis.Clip(strings.TrimLeft(strings.TrimSpace(line), "# \t"), maxReason)
 	return len(g.Names) > 0
 }
 

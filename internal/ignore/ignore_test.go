@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/ignore"
@@ -121,6 +122,17 @@ func TestForeign(t *testing.T) {
 		}
 		if s := strings.Join(got, "; "); s != want {
 			t.Errorf("%q: %s, want %s", text, s, want)
+		}
+	}
+}
+
+// TestForeignReason: another tool's comment is its own reason, as long as a reason may be, and cut
+// between characters.
+func TestForeignReason(t *testing.T) {
+	for i := range 4 {
+		c := read("# hadolint ignore=DL3006 "+strings.Repeat("x", i)+strings.Repeat("世", 1000)+"\nFROM a\n", nil)[0]
+		if len(c.Reason) > 200 || !utf8.ValidString(c.Reason) || !strings.HasPrefix(c.Reason, "hadolint ignore=DL3006 ") {
+			t.Errorf("%d bytes: %q", len(c.Reason), c.Reason)
 		}
 	}
 }

@@ -167,6 +167,21 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestExpanded: a text of many variables, or of one in another's default, is written out as far as
+// the limits go, and is not known beyond.
+func TestExpanded(t *testing.T) {
+	defaults := func(n int) string { return strings.Repeat("${A:-", n) + "x" + strings.Repeat("}", n) }
+	env := "-- .env --\nV=" + strings.Repeat("v", 30_000) + "\n"
+	for text, want := range map[string]string{
+		defaults(6): "a: Dockerfile in . to x", defaults(7): "is not known", "$V$V": " to vvv", "$V$V$V": "a text of more than the limit",
+	} {
+		got, err := read(t, env+"-- compose.yaml --\nservices: {a: {build: {context: ., target: '"+text+"'}}}\n", "compose.yaml")
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s: %.200s, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
 // TestBroken: what is wrong is said with its place, and ends.
 func TestBroken(t *testing.T) {
 	many := "-- compose.yaml --\nservices:\n"
@@ -177,7 +192,23 @@ func TestBroken(t *testing.T) {
 	for i := range 101 {
 		files += fmt.Sprintf("-- f%d.yaml --\ninclude: [f%d.yaml]\n", i, i+1)
 	}
+	chain := func(n int) string { // services of which each extends the next
+		text := "-- compose.yaml --\nservices:\n"
+		for i := range n {
+			text += fmt.Sprintf("  s%d: {extends: s%d}\n", i, i+1)
+		}
+		return text + fmt.Sprintf("  s%d: {build: .}\n", n)
+	}
+	if _, err := read(t, chain(20), "compose.yaml"); err != nil {
+		t.Errorf("as many as may be: %v", err)
+	}
+	pairs := "-- compose.yaml --\nservices: {a: {build: {context: ., args: {"
+	for i := range 1001 {
+		pairs += fmt.Sprintf("A%d: x, ", i)
+	}
 	for text, want := range map[string]string{
+		chain(21):        `compose.yaml:22: "s20" extends more than the limit of 20 services`,
+		pairs + "}}}}\n": `"a": more than the limit of 1000 arguments`,
 		"-- compose.yaml --\nservices:\n  a: {extends: b}\n":                     `compose.yaml:2: extends: compose.yaml: no service "b"`,
 		"-- compose.yaml --\nservices:\n  a: {extends: b}\n  b: {extends: a}\n":  "more than the limit of 20 services, or itself",
 		"-- compose.yaml --\nservices:\n  a: {extends: {file: x, service: b}}\n": `compose.yaml:2: extends: read "x"`,
