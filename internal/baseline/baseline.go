@@ -86,7 +86,8 @@ func Read(path string) (*Baseline, error) {
 	b := new(Baseline)
 	switch err := json.Unmarshal(text, b); {
 	case errors.Is(err, errFindings):
-		return nil, fmt.Errorf("read baseline %q: a target has %w: turn off the rules that find most, and --write-baseline %s makes it anew", path, err, path)
+		return nil, fmt.Errorf("read baseline %q: a target has %w: turn off the rules that find most, and --write-baseline %s makes it anew",
+			path, err, path)
 	case err != nil || b.Tool.Name == "":
 		return nil, fmt.Errorf("read baseline %q: it is no JSON report of Tare: --write-baseline %s makes one", path, path)
 	}

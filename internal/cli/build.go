@@ -157,7 +157,6 @@ func (fd *finder) describes(root *checkout.Root, f *config.File, name string) bo
 	case filepath.Dir(abs) != f.Dir:
 		return false
 	}
-	usual := []string{"Dockerfile", "Containerfile"}
 	return slices.Contains(usual, filepath.Base(abs)) || !slices.ContainsFunc(usual, func(n string) bool {
 		return root.IsRegular(f.Abs(n))
 	})
@@ -200,10 +199,7 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 	if fd.flags.target == "" {
 		t.stageOf = b.where
 	}
-	platforms := b.platforms
-	if fd.flags.platform != "" || len(platforms) == 0 {
-		platforms = []string{fd.flags.platform}
-	}
+	platforms := fd.platforms(b.platforms)
 	if fd.flags.image == "" && b.image == "" {
 		platforms = platforms[:1]
 	}
@@ -222,6 +218,15 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 		fd.push(root, t)
 	}
 	return nil
+}
+
+// platforms are those of which an image is judged, "" being this machine's: what the flag says, else
+// all that are listed.
+func (fd *finder) platforms(listed []string) []string {
+	if fd.flags.platform != "" || len(listed) == 0 {
+		return []string{fd.flags.platform}
+	}
+	return listed
 }
 
 // requirements adds a file of requirements, or a lock file.

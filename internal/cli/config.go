@@ -224,8 +224,11 @@ func missing(root *checkout.Root, f *config.File) (errs []error) {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s:%d: %s: %q: %w", display(f.Path), at, key, name, reason(err)))
 		case info.IsDir() != directory:
-			errs = append(errs, fmt.Errorf("%s:%d: %s: %q: %w", display(f.Path), at, key, name,
-				errors.New(map[bool]string{true: "it is no directory", false: "it is a directory"}[directory])))
+			is := "a directory: want a file"
+			if directory {
+				is = "no directory"
+			}
+			errs = append(errs, fmt.Errorf("%s:%d: %s: %q: it is %s", display(f.Path), at, key, name, is))
 		}
 	}
 	build := func(at int, b config.Build) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,4 +68,24 @@ func present(root *checkout.Root, files []string) []string {
 		info, err := root.Stat(f)
 		return errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir()
 	})
+}
+
+// usual are the names of which "docker build DIR" and "podman build DIR" take the first that is there.
+var usual = []string{"Dockerfile", "Containerfile"}
+
+// template is what something else makes a Dockerfile of.
+var template = regexp.MustCompile(
+	`(?i)\.(j2|jinja2?|tmpl|tpl|template|erb|mustache|ejs|in|md|rst|txt|py|sh|go|js|orig|bak)$`,
+)
+
+func isDockerfile(name string) bool {
+	if strings.HasSuffix(name, ".dockerignore") || template.MatchString(name) {
+		return false
+	}
+	lower := strings.ToLower(name)
+	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") ||
+		strings.HasPrefix(name, "Dockerfile-") ||
+		strings.HasPrefix(name, "Dockerfile_") ||
+		strings.HasPrefix(name, "Containerfile.") ||
+		strings.HasSuffix(lower, ".dockerfile")
 }

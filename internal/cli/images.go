@@ -58,10 +58,7 @@ func (fd *finder) listedImage(chain []*config.File, x *config.Target) {
 	t := fd.configured(config.Merge(append(slices.Clone(chain), x.Settings.File)...), x.Here())
 	t.Name = x.Name
 	t.Build = dockerfile.Options{Target: cmp.Or(fd.flags.target, x.Stage), BuildArgs: x.BuildArgs}
-	platforms := x.Platforms
-	if fd.flags.platform != "" || len(platforms) == 0 {
-		platforms = []string{fd.flags.platform}
-	}
+	platforms := fd.platforms(x.Platforms)
 	for _, p := range platforms {
 		t := t
 		if len(platforms) > 1 {

@@ -86,7 +86,7 @@ func initialize(std Streams, analyzers []*analysis.Analyzer, dir string) error {
 		return &statusError{Broken, fmt.Errorf("write %q: %w", path, err)}
 	}
 	_, err = fmt.Fprintf(std.Out, "%s: written for %d %s; \"tare check %s\" uses it\n", redact.Printable(display(path)), len(found),
-		map[bool]string{true: "image", false: "images"}[len(found) == 1], redact.Printable(display(dir)))
+		number(len(found), "image", "images"), redact.Printable(display(dir)))
 	return err
 }
 
@@ -214,7 +214,8 @@ func nameOf(file, dir string) string {
 // draft is the text of a configuration for what was found.
 func draft(list []surveyed) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n# What Tare checks here, and how: https://github.com/tareweight/tare#configuration\n\n", Schema)
+	fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n"+
+		"# What Tare checks here, and how: https://github.com/tareweight/tare#configuration\n\n", Schema)
 	if len(list) == 1 && filepath.Dir(list[0].dockerfile) == "." {
 		one(&b, list[0])
 	} else {
@@ -255,7 +256,7 @@ func draft(list []surveyed) string {
 // one writes the keys of the only Dockerfile, which lies beside the file.
 func one(b *strings.Builder, s surveyed) {
 	b.WriteString("# The Dockerfile beside this file.\n")
-	if s.dockerfile != "Dockerfile" && s.dockerfile != "Containerfile" {
+	if !slices.Contains(usual, s.dockerfile) {
 		fmt.Fprintf(b, "dockerfile: %s\n", strconv.Quote(s.dockerfile))
 	}
 	keys(b, "", s)

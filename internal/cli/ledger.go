@@ -27,9 +27,10 @@ type ledger struct {
 func newLedger(fd *finder) *ledger {
 	l := &ledger{used: map[*ignore.Ignore]bool{}, open: map[string]bool{}, configs: map[*ignore.Ignore]driver.Config{}}
 	seen := map[*ignore.Ignore]bool{}
+	whole := fd.flags.since == "" && fd.flags.image == "" && fd.flags.target == ""
 	for i := range fd.targets {
 		for _, x := range fd.targets[i].Config.Ignores {
-			if whole := fd.flags.since == "" && fd.flags.image == "" && fd.flags.target == ""; !seen[x] && whole && fd.asked(absolute(filepath.Dir(filepath.FromSlash(x.Path)))) {
+			if !seen[x] && whole && fd.asked(absolute(filepath.Dir(filepath.FromSlash(x.Path)))) {
 				l.entries = append(l.entries, x)
 				l.configs[x] = fd.targets[i].Config
 			}

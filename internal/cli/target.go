@@ -289,7 +289,7 @@ next:
 	for _, f := range configs {
 		if names := left[f]; len(names) > 0 {
 			fd.remarks = append(fd.remarks, fmt.Sprintf(`%d %s left out by "exclude" of %s: %s`, len(names),
-				map[bool]string{true: "Dockerfile is", false: "Dockerfiles are"}[len(names) == 1], display(f.Path), analysis.And(names, 10)))
+				number(len(names), "Dockerfile is", "Dockerfiles are"), display(f.Path), analysis.And(names, 10)))
 		}
 		for _, named := range f.Dockerfiles() {
 			name, abs := named.Path, f.Abs(named.Path)
@@ -319,7 +319,7 @@ func (fd *finder) own(root *checkout.Root, files []string, dir string) (string, 
 	if err != nil {
 		return "", err
 	}
-	names := []string{"Dockerfile", "Containerfile"}
+	names := usual
 	if n := len(chain); n > 0 && chain[n-1].Dir == absolute(dir) && chain[n-1].Dockerfile != "" {
 		names = []string{filepath.FromSlash(chain[n-1].Dockerfile)}
 	}
@@ -331,21 +331,4 @@ func (fd *finder) own(root *checkout.Root, files []string, dir string) (string, 
 		}
 	}
 	return "", nil
-}
-
-// template is what something else makes a Dockerfile of.
-var template = regexp.MustCompile(
-	`(?i)\.(j2|jinja2?|tmpl|tpl|template|erb|mustache|ejs|in|md|rst|txt|py|sh|go|js|orig|bak)$`,
-)
-
-func isDockerfile(name string) bool {
-	if strings.HasSuffix(name, ".dockerignore") || template.MatchString(name) {
-		return false
-	}
-	lower := strings.ToLower(name)
-	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(name, "Dockerfile.") ||
-		strings.HasPrefix(name, "Dockerfile-") ||
-		strings.HasPrefix(name, "Dockerfile_") ||
-		strings.HasPrefix(name, "Containerfile.") ||
-		strings.HasSuffix(lower, ".dockerfile")
 }

@@ -29,6 +29,14 @@ func suggest(word string, names []string) string {
 	return fmt.Sprintf(", did you mean %q", best)
 }
 
+// number is the word for one, or for several.
+func number(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
+}
+
 // unknownCommand refuses what is no subcommand of cmd. A path or an image is what
 // check takes.
 func unknownCommand(cmd *cobra.Command, args []string) error {

@@ -42,7 +42,7 @@ type File struct {
 // A Build says how an image is built, and which it is. At the top of a file it is of the
 // Dockerfile beside it.
 type Build struct {
-	Dockerfile string            `yaml:"dockerfile"` // relative to the file; default: the Dockerfile beside it, but of a target with an image none
+	Dockerfile string            `yaml:"dockerfile"` // relative to the file; default: the one beside it, or none for a target with an image
 	Context    string            `yaml:"context"`    // the build context, relative to the file
 	Stage      string            `yaml:"stage"`      // the stage that ships
 	BuildArgs  map[string]string `yaml:"build-args"` // build arguments

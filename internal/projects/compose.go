@@ -69,7 +69,8 @@ func readCompose(root *checkout.Root, name string) (*Project, error) {
 // is for who develops, and not read.
 func (c *compose) override(name string) {
 	base, ok := strings.CutSuffix(filepath.Base(name), filepath.Ext(name))
-	if other := base + ".override" + filepath.Ext(name); ok && (base == "compose" || base == "docker-compose") && c.root.IsRegular(beside(name, other)) {
+	ok = ok && (base == "compose" || base == "docker-compose")
+	if other := base + ".override" + filepath.Ext(name); ok && c.root.IsRegular(beside(name, other)) {
 		c.p.Remarks = append(c.p.Remarks, fmt.Sprintf("%s is not read: name it to judge what it builds", other))
 	}
 }

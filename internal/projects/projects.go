@@ -85,7 +85,9 @@ func (p *Project) add(b Build, same map[string][]string) error {
 	}
 	name := b.Name
 	b.Name = ""
-	key := fmt.Sprintf("%q", []any{b.Context, b.Dockerfile, string(b.Inline), b.Inline == nil, b.Stage, b.Args, b.Platforms, b.Contexts}) // maps in order
+	key := fmt.Sprintf("%q", []any{ // of maps the keys are in order
+		b.Context, b.Dockerfile, string(b.Inline), b.Inline == nil, b.Stage, b.Args, b.Platforms, b.Contexts,
+	})
 	if first, ok := p.same[key]; ok {
 		same[first] = append(same[first], name)
 		return nil
@@ -105,7 +107,9 @@ func (p *Project) add(b Build, same map[string][]string) error {
 // remote reports whether a context is of elsewhere: a repository of git, an archive
 // (docs.docker.com/build/concepts/context).
 func remote(context string) bool {
-	for _, prefix := range []string{"http://", "https://", "git://", "git@", "ssh://", "github.com/", "docker-image://", "oci-layout://", "oci://"} {
+	for _, prefix := range []string{
+		"http://", "https://", "git://", "git@", "ssh://", "github.com/", "docker-image://", "oci-layout://", "oci://",
+	} {
 		if strings.HasPrefix(context, prefix) {
 			return true
 		}
