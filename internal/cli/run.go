@@ -150,11 +150,8 @@ func (fd *finder) writeBaseline(doc *report.Document, file string, note func(str
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("write baseline %q: %w", file, err)}
 	}
-	are := "findings are"
-	if n == 1 {
-		are = "finding is"
-	}
-	note(fmt.Sprintf("%d %s known from now on: --baseline %s reports new ones alone", n, are, file))
+	note(fmt.Sprintf("%d %s known from now on: --baseline %s reports new ones alone", n,
+		number(n, "finding is", "findings are"), file))
 	return nil
 }
 

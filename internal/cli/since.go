@@ -63,27 +63,25 @@ func (fd *finder) touched() error {
 	var left []string
 	var err error
 	fd.targets = slices.DeleteFunc(fd.targets, func(t target) bool {
-		touched := false
-		for _, part := range t.files {
-			root, e := fd.root(filepath.Dir(t.files[0]))
-			if e != nil { // it cannot be told
-				touched = true
-			}
-			if e != nil || err != nil {
-				break
-			}
-			set, ok := changed[root.Dir()]
-			if !ok {
-				set, err = changedFiles(root.Dir(), ref)
-				changed[root.Dir()] = set
-			}
-			touched = touched || set[part]
+		if err != nil || t.Err != nil || len(t.files) == 0 { // an image is in no commit: it may have changed
+			return false
 		}
-		leave := !touched && t.Err == nil && len(t.files) > 0 // an image is in no commit: it may have changed
-		if leave {
-			left = append(left, t.Name)
+		root, e := fd.root(filepath.Dir(t.files[0]))
+		if e != nil { // it cannot be told
+			return false
 		}
-		return leave
+		set, ok := changed[root.Dir()]
+		if !ok {
+			if set, err = changedFiles(root.Dir(), ref); err != nil {
+				return false
+			}
+			changed[root.Dir()] = set
+		}
+		if slices.ContainsFunc(t.files, func(part string) bool { return set[part] }) {
+			return false
+		}
+		left = append(left, t.Name)
+		return true
 	})
 	if err != nil {
 		return &statusError{Usage, err}

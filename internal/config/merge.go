@@ -73,9 +73,7 @@ func mergeNodes(far, near *yaml.Node) *yaml.Node {
 		return near
 	case near.Tag == "!!null":
 		return far
-	case far.Kind != yaml.MappingNode:
-		return near
-	case near.Kind != yaml.MappingNode:
+	case far.Kind != yaml.MappingNode || near.Kind != yaml.MappingNode:
 		return near
 	}
 	out := *far
