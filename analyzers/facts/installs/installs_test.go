@@ -17,7 +17,7 @@ func read(t *testing.T, src string) (steps int, open []installs.Open) {
 	t.Helper()
 	d, err := dockerfile.Parse("Dockerfile", []byte(src), dockerfile.Options{Platform: "linux/amd64"})
 	if err != nil {
-		t.Skip(err)
+		t.Fatalf("%v\n%s", err, src)
 	}
 	target := &analysis.Target{Dockerfile: d, Files: fstest.MapFS{}}
 	pass, err := target.NewPass(&analysis.Analyzer{Needs: analysis.Needs{Facts: []analysis.AnyFact{installs.Fact}}}, nil, nil, nil)
