@@ -25,8 +25,7 @@ type Image struct {
 	root *node   // the merged view; nil unless Indexed
 	list []entry // what it holds, in order
 
-	followed atomic.Int64             // bytes of links' targets, to find files
-	near     atomic.Pointer[resolved] // the directory that was looked into last
+	followed atomic.Int64 // bytes of links' targets, to find files
 }
 
 // A Difference is the first instruction of a Dockerfile that an image was not
@@ -125,9 +124,27 @@ type File struct {
 	Deleted  bool // a whiteout: older layers lose Path
 	Opaque   bool // a mark that hides what older layers have below Path
 	Kind     Kind
+	ordinal  int32  // among all entries of the image, once its view is merged
 	Hash     uint64 // xxHash64 of a regular file's bytes
 	Contents []byte // nil unless a Want names it
 }
 
 // Location is the path in the layer.
 func (f *File) Location() Location { return Location{Path: f.Path, Layer: f.Layer} }
+
+// A Table holds a value for each entry of one image, as a map of them would, at the cost of a slice.
+type Table[V any] struct{ values []V }
+
+// NewTable returns a table for the entries of im, which is Indexed: each has the zero value.
+func NewTable[V any](im *Image) Table[V] { return Table[V]{make([]V, im.Entries())} }
+
+// Of returns the value of f, an entry of the image: the zero value in the zero Table.
+func (t Table[V]) Of(f *File) (v V) {
+	if t.values == nil {
+		return v
+	}
+	return t.values[f.ordinal]
+}
+
+// Set makes v the value of f, an entry of the image.
+func (t Table[V]) Set(f *File, v V) { t.values[f.ordinal] = v }

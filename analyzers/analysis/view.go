@@ -36,6 +36,7 @@ var (
 // ErrDirectories or ErrPaths.
 func (im *Image) Merge(directories int, bytes int64) error {
 	im.root = &node{dir: new(dir)}
+	im.number()
 	for _, l := range im.Layers {
 		v := view{root: im.root, left: directories, follow: func(n int) bool {
 			bytes -= int64(n)
@@ -78,6 +79,17 @@ func (im *Image) Merge(directories int, bytes int64) error {
 	return nil
 }
 
+// number gives each entry its place among all.
+func (im *Image) number() {
+	n := int32(0)
+	for _, l := range im.Layers {
+		for _, f := range l.Files {
+			f.ordinal = n
+			n++
+		}
+	}
+}
+
 // An entry is one path that a container sees.
 type entry struct {
 	path string
@@ -91,7 +103,10 @@ func (im *Image) flatten(n *node, prefix string, left *int64) {
 	n.each(func(child *node) { im.list = append(im.list, entry{child.name, child}) })
 	here := slices.Clone(im.list[first:])
 	im.list = im.list[:first]
-	slices.SortFunc(here, func(a, b entry) int { return strings.Compare(a.path, b.path) })
+	byName := func(a, b entry) int { return strings.Compare(a.path, b.path) }
+	if !slices.IsSortedFunc(here, byName) {
+		slices.SortFunc(here, byName)
+	}
 	for _, e := range here {
 		if e.file != nil && len(e.file.Path) == len(prefix)+len(e.path) && strings.HasPrefix(e.file.Path, prefix) &&
 			strings.HasSuffix(e.file.Path, e.path) {
@@ -137,7 +152,10 @@ func (v *view) add(f *File) {
 			n.inode = target.inode
 		}
 	}
-	old := parent.get(name)
+	i, old := parent.find(name), (*node)(nil)
+	if i >= 0 {
+		old = parent.list[i]
+	}
 	switch {
 	case f.Mode.IsDir() && old != nil && old.isDir():
 		old.file, old.inode = f, f
@@ -148,7 +166,7 @@ func (v *view) add(f *File) {
 	if old != nil && (old.isDir() || old.file != nil && old.file.Link != "") {
 		v.lastDir = nil // what was remembered may be gone
 	}
-	parent.put(n)
+	parent.put(i, n)
 }
 
 // parent returns the directory that holds p. Where create is set, what is
@@ -226,7 +244,7 @@ func resolve(root *node, p string, left *int, follow func(bytes int) bool) *node
 				return nil
 			}
 			child = &node{name: part, dir: new(dir)}
-			n.put(child)
+			n.put(n.find(part), child)
 		}
 		if child == nil {
 			return nil
@@ -294,50 +312,48 @@ func (im *Image) Inode(p string) *File {
 	return nil
 }
 
-// Sees reports whether a container sees f, under its own or another name.
-func (im *Image) Sees(f *File) bool {
-	n := im.walk(f.Path)
-	return n != nil && (n.file == f || n.inode == f)
-}
-
 // Regular returns the entry that holds the bytes of the regular file at p,
 // which may be rooted: links among its directories are followed, p itself is
 // not if it is one. It returns nil for anything else.
-func (im *Image) Regular(p string) *File {
-	if im.root == nil {
+func (im *Image) Regular(p string) *File { return im.NewFinder().Regular(p) }
+
+// A Finder looks for many files of an image, one after another: who does that looks for
+// neighbours, so it remembers the last directory. It is for one goroutine.
+type Finder struct {
+	image *Image
+	path  string // of the last directory, with its last slash
+	dir   *node  // what is there; nil if nothing is
+}
+
+// NewFinder returns a finder of im's files, whose view does not change any more.
+func (im *Image) NewFinder() *Finder { return &Finder{image: im, dir: im.root} }
+
+// Regular is as that of the image.
+func (f *Finder) Regular(p string) *File {
+	if f.image.root == nil {
 		return nil
 	}
-	if n := im.walk(p); n != nil {
+	if n := f.walk(p); n != nil {
 		return n.regular()
 	}
 	return nil
 }
 
-// A resolved is a directory's path, and what is there: nil if nothing is. The view does not
-// change any more.
-type resolved struct {
-	path string
-	node *node
-}
-
-// walk returns the node at p, its last part not followed if it is a link. Who looks for many
-// files looks for neighbours: the last directory is remembered.
-func (im *Image) walk(p string) *node {
+// walk returns the node at p, its last part not followed if it is a link.
+func (f *Finder) walk(p string) *node {
 	i := strings.LastIndexByte(p, '/')
 	base := p[i+1:]
 	if base == "" || base == "." || base == ".." {
-		v := view{root: im.root, follow: im.follow}
+		v := view{root: f.image.root, follow: f.image.follow}
 		return v.walk(p)
 	}
-	last := im.near.Load()
-	if last == nil || last.path != p[:i+1] {
-		last = &resolved{p[:i+1], resolve(im.root, p[:i+1], nil, im.follow)}
-		im.near.Store(last)
+	if f.path != p[:i+1] {
+		f.path, f.dir = p[:i+1], resolve(f.image.root, p[:i+1], nil, f.image.follow)
 	}
-	if last.node == nil || !last.node.isDir() {
+	if f.dir == nil || !f.dir.isDir() {
 		return nil
 	}
-	return last.node.get(base)
+	return f.dir.get(base)
 }
 
 // regular returns the entry that holds the node's bytes; nil unless it is a

@@ -53,7 +53,7 @@ type Tool struct {
 // Causes is what need not be there.
 type Causes struct {
 	Groups []*Group // by cause and place, in the order of layers
-	of     map[*analysis.File]Cause
+	of     analysis.Table[Cause]
 	kept   map[*analysis.File]bool // hidden, and its bytes are seen all the same
 	groups map[place]*Group
 	ratio  map[*analysis.Layer]float64
@@ -85,11 +85,10 @@ func (c *Causes) group(cause Cause, l *analysis.Layer) *Group {
 }
 
 // Of returns the cause of f, or "".
-func (c *Causes) Of(f *analysis.File) Cause { return c.of[f] }
+func (c *Causes) Of(f *analysis.File) Cause { return c.of.Of(f) }
 
 func compute(pass *analysis.Pass) (*Causes, error) {
 	c := &Causes{
-		of:     map[*analysis.File]Cause{},
 		kept:   map[*analysis.File]bool{},
 		groups: map[place]*Group{},
 		ratio:  map[*analysis.Layer]float64{},
@@ -97,6 +96,7 @@ func compute(pass *analysis.Pass) (*Causes, error) {
 	if !pass.HasFiles() {
 		return c, nil
 	}
+	c.of = analysis.NewTable[Cause](pass.Image)
 	for _, l := range pass.Image.Layers {
 		c.ratio[l] = ratio(l)
 	}
@@ -111,10 +111,10 @@ func compute(pass *analysis.Pass) (*Causes, error) {
 // claim gives files the cause, unless they have one, and adds what they weigh.
 func (c *Causes) claim(g *Group, files []*analysis.File) {
 	for _, f := range files {
-		if c.of[f] != "" {
+		if c.of.Of(f) != "" {
 			continue
 		}
-		c.of[f] = g.Cause
+		c.of.Set(f, g.Cause)
 		g.Files = append(g.Files, f)
 		g.Size = g.Size.Add(c.size(f))
 	}

@@ -13,10 +13,10 @@ import (
 // container sees. A later copy with the same bytes is what need not be there;
 // anything else was shipped for nothing.
 func (c *Causes) hidden(im *analysis.Image) {
-	visible := make(map[*analysis.File]bool, im.Entries())
+	visible := analysis.NewTable[bool](im)
 	for _, f := range im.Inodes() {
 		if !f.Layer.Base {
-			visible[f] = true
+			visible.Set(f, true)
 		}
 	}
 	// the newest copy of each path below a layer, by path: what a later entry replaces
@@ -39,7 +39,7 @@ func (c *Causes) hidden(im *analysis.Image) {
 		for copied[last] != nil {
 			last = copied[last]
 		}
-		c.kept[f] = visible[last] // its bytes are seen, through the copy
+		c.kept[f] = visible.Of(last) // its bytes are seen, through the copy
 	}
 	for _, l := range im.Layers {
 		if l.Base {
@@ -47,7 +47,7 @@ func (c *Causes) hidden(im *analysis.Image) {
 		}
 		var gone []*analysis.File
 		for _, f := range l.Files {
-			if f.Mode.IsRegular() && !f.Deleted && !f.Opaque && !f.Hard && f.Size > 0 && !visible[f] && !c.kept[f] {
+			if f.Mode.IsRegular() && !f.Deleted && !f.Opaque && !f.Hard && f.Size > 0 && !visible.Of(f) && !c.kept[f] {
 				gone = append(gone, f)
 			}
 		}
@@ -120,7 +120,7 @@ func (c *Causes) shares(im *analysis.Image, set *packages.Set) {
 			continue
 		}
 		own := slices.DeleteFunc(slices.Clone(p.Files), func(f *analysis.File) bool {
-			return f.Size == 0 || f.Layer.Base || c.of[f] != "" || set.Owner(f) != p
+			return f.Size == 0 || f.Layer.Base || c.of.Of(f) != "" || set.Owner(f) != p
 		})
 		if len(own) > 0 {
 			g := c.group(Headers, p.Layer)
@@ -131,14 +131,14 @@ func (c *Causes) shares(im *analysis.Image, set *packages.Set) {
 	first := map[content]*analysis.File{}
 	dir, here := "", directory{}
 	for p, f := range im.Inodes() {
-		if f.Size == 0 || c.of[f] != "" {
+		if f.Size == 0 || c.of.Of(f) != "" {
 			continue
 		}
 		if f.Size >= smallestCopy {
 			key := content{f.Size, f.Hash}
 			if old := first[key]; old == nil {
 				first[key] = f
-			} else if old != f && !f.Layer.Base && c.of[old] == "" {
+			} else if old != f && !f.Layer.Base && c.of.Of(old) == "" {
 				c.add(Duplicate, f.Layer, f)
 				continue
 			}

@@ -4,10 +4,12 @@
 package packages
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
@@ -77,12 +79,13 @@ const (
 type Set struct {
 	List   []*Package // by type, name and version
 	Unread string     // a database that is there and not read, or ""
-	owner  map[*analysis.File]*Package
+	owner  analysis.Table[*Package]
+	others analysis.Table[*Package] // the last package that listed a file which another owns
 }
 
 // Owner returns the package whose file f is, or nil. A system's package wins
 // over the others.
-func (s *Set) Owner(f *analysis.File) *Package { return s.owner[f] }
+func (s *Set) Owner(f *analysis.File) *Package { return s.owner.Of(f) }
 
 // Distributions returns the Python distributions.
 func (s *Set) Distributions() []*Package {
@@ -90,18 +93,23 @@ func (s *Set) Distributions() []*Package {
 }
 
 func compute(pass *analysis.Pass) (*Set, error) {
-	s := &Set{owner: map[*analysis.File]*Package{}}
+	s := new(Set)
 	im := pass.Image
 	if !pass.HasFiles() {
 		return s, nil
 	}
-	s.owner = make(map[*analysis.File]*Package, im.Entries())
-	r := &reader{image: im, set: s, others: map[*analysis.File]*Package{}}
-	r.dpkg()
-	r.distroless()
-	r.apk()
-	r.rpm()
-	r.rest()
+	// Both read the same view and nothing of each other's: side by side.
+	system, rest := newReader(im), newReader(im)
+	var wg sync.WaitGroup
+	wg.Go(rest.rest)
+	system.dpkg()
+	system.distroless()
+	system.apk()
+	system.rpm()
+	wg.Wait()
+	s.owner, s.others = analysis.NewTable[*Package](im), analysis.NewTable[*Package](im)
+	s.adopt(system)
+	s.adopt(rest)
 	if im.Exhausted() {
 		s.Unread = "links lead so far that the files of its packages are not all found"
 	}
@@ -111,20 +119,45 @@ func compute(pass *analysis.Pass) (*Set, error) {
 	return s, nil
 }
 
-// A reader fills the set of one image.
+// adopt takes over the packages of r, and says whose each file is: the first package's that lists
+// it, a system's before the others.
+func (s *Set) adopt(r *reader) {
+	s.List = append(s.List, r.list...)
+	s.Unread = cmp.Or(r.unread, s.Unread)
+	for _, p := range r.list {
+		once := p.Files[:0]
+		for _, f := range p.Files {
+			switch old := s.owner.Of(f); {
+			case old == nil:
+				s.owner.Set(f, p)
+			case old == p || s.others.Of(f) == p:
+				continue
+			default:
+				s.others.Set(f, p)
+			}
+			once = append(once, f)
+		}
+		p.Files = once
+	}
+}
+
+// A reader reads databases of one image.
 type reader struct {
 	image  *analysis.Image
-	set    *Set
-	others map[*analysis.File]*Package // the last package that listed a file which another owns
-	files  int                         // how many were listed
+	finder *analysis.Finder
+	list   []*Package
+	unread string // a database that is there and not read, or ""
+	files  int    // how many were listed
 }
+
+func newReader(im *analysis.Image) *reader { return &reader{image: im, finder: im.NewFinder()} }
 
 // add adds p, as long as there are not too many.
 func (r *reader) add(p *Package) *Package {
-	if len(r.set.List) >= maxPackages {
-		r.set.Unread = fmt.Sprintf("its databases list more than %d packages, of which the others are not read", maxPackages)
+	if len(r.list) >= maxPackages {
+		r.unread = fmt.Sprintf("its databases list more than %d packages, of which the others are not read", maxPackages)
 	} else {
-		r.set.List = append(r.set.List, p)
+		r.list = append(r.list, p)
 	}
 	return p
 }
@@ -133,25 +166,11 @@ func (r *reader) add(p *Package) *Package {
 // many.
 func (r *reader) own(p *Package, name string) bool {
 	if r.files++; r.files > maxFiles {
-		r.set.Unread = fmt.Sprintf("its databases list more than %d files, of which the others are not read", maxFiles)
+		r.unread = fmt.Sprintf("its databases list more than %d files, of which the others are not read", maxFiles)
 		return false
 	}
-	f := r.image.Regular(name)
-	if f == nil {
-		return true
-	}
-	old := r.set.owner[f]
-	if old == p || old != nil && r.others[f] == p {
-		return true
-	}
-	p.Files = append(p.Files, f)
-	switch {
-	case old == nil:
-		r.set.owner[f] = p
-	case p.Type.System() && !old.Type.System():
-		r.set.owner[f], r.others[f] = p, old
-	default:
-		r.others[f] = p
+	if f := r.finder.Regular(name); f != nil {
+		p.Files = append(p.Files, f)
 	}
 	return true
 }
@@ -163,9 +182,9 @@ func (r *reader) text(name string, f *analysis.File) bool {
 	case f.Contents != nil:
 		return true
 	case f.Size < 1<<20: // less than any of the wants
-		r.set.Unread = fmt.Sprintf("%q is not read: it is one more name of a file that is called otherwise", name)
+		r.unread = fmt.Sprintf("%q is not read: it is one more name of a file that is called otherwise", name)
 	default:
-		r.set.Unread = fmt.Sprintf("%q is too large to be read: %s", name, analysis.Bytes(f.Size))
+		r.unread = fmt.Sprintf("%q is too large to be read: %s", name, analysis.Bytes(f.Size))
 	}
 	return false
 }
@@ -226,7 +245,7 @@ func (r *reader) paragraphs(text string, wanted ...string) (out []entry) {
 				e = entry{}
 			}
 			if len(out) == maxPackages {
-				r.set.Unread = fmt.Sprintf("a database has more than %d paragraphs, of which the others are not read", maxPackages)
+				r.unread = fmt.Sprintf("a database has more than %d paragraphs, of which the others are not read", maxPackages)
 				return out
 			}
 			continue

@@ -32,7 +32,7 @@ func (r *reader) rpm() {
 			}
 			done[f] = true
 			if log := r.image.Regular(dir + "/" + name + "-wal"); log != nil && log.Size > 0 {
-				r.set.Unread = fmt.Sprintf("%q has changes in a log beside it, which is not read", dir+"/"+name)
+				r.unread = fmt.Sprintf("%q has changes in a log beside it, which is not read", dir+"/"+name)
 				continue
 			}
 			r.database(f)
@@ -51,7 +51,7 @@ func (r *reader) database(last *analysis.File) {
 			}
 			var err error
 			if list, err = rpmdb.Read(f.Contents); err != nil {
-				r.set.Unread = fmt.Sprintf("%q is not read: %v", analysis.Clip(f.Path, 200), err)
+				r.unread = fmt.Sprintf("%q is not read: %v", analysis.Clip(f.Path, 200), err)
 			}
 			now := first{}
 			for _, p := range list {
