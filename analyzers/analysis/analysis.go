@@ -95,6 +95,7 @@ type Pass struct {
 	Analyzer   *Analyzer
 	Dockerfile *Dockerfile // nil if the target has none
 	Image      *Image      // nil if the target has none
+	Baseline   *Image      // an older image of the same, to compare with, its layers indexed; nil if there is none
 	Files      fs.FS       // the build context, .dockerignore applied; nil if there is none
 	FilesDir   string      // its directory as the report names it; "" is the current one
 	Named      []string    // requirement and lock files of Files that the user named

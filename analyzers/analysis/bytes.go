@@ -10,6 +10,14 @@ import (
 // units: "300 MB", "1.2GB", "64MiB".
 type Bytes int64
 
+// Signed is String with a sign: "+40 MB", "-1.2 kB", "0 B".
+func (b Bytes) Signed() string {
+	if b > 0 {
+		return "+" + b.String()
+	}
+	return b.String()
+}
+
 // String gives two or three digits and a decimal unit: "812 B", "9.6 kB",
 // "312 MB", "1.4 GB".
 func (b Bytes) String() string {
@@ -70,3 +78,49 @@ func (b *Bytes) UnmarshalText(text []byte) (err error) {
 
 // MarshalText implements encoding.TextMarshaler.
 func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// An Allowance is how much something may grow, written in settings as a part of what it was, "5%",
+// or as bytes, "20 MB". The zero Allowance is none that is set.
+type Allowance struct {
+	Percent float64
+	Bytes   Bytes // counts where Percent is 0
+	Set     bool
+}
+
+// Exceeded reports whether growing from old to now is more than a allows.
+func (a Allowance) Exceeded(old, now int64) bool {
+	if a.Percent > 0 {
+		return float64(now-old) > float64(old)*a.Percent/100
+	}
+	return now-old > int64(a.Bytes)
+}
+
+// String is a as it is written.
+func (a Allowance) String() string {
+	if a.Percent > 0 {
+		return strconv.FormatFloat(a.Percent, 'g', -1, 64) + "%"
+	}
+	return a.Bytes.String()
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *Allowance) UnmarshalText(text []byte) error {
+	number, percent := strings.CutSuffix(strings.TrimSpace(string(text)), "%")
+	if !percent {
+		b, err := ParseBytes(string(text))
+		if err != nil {
+			return fmt.Errorf("%q is no allowance: want a part, such as \"5%%\", or a size, such as \"20 MB\"", text)
+		}
+		*a = Allowance{Bytes: b, Set: true}
+		return nil
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || v < 0 || v > 1e6 || v != v {
+		return fmt.Errorf("%q is no part: want a number and %%, such as \"5%%\"", text)
+	}
+	*a = Allowance{Percent: v, Set: true}
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (a Allowance) MarshalText() ([]byte, error) { return []byte(a.String()), nil }

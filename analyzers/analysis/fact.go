@@ -51,6 +51,7 @@ type memo struct {
 type Target struct {
 	Dockerfile *Dockerfile
 	Image      *Image
+	Baseline   *Image
 	Files      fs.FS
 	FilesDir   string
 	Named      []string
@@ -70,7 +71,7 @@ func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecide
 
 func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
 	return &Pass{
-		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named,
+		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Baseline: t.Baseline, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named,
 		Now: t.Now, AddedOnly: t.AddedOnly, Config: config,
 		Report: report, undecided: undecided, facts: map[AnyFact]*memo{},
 	}

@@ -139,6 +139,30 @@ func TestBytes(t *testing.T) {
 	}
 }
 
+func TestAllowance(t *testing.T) {
+	for text, want := range map[string]struct {
+		is           Allowance
+		within, over int64 // what 1000 bytes may become, and may not
+	}{
+		"5%": {Allowance{Percent: 5, Set: true}, 1050, 1051}, " 2.5 % ": {Allowance{Percent: 2.5, Set: true}, 1025, 1026},
+		"1 kB": {Allowance{Bytes: 1000, Set: true}, 2000, 2001}, "0%": {Allowance{Set: true}, 1000, 1001},
+	} {
+		var a Allowance
+		if err := a.UnmarshalText([]byte(text)); err != nil || a != want.is || a.Exceeded(1000, want.within) || !a.Exceeded(1000, want.over) {
+			t.Errorf("%q: got %+v, %v", text, a, err)
+		}
+	}
+	for _, text := range []string{"", "5", "%", "-1%", "NaN%", "1e9%", "5 %%"} {
+		var a Allowance
+		if err := a.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: got %v, want an error", text, a)
+		}
+	}
+	if got := Bytes(40e6).Signed() + " " + Bytes(-40e6).Signed() + " " + Bytes(0).Signed(); got != "+40 MB -40 MB 0 B" {
+		t.Error(got)
+	}
+}
+
 // TestBudgets: what a view may hold that no entry names is bounded, and a path
 // is not followed through links of more bytes than a path may have.
 func TestBudgets(t *testing.T) {

@@ -200,11 +200,14 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 		}
 	}
 	files := fstest.MapFS{}
-	var layers []txtar.File
+	var layers, old []txtar.File
 	for _, f := range ar.Files {
 		switch {
 		case strings.HasPrefix(f.Name, "image/"):
 			layers = append(layers, f)
+		case strings.HasPrefix(f.Name, "baseline/"):
+			f.Name = "image/" + strings.TrimPrefix(f.Name, "baseline/")
+			old = append(old, f)
 		case f.Name == "tare.yaml":
 			c.target.Config.Sections = settings(t, a, f.Data)
 		case f.Name == "flags":
@@ -241,6 +244,11 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 	if layers != nil {
 		im := Image(t, layers)
 		c.target.OpenImage = func(context.Context) (*source.Image, error) { return im, nil }
+	}
+	if old != nil {
+		im := Image(t, old)
+		im.Name = "the baseline"
+		c.target.OpenBaseline = func(context.Context, string) (*source.Image, error) { return im, nil }
 	}
 	return c
 }

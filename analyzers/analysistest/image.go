@@ -24,17 +24,28 @@ import (
 // Run. Layers are plain; their compressed size is taken to be a third.
 func Image(t testing.TB, files []txtar.File) *source.Image {
 	t.Helper()
-	im := &source.Image{
-		Name:     "image",
-		Kind:     "registry",
-		Platform: "linux/amd64",
-		Config:   &v1.ConfigFile{OS: "linux", Architecture: "amd64"},
+	im := &source.Image{Name: "image", Kind: "registry", Platform: "linux/amd64"}
+	var layers [][]byte
+	im.Config, layers = Parts(t, files)
+	for _, data := range layers {
+		digest := fmt.Sprintf("sha256:%x", sha256.Sum256(data))
+		im.Layers = append(im.Layers, source.Blob{
+			Digest: digest, DiffID: digest, Size: int64(len(data)),
+			Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+		})
 	}
+	return im
+}
+
+// Parts makes the configuration and the layers, as tar archives, of the image of such files.
+func Parts(t testing.TB, files []txtar.File) (config *v1.ConfigFile, out [][]byte) {
+	t.Helper()
+	config = &v1.ConfigFile{OS: "linux", Architecture: "amd64"}
 	layers := map[int][]txtar.File{}
 	for _, f := range files {
 		name := strings.TrimPrefix(f.Name, "image/")
 		if name == "config.json" {
-			if err := json.Unmarshal(f.Data, im.Config); err != nil {
+			if err := json.Unmarshal(f.Data, config); err != nil {
 				t.Fatal(err)
 			}
 			continue
@@ -50,14 +61,9 @@ func Image(t testing.TB, files []txtar.File) *source.Image {
 		if layers[i] == nil {
 			t.Fatalf("layer %d has no file", i)
 		}
-		data := Layer(t, layers[i])
-		digest := fmt.Sprintf("sha256:%x", sha256.Sum256(data))
-		im.Layers = append(im.Layers, source.Blob{
-			Digest: digest, DiffID: digest, Size: int64(len(data)),
-			Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
-		})
+		out = append(out, Layer(t, layers[i]))
 	}
-	return im
+	return config, out
 }
 
 // Layer makes a tar of files, whose names carry attributes.

@@ -65,7 +65,7 @@ func (c *check) file(s *installs.Step, w shell.Word) {
 		c.pass.Undecided(requirement, s, unreadable)
 		return
 	}
-	c.judge(src.Path, fmt.Sprintf("%s of line %d", s.Manager, s.Line), pins, s, c.locate(s.Command, w.Text, src.Path))
+	c.judge(src.Path, fmt.Sprintf("%s of line %d", s.Manager, s.Line), pins, s, c.tree.Locate(s.Command, w.Text, src.Path))
 }
 
 const unreadable = "a file of constraints cannot be read, which may pin what is open"

@@ -2,7 +2,6 @@ package pinned
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -170,22 +169,6 @@ func (c *check) constraints(s *installs.Step) (pins map[string]bool, all bool) {
 	return pins, all
 }
 
-// locate finds what files include that lie in the container as command sees it:
-// name, which is file of the build context, and those that it includes.
-func (c *check) locate(command *shell.Command, name, file string) func(from, target string) string {
-	lies := map[string]string{file: name} // by path in the build context
-	return func(from, target string) string {
-		if !path.IsAbs(target) {
-			target = path.Join(path.Dir(lies[from]), target)
-		}
-		src := c.tree.Resolve(command, target)
-		if src.Path != "" {
-			lies[src.Path] = target
-		}
-		return src.Path
-	}
-}
-
 // read reads the file of the build context that a command names; nil if there
 // is none.
 func (c *check) read(s *installs.Step, w shell.Word) *requirements.File {
@@ -196,7 +179,7 @@ func (c *check) read(s *installs.Step, w shell.Word) *requirements.File {
 	if src.Path == "" {
 		return nil
 	}
-	f, err := requirements.Read(c.pass.Files, src.Path, c.locate(s.Command, w.Text, src.Path))
+	f, err := requirements.Read(c.pass.Files, src.Path, c.tree.Locate(s.Command, w.Text, src.Path))
 	if err != nil {
 		return nil
 	}

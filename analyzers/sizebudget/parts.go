@@ -1,8 +1,10 @@
 package sizebudget
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -78,11 +80,15 @@ func below(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 		return
 	}
 	for _, dir := range slices.Sorted(maps.Keys(budgets)) {
-		prefix := strings.Trim(dir, "/") + "/"
+		if _, err := path.Match(dir, ""); err != nil {
+			pass.Undecided(tree, nil, fmt.Sprintf("%q is no pattern", dir))
+			continue
+		}
+		within := inside(strings.Trim(dir, "/"))
 		var total int64
 		by := map[*analysis.Layer]int64{}
 		for p, f := range pass.Image.Files() {
-			if strings.HasPrefix(p, prefix) && f.Mode.IsRegular() && !f.Hard {
+			if f.Mode.IsRegular() && !f.Hard && within(p) {
 				total += f.Size
 				by[f.Layer] += f.Size
 			}
@@ -91,6 +97,37 @@ func below(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 			over(pass, tree, heaviestLayer(pass, by), dir, total, "%s is %s, %s over its budget of %s", dir, analysis.Bytes(total),
 				analysis.Bytes(total-int64(budget)), budget)
 		}
+	}
+}
+
+// inside reports whether a path is a directory or below it, or, of a pattern, one that matches or
+// below one. The root holds all.
+func inside(dir string) func(string) bool {
+	if dir == "" {
+		return func(string) bool { return true }
+	}
+	if !strings.ContainsAny(dir, `*?[\`) {
+		return func(p string) bool {
+			rest, ok := strings.CutPrefix(p, dir)
+			return ok && (rest == "" || rest[0] == '/')
+		}
+	}
+	parts := strings.Count(dir, "/") + 1
+	last, was := "\x00", false // files come directory by directory
+	return func(p string) bool {
+		i, n := 0, 0
+		for ; i < len(p); i++ {
+			if p[i] == '/' {
+				if n++; n == parts {
+					break
+				}
+			}
+		}
+		if top := p[:i]; top != last {
+			last = top
+			was, _ = path.Match(dir, top)
+		}
+		return was
 	}
 }
 
@@ -115,15 +152,26 @@ func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 		pass.Undecided(pkg, nil, set.Unread)
 	}
 	named := map[string]analysis.Bytes{}
+	var patterns []string // the longest first: it says most
 	for name, budget := range budgets {
-		named[python.NormalizeName(name)] = budget
+		name = python.NormalizeName(name)
+		if _, err := path.Match(name, ""); err != nil {
+			pass.Undecided(pkg, nil, fmt.Sprintf("%q is no pattern", name))
+		} else if named[name] = budget; strings.ContainsAny(name, `*?[\`) {
+			patterns = append(patterns, name)
+		}
 	}
+	slices.SortFunc(patterns, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
 	for _, p := range set.List {
-		budget, ok := named[python.NormalizeName(p.Name)]
-		if !ok {
-			if budget, ok = budgets["*"]; !ok {
-				continue
+		name := python.NormalizeName(p.Name)
+		budget, ok := named[name]
+		for i := 0; i < len(patterns) && !ok; i++ {
+			if ok, _ = path.Match(patterns[i], name); ok {
+				budget = named[patterns[i]]
 			}
+		}
+		if !ok {
+			continue
 		}
 		if size := p.Bytes(); size > int64(budget) && p.Layer != nil {
 			pass.Report(analysis.Finding{

@@ -10,6 +10,8 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/causes"
+	"github.com/tareweight/tare/analyzers/facts/inputs"
+	"github.com/tareweight/tare/analyzers/facts/installs"
 	"github.com/tareweight/tare/analyzers/facts/packages"
 )
 
@@ -25,15 +27,17 @@ type Config struct {
 	App      analysis.Bytes `yaml:"app"`   // unpacked, of all above the base
 
 	Path    map[string]analysis.Bytes `yaml:"path"`    // of what a container sees below each directory
-	Package map[string]analysis.Bytes `yaml:"package"` // of installed packages by name; "*" is any
+	Package map[string]analysis.Bytes `yaml:"package"` // of installed packages by name or pattern; "*" is any
+
+	Growth Growth `yaml:"growth" default:"total 5%, which warns"` // against the baseline image
 }
 
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
 	Name:   "sizebudget",
 	Doc:    doc,
-	Rules:  []*analysis.Rule{download, unpacked, layer, app, tree, pkg},
-	Needs:  analysis.Needs{Facts: []analysis.AnyFact{packages.Fact, causes.Fact}},
+	Rules:  []*analysis.Rule{download, unpacked, layer, app, tree, pkg, growth},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{packages.Fact, causes.Fact, inputs.Fact, installs.Fact}},
 	Config: Config{},
 	Run:    run,
 }
@@ -120,6 +124,9 @@ func run(pass *analysis.Pass) error {
 		added(pass, config.App)
 		below(pass, config.Path)
 		installed(pass, config.Package)
+		if pass.Baseline != nil {
+			grown(pass, config.Growth)
+		}
 	}
 	return nil
 }

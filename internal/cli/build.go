@@ -18,19 +18,21 @@ import (
 // A build is one image that is made of a Dockerfile, as a configuration, a compose file or
 // bake says it, or nobody.
 type build struct {
-	name      string // "" is the Dockerfile's path
-	context   string // "" is the one that is guessed
-	stage     string
-	args      map[string]string
-	contexts  map[string]string
-	platforms []string
-	image     string       // "" where there is none
-	from      *config.File // that names the image
-	settings  *config.File // of this build alone; nil if there are none
-	here      []config.Setting
-	inline    string   // what the Dockerfile is called that is no file; "" where it is one
-	files     []string // that say so besides the configuration
-	where     string   // that says the stage: a file, a line
+	name         string // "" is the Dockerfile's path
+	context      string // "" is the one that is guessed
+	stage        string
+	args         map[string]string
+	contexts     map[string]string
+	platforms    []string
+	image        string       // "" where there is none
+	baseline     string       // the image to compare with, as the configuration names it; "" if it names none
+	baselineFrom *config.File // that names it
+	from         *config.File // that names the image
+	settings     *config.File // of this build alone; nil if there are none
+	here         []config.Setting
+	inline       string   // what the Dockerfile is called that is no file; "" where it is one
+	files        []string // that say so besides the configuration
+	where        string   // that says the stage: a file, a line
 }
 
 // file adds one Dockerfile. One that cannot be read is a target that cannot be judged:
@@ -129,6 +131,9 @@ func (b *build) add(f *config.File, x config.Build) {
 	if x.Image != "" {
 		b.image, b.from = x.Image, f
 	}
+	if x.Baseline != "" {
+		b.baseline, b.baselineFrom = x.Baseline, f
+	}
 	b.stage = cmp.Or(x.Stage, b.stage)
 	if len(x.Platforms) > 0 {
 		b.platforms = x.Platforms
@@ -199,34 +204,16 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 	if fd.flags.target == "" {
 		t.stageOf = b.where
 	}
-	platforms := fd.platforms(b.platforms)
-	if fd.flags.image == "" && b.image == "" {
-		platforms = platforms[:1]
+	var open opener
+	switch {
+	case fd.flags.image != "":
+		open = fd.open(fd.flags.image, nil)
+	case b.image != "":
+		open = fd.trusted("image", b.image, b.from)
 	}
-	for _, p := range platforms {
-		t := t
-		t.Build.Platform = p
-		if len(platforms) > 1 {
-			t.Name += " (" + p + ")"
-		}
-		switch {
-		case fd.flags.image != "":
-			t.OpenImage = fd.open(fd.flags.image, p, nil)
-		case b.image != "":
-			t.OpenImage = fd.trusted(b.image, p, b.from)
-		}
-		fd.push(root, t)
-	}
+	t.OpenBaseline = fd.baseline(b.baseline, b.baselineFrom)
+	fd.each(root, t, open, fd.platforms(b.platforms))
 	return nil
-}
-
-// platforms are those of which an image is judged, "" being this machine's: what the flag says, else
-// all that are listed.
-func (fd *finder) platforms(listed []string) []string {
-	if fd.flags.platform != "" || len(listed) == 0 {
-		return []string{fd.flags.platform}
-	}
-	return listed
 }
 
 // requirements adds a file of requirements, or a lock file.
@@ -243,10 +230,11 @@ func (fd *finder) requirements(root *checkout.Root, name string) error {
 	}
 	t.ContextDir = display(dir)
 	t.files = []string{absolute(dir)} // what it includes lies beside it
+	var open opener
 	if fd.flags.image != "" {
-		t.OpenImage = fd.open(fd.flags.image, fd.flags.platform, nil)
+		open = fd.open(fd.flags.image, nil)
 	}
-	fd.push(root, t)
+	fd.each(root, t, open, fd.platforms(nil))
 	return nil
 }
 

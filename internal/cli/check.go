@@ -15,6 +15,8 @@ import (
 // checkFlags are the flags of check.
 type checkFlags struct {
 	image, target, platform   string
+	baselineImage             string
+	offline                   bool
 	buildArgs, only, skip     []string
 	failOn, config, stdinName string
 	configRef, now            string
@@ -59,8 +61,13 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 			if cmd.Flags().Changed("image") && f.image == "" {
 				return usage("--image is empty: name the image, or leave the flag out")
 			}
-			if err := source.CheckReference(f.image); err != nil {
-				return usage("--image %q: %v", f.image, err)
+			if cmd.Flags().Changed("baseline-image") && f.baselineImage == "" {
+				return usage("--baseline-image is empty: name the image, or leave the flag out")
+			}
+			for flag, ref := range map[string]string{"image": f.image, "baseline-image": f.baselineImage} {
+				if err := source.CheckReference(ref); err != nil {
+					return usage("--%s %q: %v", flag, ref, err)
+				}
 			}
 			for flag, limit := range map[string]int64{
 				"max-manifest": f.limits.Manifest, "max-layers": int64(f.limits.Layers), "max-entries": int64(f.limits.Entries),
@@ -80,8 +87,9 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 			if f.since != "" && f.writeBaseline != "" {
 				return usage("--write-baseline writes what is known of all targets, and --since leaves some out: give one of them")
 			}
-			if _, err := v1.ParsePlatform(f.platform); f.platform != "" && (err != nil || !strings.Contains(f.platform, "/")) {
-				return usage("--platform %q: want os/architecture[/variant], as in linux/arm64", f.platform)
+			if _, err := v1.ParsePlatform(f.platform); f.platform != "" && f.platform != allPlatforms &&
+				(err != nil || !strings.Contains(f.platform, "/")) {
+				return usage("--platform %q: want os/architecture[/variant], as in linux/arm64, or %s", f.platform, allPlatforms)
 			}
 			return runCheck(cmd.Context(), std, analyzers, &f, args)
 		},
@@ -90,7 +98,9 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 	fl.StringVar(&f.image, "image", "", "the image that was built from the Dockerfile")
 	fl.StringVar(&f.target, "target", "", "the stage that ships (default: the last)")
 	fl.StringArrayVar(&f.buildArgs, "build-arg", nil, "a build argument, KEY=VALUE")
-	fl.StringVar(&f.platform, "platform", "", "the platform to judge, OS/ARCH[/VARIANT] (default: this machine's)")
+	fl.StringVar(&f.platform, "platform", "", "the platform to judge, OS/ARCH[/VARIANT], or all (default: this machine's)")
+	fl.StringVar(&f.baselineImage, "baseline-image", "", "an older image of the same: what grew since then is reported")
+	fl.BoolVar(&f.offline, "offline", false, "ask nothing of the network")
 	fl.StringSliceVar(&f.only, "only", nil, "run these rules or checks alone")
 	fl.StringSliceVar(&f.skip, "skip", nil, "leave these rules or checks out")
 	fl.StringVar(&f.failOn, "fail-on", "", "the lowest severity that fails: error, warning, note or never (default: warning)")

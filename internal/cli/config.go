@@ -41,7 +41,8 @@ func configCommand(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 			if err := oneConfig(cmd, &f); err != nil {
 				return err
 			}
-			fd := newFinder(std, analyzers, nil, &f)
+			f.offline = true // nothing is judged
+			fd := newFinder(cmd.Context(), std, analyzers, nil, &f)
 			if err := fd.find(args); err != nil {
 				return err
 			}
@@ -63,7 +64,7 @@ func configCommand(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 			}
 			status := Clean
 			for _, dir := range args {
-				ok, err := newFinder(std, analyzers, nil, &f).verify(dir)
+				ok, err := newFinder(cmd.Context(), std, analyzers, nil, &f).verify(dir)
 				if err != nil {
 					return err
 				}
@@ -238,8 +239,10 @@ func missing(root *checkout.Root, f *config.File) (errs []error) {
 		if b.Context != "" {
 			look(at, "context", b.Context, true)
 		}
-		if err := source.CheckReference(b.Image); err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: image %q: %w", display(f.Path), at, b.Image, err))
+		for key, ref := range map[string]string{"image": b.Image, "baseline": b.Baseline} {
+			if err := source.CheckReference(ref); err != nil {
+				errs = append(errs, fmt.Errorf("%s:%d: %s %q: %w", display(f.Path), at, key, ref, err))
+			}
 		}
 		name := f.Abs(cmp.Or(b.Dockerfile, "Dockerfile"))
 		src, err := root.ReadFile(name, dockerfile.MaxSize)

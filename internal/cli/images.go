@@ -24,9 +24,10 @@ func (fd *finder) image(ref string) error {
 		return err
 	}
 	t := fd.configured(config.Merge(chain...), nil)
-	t.Name, t.OpenImage = ref, fd.open(ref, fd.flags.platform, nil)
+	t.Name = ref
 	t.Build = dockerfile.Options{Target: fd.flags.target, BuildArgs: fd.args}
-	fd.push(root, t)
+	t.OpenBaseline = fd.baseline("", nil)
+	fd.each(root, t, fd.open(ref, nil), fd.platforms(nil))
 	return nil
 }
 
@@ -58,32 +59,84 @@ func (fd *finder) listedImage(chain []*config.File, x *config.Target) {
 	t := fd.configured(config.Merge(append(slices.Clone(chain), x.Settings.File)...), x.Here())
 	t.Name = x.Name
 	t.Build = dockerfile.Options{Target: cmp.Or(fd.flags.target, x.Stage), BuildArgs: x.BuildArgs}
-	platforms := fd.platforms(x.Platforms)
+	t.OpenBaseline = fd.baseline(x.Baseline, x.File)
+	fd.each(nil, t, fd.trusted("image", x.Image, x.File), fd.platforms(x.Platforms))
+}
+
+// allPlatforms stands for all platforms that an image has.
+const allPlatforms = "all"
+
+// platforms are those of which an image is judged, "" being this machine's: what the flag says, else
+// all that are listed.
+func (fd *finder) platforms(listed []string) []string {
+	if fd.flags.platform != "" || len(listed) == 0 {
+		return []string{fd.flags.platform}
+	}
+	return listed
+}
+
+// An opener opens an image for a platform.
+type opener func(ctx context.Context, platform string) (*source.Image, error)
+
+// each adds a target once for each platform of its image, or, where it has none, once.
+func (fd *finder) each(root *checkout.Root, t target, open opener, platforms []string) {
+	if open == nil {
+		if t.Build.Platform = platforms[0]; t.Build.Platform == allPlatforms {
+			t.Build.Platform = ""
+		}
+		fd.push(root, t)
+		return
+	}
+	if slices.Contains(platforms, allPlatforms) {
+		var list *source.PlatformsError
+		im, err := open(fd.ctx, allPlatforms)
+		switch {
+		case errors.As(err, &list):
+			platforms = list.Platforms
+		case err == nil:
+			im.Close()
+			platforms = []string{im.Platform}
+		default: // the target says it
+			platforms = []string{""}
+		}
+	}
 	for _, p := range platforms {
 		t := t
-		if len(platforms) > 1 {
+		if t.Build.Platform = p; len(platforms) > 1 {
 			t.Name += " (" + p + ")"
 		}
-		t.OpenImage = fd.trusted(x.Image, p, x.File)
-		fd.push(nil, t)
+		t.OpenImage = func(ctx context.Context) (*source.Image, error) { return open(ctx, p) }
+		fd.push(root, t)
 	}
+}
+
+// baseline opens the image that --baseline-image names, or else the configuration; nil where none does.
+func (fd *finder) baseline(named string, f *config.File) func(context.Context, string) (*source.Image, error) {
+	switch {
+	case fd.flags.baselineImage != "":
+		return fd.open(fd.flags.baselineImage, nil)
+	case named != "":
+		return fd.trusted("baseline", named, f)
+	}
+	return nil
 }
 
 // open opens an image; a path is below root, or, where that is nil, wherever the
 // user says.
-func (fd *finder) open(ref, platform string, root *checkout.Root) func(context.Context) (*source.Image, error) {
-	return func(ctx context.Context) (*source.Image, error) {
-		return source.Open(ctx, ref,
-			source.Options{Platform: platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root})
+func (fd *finder) open(ref string, root *checkout.Root) opener {
+	return func(ctx context.Context, platform string) (*source.Image, error) {
+		return source.Open(ctx, ref, source.Options{
+			Platform: platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root, Offline: fd.flags.offline,
+		})
 	}
 }
 
-// trusted opens the image that a configuration names. The file may be a
+// trusted opens the image that a key of a configuration names. The file may be a
 // stranger's, who proposes a change: its paths stay in the checkout, and Tare
 // speaks to no registry for it that the user did not name.
-func (fd *finder) trusted(image, platform string, f *config.File) func(context.Context) (*source.Image, error) {
-	fails := func(err error) func(context.Context) (*source.Image, error) {
-		return func(context.Context) (*source.Image, error) { return nil, err }
+func (fd *finder) trusted(key, image string, f *config.File) opener {
+	fails := func(err error) opener {
+		return func(context.Context, string) (*source.Image, error) { return nil, err }
 	}
 	if image == "" {
 		return fails(errors.New("no image is named"))
@@ -95,9 +148,9 @@ func (fd *finder) trusted(image, platform string, f *config.File) func(context.C
 	case err != nil:
 		return fails(err)
 	case host == "" || slices.Contains(fd.flags.trusted, host):
-		return fd.open(ref, platform, root)
+		return fd.open(ref, root)
 	}
 	return fails(fmt.Errorf(
-		"%s: image: %q is of registry %q, which only a configuration names: --trust-registry %s lets it, or --image names the image",
-		display(f.Path), image, host, host))
+		"%s: %s: %q is of registry %q, which only a configuration names: --trust-registry %s lets it, or --%s names the image",
+		display(f.Path), key, image, host, host, map[string]string{"image": "image", "baseline": "baseline-image"}[key]))
 }

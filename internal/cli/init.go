@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,7 +45,7 @@ func initCommand(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 
 // initialize writes the configuration of a directory that has none.
 func initialize(std Streams, analyzers []*analysis.Analyzer, dir string) error {
-	fd := newFinder(std, analyzers, nil, &checkFlags{})
+	fd := newFinder(context.Background(), std, analyzers, nil, &checkFlags{})
 	root, err := fd.root(dir)
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("open %q: %w", dir, err)}

@@ -64,7 +64,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		}
 		defer kept.Trim()
 	}
-	found := newFinder(std, analyzers, kept, f)
+	found := newFinder(ctx, std, analyzers, kept, f)
 	if err := found.find(args); err != nil {
 		return err
 	}

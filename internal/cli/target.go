@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +49,7 @@ type finder struct {
 	whole     []string                  // absolute paths of the directories that were asked for
 	args      map[string]string         // of --build-arg
 	session   source.Session
+	ctx       context.Context // of the run: asking which platforms an image has ends with it
 }
 
 // root is that of a path that the user named.
@@ -83,9 +85,9 @@ func (fd *finder) push(root *checkout.Root, t target) {
 	fd.targets = append(fd.targets, t)
 }
 
-func newFinder(std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags) *finder {
+func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags) *finder {
 	fd := &finder{
-		std: std, analyzers: analyzers, cache: kept, flags: f,
+		ctx: ctx, std: std, analyzers: analyzers, cache: kept, flags: f,
 		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
 		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{},
 	}

@@ -48,7 +48,8 @@ type Build struct {
 	BuildArgs  map[string]string `yaml:"build-args"` // build arguments
 	Contexts   map[string]string `yaml:"contexts"`   // named contexts: what stands for a stage or an image, such as docker-image://python:3.13
 	Image      string            `yaml:"image"`      // the image that was built; oci: and archive paths are relative to the file
-	Platforms  []string          `yaml:"platforms"`  // the platforms to judge: os/architecture[/variant]
+	Baseline   string            `yaml:"baseline"`   // an older image of the same, to compare with: see sizebudget-growth
+	Platforms  []string          `yaml:"platforms"`  // the platforms to judge: os/architecture[/variant], or all that the image has
 }
 
 // A Target is an image that is built, or one that is there.

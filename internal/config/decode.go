@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,10 +38,11 @@ func strict(key string, node *yaml.Node, t reflect.Type) error {
 		t = t.Elem()
 	}
 	kind, want := yaml.ScalarNode, "one value"
-	switch t.Kind() {
-	case reflect.Struct, reflect.Map:
+	switch k := t.Kind(); {
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()): // it is written as a word
+	case k == reflect.Struct, k == reflect.Map:
 		kind, want = yaml.MappingNode, "keys and values"
-	case reflect.Slice:
+	case k == reflect.Slice:
 		kind, want = yaml.SequenceNode, "a list"
 	}
 	if t.Kind() == reflect.Bool && node.Tag != "!!bool" {

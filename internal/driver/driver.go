@@ -33,7 +33,11 @@ type Target struct {
 	Named      []string                                     // requirement and lock files of Context that the user named
 	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
 	Config     Config                                       // in force for this target
-	Err        error                                        // why it cannot be read at all; nil if it can
+
+	// OpenBaseline opens an older image of the same, for that platform, to compare with; nil if there is none.
+	OpenBaseline func(ctx context.Context, platform string) (*source.Image, error)
+
+	Err error // why it cannot be read at all; nil if it can
 }
 
 // A Place says where the paths of a report are in their repository, so that they can be told
@@ -117,6 +121,7 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 		return nil, err
 	}
 	c.image(ctx, t)
+	c.baseline(ctx, t)
 	if c.opened != nil {
 		defer c.opened.Close()
 	}
@@ -298,6 +303,9 @@ func (c *checker) run(a *analysis.Analyzer) {
 // is missing, or all of those of which it needs one. It is "" if it can.
 func (c *checker) lacking(r *analysis.Rule) string {
 	found := r.Any == 0
+	if t := c.res.Target; r.Needs&analysis.InputBaseline != 0 && t.OpenImage != nil && t.OpenBaseline == nil { // the image is not opened for it
+		return c.missing[analysis.InputBaseline]
+	}
 	for in := analysis.InputDockerfile; in <= analysis.InputBaseline; in <<= 1 {
 		if r.Needs&in != 0 && c.missing[in] != "" {
 			return c.missing[in]

@@ -30,24 +30,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 		absent("needs an image", analysis.InputManifest, analysis.InputFiles)
 		return
 	}
-	var need analysis.Input
-	var wants []analysis.Want
-	for _, a := range c.opt.Analyzers {
-		for _, r := range a.Rules {
-			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil || t.Dockerfile == nil) {
-				need |= r.Needs | r.Uses | r.Any
-			}
-		}
-		if slices.ContainsFunc(a.Rules, c.enabled) {
-			for n := range a.Needs.All() {
-				wants = append(wants, n.Contents...)
-			}
-		}
-	}
-	wants = append(wants, packages.Fact.Needs.Contents...) // the report lists what is installed
-	slices.SortFunc(wants,
-		func(a, b analysis.Want) int { return cmp.Or(cmp.Compare(a.Glob, b.Glob), cmp.Compare(a.Max, b.Max)) })
-	wants = slices.Compact(wants)
+	need, wants := c.needs(t)
 	if need&(analysis.InputManifest|analysis.InputFiles) == 0 {
 		absent("the image was not opened: no enabled rule needs it", analysis.InputManifest, analysis.InputFiles)
 		return
@@ -81,6 +64,27 @@ func (c *checker) image(ctx context.Context, t Target) {
 		c.base(ctx, src, im)
 	}
 	c.remember(im)
+}
+
+// needs is what the enabled rules need of the image, and the contents that they and the report want.
+func (c *checker) needs(t Target) (need analysis.Input, wants []analysis.Want) {
+	for _, a := range c.opt.Analyzers {
+		for _, r := range a.Rules {
+			if c.enabled(r) && (r.Needs&analysis.InputDockerfile == 0 || c.res.Dockerfile != nil || t.Dockerfile == nil) &&
+				(r.Needs&analysis.InputBaseline == 0 || t.OpenBaseline != nil) {
+				need |= r.Needs | r.Uses | r.Any
+			}
+		}
+		if slices.ContainsFunc(a.Rules, c.enabled) {
+			for n := range a.Needs.All() {
+				wants = append(wants, n.Contents...)
+			}
+		}
+	}
+	wants = append(wants, packages.Fact.Needs.Contents...) // the report lists what is installed
+	slices.SortFunc(wants,
+		func(a, b analysis.Want) int { return cmp.Or(cmp.Compare(a.Glob, b.Glob), cmp.Compare(a.Max, b.Max)) })
+	return need, slices.Compact(wants)
 }
 
 // remember keeps which image these layers are all of: it may be the base of another.

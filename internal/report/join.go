@@ -3,12 +3,14 @@ package report
 import "slices"
 
 // Join reports once what was found of several targets at one place of one file, such as
-// the requirements that three Dockerfiles install: the finding stays in the first target,
-// which names the others and has the related places of all.
+// the requirements that three Dockerfiles install, or in the same layer of several platforms of
+// one image: the finding stays in the first target, which names the others and has the related
+// places of all.
 func (d *Document) Join() {
 	type place struct {
 		rule, severity, key string
 		at                  Location
+		message             string // of what stands in an image: its platforms differ in bytes, and that is said
 	}
 	d.joinIgnored()
 	first := map[place]*Finding{}
@@ -16,9 +18,19 @@ func (d *Document) Join() {
 		t := &d.Targets[i]
 		own := map[place]bool{} // of this target: two alike in it stay two
 		kept := t.Findings[:0]
+		of := func(f *Finding) (p place, joins bool) {
+			p = place{f.Rule, string(f.Severity), f.Key, f.Location, ""}
+			if f.Location.Layer == "" && f.Location.Path != "" {
+				return p, true
+			}
+			if t.Image != nil {
+				p.at.Layer, p.message = "of "+t.Image.Name, f.Message // whose platforms have other diffIDs
+			}
+			return p, t.Image != nil
+		}
 		for _, f := range t.Findings {
-			p := place{f.Rule, string(f.Severity), f.Key, f.Location}
-			if same := first[p]; same != nil && !own[p] && f.Location.Layer == "" && f.Location.Path != "" {
+			p, joins := of(&f)
+			if same := first[p]; same != nil && joins && !own[p] {
 				same.join(&f, t.Name)
 				continue
 			}
@@ -28,7 +40,7 @@ func (d *Document) Join() {
 		t.Findings = slices.Clip(kept)
 		for j := range t.Findings {
 			f := &t.Findings[j]
-			if p := (place{f.Rule, string(f.Severity), f.Key, f.Location}); first[p] == nil {
+			if p, _ := of(f); first[p] == nil {
 				first[p] = f
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -213,6 +214,29 @@ func TestJoin(t *testing.T) {
 	want := []string{"x a f:1 w[y z] 1 2 3", "x a f:1 w[] 9", "x i :0 w[]", "x l usr:0 w[]", "y b f:1 w[z]", "y a f:2 w[]", "y a g:1 w[]", "y a f:1 n[]", "y i :0 w[]", "y l usr:0 w[]"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestJoinPlatforms: what is the same in the layers of several platforms of an image stands once, what
+// differs in bytes for each.
+func TestJoinPlatforms(t *testing.T) {
+	target := func(name, image, layer, message string) report.Target {
+		return report.Target{Name: name, Image: &report.Image{Name: image}, Findings: []report.Finding{
+			{Rule: "r", Key: "k", Message: message, Location: report.Location{Path: "usr", Layer: layer, Index: 1}},
+			{Rule: "r", Key: "image", Message: message},
+		}}
+	}
+	d := &report.Document{Targets: []report.Target{
+		target("a", "app", "sha256:1", "same"), target("b", "app", "sha256:2", "same"), target("c", "app", "sha256:3", "other"),
+		target("d", "else", "sha256:1", "same"),
+	}}
+	d.Join()
+	got := ""
+	for _, x := range d.Targets {
+		got += fmt.Sprint(x.Name, len(x.Findings), " ")
+	}
+	if got != "a2 b0 c2 d2 " || !slices.Equal(d.Targets[0].Findings[0].Targets, []string{"b"}) {
+		t.Errorf("%s %v", got, d.Targets[0].Findings[0].Targets)
 	}
 }
 

@@ -128,6 +128,8 @@ func (s *schemas) of(t reflect.Type) map[string]any {
 		if s.tag == "yaml" {
 			return map[string]any{"type": "string", "pattern": `^\s*[0-9.]+\s*([kKmMgGtT]([iI]?[bB])?|[bB])\s*$`, "examples": []string{"100 MB"}}
 		}
+	case reflect.TypeFor[analysis.Allowance]():
+		return map[string]any{"type": "string", "pattern": `^\s*[0-9.]+\s*(%|[kKmMgGtT]([iI]?[bB])?|[bB])\s*$`, "examples": []string{"5%", "20 MB"}}
 	case reflect.TypeFor[config.Words]():
 		return map[string]any{"oneOf": []any{ref("Rule"), map[string]any{"type": "array", "items": ref("Rule")}}}
 	case reflect.TypeFor[config.Settings]():

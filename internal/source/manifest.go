@@ -174,7 +174,7 @@ func (im *Image) setConfig(raw []byte, want string) error {
 	}
 	im.Config = c
 	im.Platform = strings.TrimSuffix(c.OS+"/"+c.Architecture+"/"+c.Variant, "/")
-	if want == "" || c.OS == "" || c.Architecture == "" {
+	if want == "" || want == "all" || c.OS == "" || c.Architecture == "" {
 		return nil
 	}
 	p, err := v1.ParsePlatform(want)
@@ -225,12 +225,19 @@ func choose(raw []byte, platform string) (v1.Descriptor, []string, error) {
 		}
 	}
 	want := platform
-	if want == "" {
+	if want == "" || want == "all" {
 		want = "linux/" + runtime.GOARCH
 	}
 	p, err := v1.ParsePlatform(want)
 	if err != nil {
 		return v1.Descriptor{}, nil, fmt.Errorf("platform %q: %w", want, err)
+	}
+	if platform == "all" {
+		if len(images) > 1 {
+			slices.Sort(names)
+			return v1.Descriptor{}, nil, &PlatformsError{slices.Compact(names)}
+		}
+		platform = ""
 	}
 	i := slices.IndexFunc(images, func(d v1.Descriptor) bool { return d.Platform != nil && d.Platform.Satisfies(*p) })
 	switch {

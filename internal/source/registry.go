@@ -45,6 +45,9 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 		return nil, err
 	}
 	repo := r.Context()
+	if opt.Offline {
+		return nil, fmt.Errorf("registry %q is not asked: --offline", repo.RegistryStr())
+	}
 	client, err := opt.Session.client(ctx, repo, opt)
 	if err != nil {
 		return nil, err

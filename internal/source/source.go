@@ -66,11 +66,12 @@ type Blob struct {
 
 // Options say which image of several is wanted, and how to reach it.
 type Options struct {
-	Platform  string            // os/arch[/variant]; "" takes this machine's
+	Platform  string            // os/arch[/variant]; "" takes this machine's; "all" is a PlatformsError where there are several
 	Transport http.RoundTripper // nil is the default
 	Cache     *cache.Cache      // of what a registry serves by digest; nil: none
 	Limits    Limits            // the zero value takes the defaults
 	Session   *Session          // shared by the images of a run; nil: none
+	Offline   bool              // a registry is an error
 	Root      *checkout.Root    // a layout or an archive must be below it; nil: it may be anywhere
 
 	wait func(context.Context, time.Duration) error // of tests: nil sleeps
@@ -86,6 +87,13 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s of %q: %v", e.Step, e.Name, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
+
+// A PlatformsError is an image of which all platforms are wanted, where it has several.
+type PlatformsError struct{ Platforms []string }
+
+func (e *PlatformsError) Error() string {
+	return fmt.Sprintf("the image has %d platforms: %s", len(e.Platforms), strings.Join(e.Platforms, ", "))
+}
 
 // transports are the kinds of sources, by their prefix as skopeo spells it.
 var transports = []struct {

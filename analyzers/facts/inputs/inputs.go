@@ -144,6 +144,23 @@ func (t *Tree) Resolve(c *tareshell.Command, name string) Source {
 	return s
 }
 
+// Locate returns a function that finds what a requirements file includes: the file of the build
+// context that the command finds at target, which the file from names. Name is what the command
+// calls file, a path in the build context.
+func (t *Tree) Locate(c *tareshell.Command, name, file string) func(from, target string) string {
+	lies := map[string]string{file: name} // by path in the build context
+	return func(from, target string) string {
+		if !path.IsAbs(target) {
+			target = path.Join(path.Dir(lies[from]), target)
+		}
+		src := t.Resolve(c, target)
+		if src.Path != "" {
+			lies[src.Path] = target
+		}
+		return src.Path
+	}
+}
+
 // clones is the line of a git clone among commands; 0 if there is none.
 func clones(commands []*tareshell.Command) int {
 	for _, c := range commands {

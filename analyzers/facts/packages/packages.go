@@ -92,11 +92,14 @@ func (s *Set) Distributions() []*Package {
 	return slices.DeleteFunc(slices.Clone(s.List), func(p *Package) bool { return p.Type != PyPI })
 }
 
-func compute(pass *analysis.Pass) (*Set, error) {
+func compute(pass *analysis.Pass) (*Set, error) { return Read(pass.Image), nil }
+
+// Read reads what is installed in im, which has to have its databases among its contents. It is
+// empty where im is nil, or its layers were not read.
+func Read(im *analysis.Image) *Set {
 	s := new(Set)
-	im := pass.Image
-	if !pass.HasFiles() {
-		return s, nil
+	if im == nil || !im.Indexed {
+		return s
 	}
 	// Both read the same view and nothing of each other's: side by side.
 	system, rest := newReader(im), newReader(im)
@@ -116,7 +119,7 @@ func compute(pass *analysis.Pass) (*Set, error) {
 	slices.SortStableFunc(s.List, func(a, b *Package) int {
 		return strings.Compare(string(a.Type)+"\x00"+a.Name+"\x00"+a.Version, string(b.Type)+"\x00"+b.Name+"\x00"+b.Version)
 	})
-	return s, nil
+	return s
 }
 
 // adopt takes over the packages of r, and says whose each file is: the first package's that lists
