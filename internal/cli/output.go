@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -16,42 +17,38 @@ import (
 	"github.com/tareweight/tare/internal/report"
 )
 
-// An output is one format and where it goes; a file of "" is standard output.
-type output struct {
-	report.Format
-	file string
-}
+// A destination is one format and where it goes; a file of "" is standard output.
+type destination struct{ name, file string }
 
-func outputs(f *checkFlags) (outs []output, err error) {
-	formats := f.formats
+// destinations reads what --format and --output say: each FORMAT or FORMAT=FILE, of names.
+func destinations(formats []string, file string, names []string) (outs []destination, err error) {
 	if len(formats) == 0 {
-		formats = []string{report.Formats[0].Name}
+		formats = names[:1]
 	}
 	stdout := 0
 	for _, s := range formats {
-		name, file, _ := strings.Cut(s, "=")
-		format, ok := report.FormatOf(name)
-		if !ok {
-			return nil, usage("unknown format %q: want one of %s", name, strings.Join(report.Names(), ", "))
+		name, to, _ := strings.Cut(s, "=")
+		if !slices.Contains(names, name) {
+			return nil, usage("unknown format %q: want one of %s", name, strings.Join(names, ", "))
 		}
-		if file == "" && f.output != "" {
-			file = f.output
+		if to == "" && file != "" {
+			to = file
 		}
-		if file == "" || file == "-" {
-			file = ""
+		if to == "" || to == "-" {
+			to = ""
 			stdout++
 		}
-		if file != "" {
-			if err := writable(file); err != nil {
+		if to != "" {
+			if err := writable(to); err != nil {
 				return nil, err
 			}
 		}
-		outs = append(outs, output{format, file})
+		outs = append(outs, destination{name, to})
 	}
 	for i, o := range outs {
 		for _, before := range outs[:i] {
 			if o.file != "" && absolute(o.file) == absolute(before.file) && !stream(o.file) {
-				return nil, usage("%s and %s would both be written to %q: give each a file of its own", before.Name, o.Name, o.file)
+				return nil, usage("%s and %s would both be written to %q: give each a file of its own", before.name, o.name, o.file)
 			}
 		}
 	}
@@ -61,6 +58,15 @@ func outputs(f *checkFlags) (outs []output, err error) {
 	return outs, nil
 }
 
+// deliver writes a report whole or not at all.
+func (o destination) deliver(std Streams, text []byte) error {
+	if o.file != "" {
+		return replaceFile(o.file, text)
+	}
+	_, err := std.Out.Write(text)
+	return err
+}
+
 // stream reports whether what is written to a file follows what was written to it
 // before: a terminal or a pipe, such as /dev/stderr.
 func stream(file string) bool {
@@ -68,22 +74,18 @@ func stream(file string) bool {
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
-// write writes each report whole or not at all.
-func write(std Streams, doc *report.Document, outs []output, opt report.Options) error {
+// write writes the report in each format.
+func write(std Streams, doc *report.Document, outs []destination, opt report.Options) error {
 	for _, o := range outs {
 		var b bytes.Buffer
 		opt.Color = o.file == "" && colored(std.Out)
-		if err := o.Write(&b, doc, opt); err != nil {
-			return fmt.Errorf("write %s report: %w", o.Name, err)
+		format, _ := report.FormatOf(o.name)
+		err := format.Write(&b, doc, opt)
+		if err == nil {
+			err = o.deliver(std, b.Bytes())
 		}
-		if o.file == "" {
-			if _, err := std.Out.Write(b.Bytes()); err != nil {
-				return fmt.Errorf("write %s report: %w", o.Name, err)
-			}
-			continue
-		}
-		if err := replaceFile(o.file, b.Bytes()); err != nil {
-			return fmt.Errorf("write %s report: %w", o.Name, err)
+		if err != nil {
+			return fmt.Errorf("write %s report: %w", o.name, err)
 		}
 	}
 	return nil

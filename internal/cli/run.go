@@ -33,7 +33,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 			return usage("--now %q: want a day, YYYY-MM-DD", f.now)
 		}
 	}
-	outs, err := outputs(f)
+	outs, err := destinations(f.formats, f.output, report.Names())
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	if err := found.touched(); err != nil {
 		return err
 	}
-	told := slices.ContainsFunc(outs, func(o output) bool { return o.Name == "text" && o.file == "" }) // the report says it
+	told := slices.ContainsFunc(outs, func(o destination) bool { return o.name == "text" && o.file == "" }) // the report says it
 	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, now.Format(time.DateOnly), analyzers, enabled)
 	for _, r := range found.remarks {
 		note(r)

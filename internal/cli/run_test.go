@@ -108,10 +108,10 @@ func TestOutputs(t *testing.T) {
 		{[]string{"json", "text"}, "", "2 formats would go to standard output"},
 		{[]string{"xml"}, "", `unknown format "xml": want one of ` + strings.Join(report.Names(), ", ")},
 	} {
-		outs, err := outputs(&checkFlags{formats: test.formats, output: test.output})
+		outs, err := destinations(test.formats, test.output, report.Names())
 		var names []string
 		for _, o := range outs {
-			names = append(names, o.Name+"="+o.file)
+			names = append(names, o.name+"="+o.file)
 		}
 		if got := strings.Join(names, " "); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q, -o %q: %q, %v, want %q", test.formats, test.output, got, err, test.want)

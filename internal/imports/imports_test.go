@@ -57,12 +57,13 @@ var may = map[string][]string{
 	"internal/driver": {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "analyzers/facts/packages", "internal/attribution", "internal/cache", "internal/dockerfile", "internal/ignore", "internal/image", "internal/source"},
 
 	// reports
-	"internal/report":   {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/driver"},
+	"internal/report":   {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/checkout", "internal/driver"},
 	"internal/baseline": {"internal/checkout", "internal/report"},
+	"internal/diff":     {"analyzers/analysis", "analyzers/redact", "internal/report"},
 
 	// the programs
 	"internal/cli": {"analyzers/analysis", "analyzers/locks", "analyzers/redact", "analyzers/requirements", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
-		"internal/baseline", "internal/config", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/projects", "internal/report", "internal/source"},
+		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/projects", "internal/report", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
 	"analyzers/analysistest": {"analyzers/analysis", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},

@@ -22,7 +22,8 @@ type Image struct {
 	Unaligned       string    `json:"unaligned,omitempty"` // why the layers do not stand on the Dockerfile's lines
 	Layers          []Layer   `json:"layers"`
 	Packages        []Package `json:"packages"`
-	Tree            []Dir     `json:"tree"` // directories that hold one percent of the image or more
+	Tree            []Dir     `json:"tree"`  // directories that hold one percent of the image or more
+	Files           []File    `json:"files"` // the largest that a container sees, of 1 MB or more, the largest first
 }
 
 type ImageBase struct {
@@ -63,6 +64,19 @@ type Dir struct {
 	Bytes int64  `json:"bytes"` // of the files below it that a container sees; a hard link counts where its first name is
 }
 
+// A File is a regular file that a container sees; of several hard links it is the first.
+type File struct {
+	Path  string `json:"path"`
+	Layer string `json:"layer"` // diffID
+	Bytes int64  `json:"bytes"`
+}
+
+// LargeFile is how many bytes a file has at least that a report lists, and MaxFiles how many it lists.
+const (
+	LargeFile = 1_000_000
+	MaxFiles  = 500
+)
+
 func newImage(res *driver.Result) *Image {
 	im := res.Image
 	size := im.Size()
@@ -77,10 +91,11 @@ func newImage(res *driver.Result) *Image {
 		Layers:          []Layer{},
 		Packages:        []Package{},
 		Tree:            []Dir{},
+		Files:           []File{},
 	}
 	if im.Indexed {
 		out.UnpackedBytes = new(size.Unpacked)
-		out.Tree = tree(im)
+		out.Tree, out.Files = tree(im), largest(im)
 	}
 	for _, l := range im.Layers {
 		x := Layer{
@@ -105,6 +120,24 @@ func newImage(res *driver.Result) *Image {
 			x.Layer = p.Layer.DiffID
 		}
 		out.Packages = append(out.Packages, x)
+	}
+	return out
+}
+
+// largest are the files of LargeFile bytes or more, MaxFiles at most.
+func largest(im *analysis.Image) []File {
+	out := []File{}
+	seen := map[*analysis.File]bool{}
+	for p, f := range im.Inodes() {
+		if f.Size >= LargeFile && !seen[f] {
+			seen[f] = true
+			out = append(out, File{p, f.Layer.DiffID, f.Size})
+		}
+	}
+	slices.SortFunc(out, func(a, b File) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.Path, b.Path)) })
+	out = slices.Clip(out[:min(MaxFiles, len(out))])
+	for i := range out {
+		out[i].Path = strings.Clone(out[i].Path) // it is a part of what the whole index may stand in
 	}
 	return out
 }

@@ -313,7 +313,7 @@ func TestReport(t *testing.T) {
 	d.Targets = []report.Target{{
 		Name: "t", Configuration: report.Configuration{Files: []string{"a"}, Settings: []report.Setting{{Key: "k"}}},
 		Dockerfile: &report.Dockerfile{Stages: []report.Stage{{}}},
-		Image:      &report.Image{Layers: []report.Layer{{UnpackedBytes: &size, Instructions: []report.Lines{{}}}}, Packages: []report.Package{{}}, Tree: []report.Dir{{}}},
+		Image:      &report.Image{Layers: []report.Layer{{UnpackedBytes: &size, Instructions: []report.Lines{{}}}}, Packages: []report.Package{{}}, Tree: []report.Dir{{}}, Files: []report.File{{}}},
 		Findings:   []report.Finding{{Severity: "error", Bytes: &report.Bytes{}, Measured: &size, Related: []report.Related{{}}, Fixes: []report.Fix{{Edits: []report.Edit{{}}}}}},
 		Ignored:    []report.Ignored{{Finding: report.Finding{Severity: "note", Related: []report.Related{}, Fixes: []report.Fix{}}}}, NotRun: []report.NotRun{{}}, Errors: []string{"x"}, Remarks: []string{},
 	}}
