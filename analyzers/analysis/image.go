@@ -126,7 +126,15 @@ type File struct {
 	Kind     Kind
 	ordinal  int32  // among all entries of the image, once its view is merged
 	Hash     uint64 // xxHash64 of a regular file's bytes
+	Packed   int64  // bytes that its entry takes of the compressed layer, about; 0 where that is not known
+	Needed   Needed // of an ELF file
 	Contents []byte // nil unless a Want names it
+}
+
+// Needed is the libraries that an ELF file is linked with (DT_NEEDED), by name.
+type Needed struct {
+	Names   []string
+	Unknown bool // they could not be read
 }
 
 // Location is the path in the layer.

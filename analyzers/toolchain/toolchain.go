@@ -168,8 +168,8 @@ func fromImage(pass *analysis.Pass) {
 		case g.Layer.Base:
 			f.Message = fmt.Sprintf("the base image ships %s%s: %s; %s", analysis.And(names, 5), also(rest), size, remedy(pass))
 		default:
-			f.Message = fmt.Sprintf("ships %s%s: %s; install them in a build stage and COPY what they make",
-				analysis.And(names, 5), also(rest), size)
+			f.Message = fmt.Sprintf("ships %s%s%s: %s; install them in a build stage and COPY what they make",
+				analysis.And(names, 5), also(rest), orphans(g), size)
 		}
 		if because != "" {
 			f.Message += fmt.Sprintf(" (a note, as %s may compile at run time)", because)
@@ -256,6 +256,18 @@ func tools(g *causes.Group) (names, rest []string) {
 	}
 	slices.Sort(rest)
 	return names, rest
+}
+
+// orphans says how many packages came along that nothing else needs.
+func orphans(g *causes.Group) string {
+	switch n := len(g.Orphans); n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(", and %s, which nothing else needs", g.Orphans[0].Name)
+	default:
+		return fmt.Sprintf(", and %d packages that nothing else needs", n)
+	}
 }
 
 func also(rest []string) string {

@@ -101,9 +101,14 @@ func run(pass *analysis.Pass) error {
 			application += l.Size.Unpacked
 		}
 	}
-	for _, g := range causes.Fact.Of(pass).Groups {
+	groups := causes.Fact.Of(pass).Groups
+	sums := map[causes.Cause]int64{} // over all lines: one of many that brings little counts with the others
+	for _, g := range groups {
+		sums[g.Cause] += g.Size.Unpacked
+	}
+	for _, g := range groups {
 		c, ok := byCause[g.Cause]
-		if !ok || g.Size.Unpacked < least || (c.rule == bytecode || c.rule == tests) && g.Size.Unpacked*share < application {
+		if !ok || g.Size.Unpacked < least || (c.rule == bytecode || c.rule == tests) && sums[g.Cause]*share < application {
 			continue
 		}
 		f := analysis.Finding{

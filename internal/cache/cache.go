@@ -45,6 +45,7 @@ type Cache struct {
 type Index struct {
 	DiffID   string
 	Unpacked int64            // bytes of its regular files
+	Packed   int64            // of the compressed layer, as Packed of its files counts them; 0 where it was not measured
 	Files    []*analysis.File // their Layer is nil
 	Wants    []analysis.Want  // what its contents were kept for
 	Cost     Cost

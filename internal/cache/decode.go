@@ -27,6 +27,9 @@ type reader struct {
 	left int64           // bytes of strings and contents that may still be made
 }
 
+// maxNeeded is how many libraries an ELF file may need.
+const maxNeeded = 1000
+
 // most is the length of the longest string that need not be copied.
 const most = 64 << 10
 
@@ -141,7 +144,7 @@ func decode(src io.Reader, admit func(*Index) error) (*Index, error) {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	r := &reader{src: z, buf: make([]byte, most+binary.MaxVarintLen64), left: maxDecoded}
-	x := &Index{DiffID: string(r.bytes()), Unpacked: r.num()}
+	x := &Index{DiffID: string(r.bytes()), Unpacked: r.num(), Packed: r.num()}
 	for _, n := range x.Cost.numbers() {
 		if *n = r.num(); *n < 0 {
 			return nil, errDamaged
@@ -213,10 +216,21 @@ func (r *reader) files(x *Index, n int64) error {
 		}
 		f.Hash = binary.LittleEndian.Uint64(r.buf[r.at:])
 		r.at += 8
+		f.Packed = r.num()
+		f.Needed.Unknown = flags&flagUnknown != 0
+		if flags&flagNeeded != 0 {
+			n := r.num()
+			if n < 0 || n > maxNeeded {
+				return errDamaged
+			}
+			for range n {
+				f.Needed.Names = append(f.Needed.Names, r.keep("", r.bytes()))
+			}
+		}
 		if flags&flagContents != 0 {
 			f.Contents = r.contents()
 		}
-		if r.bad || f.Path == "" || f.Size < 0 {
+		if r.bad || f.Path == "" || f.Size < 0 || f.Packed < 0 {
 			return errDamaged
 		}
 		x.Files = append(x.Files, f)

@@ -12,11 +12,12 @@ import (
 // The form of an index: a magic with the version, then one zstd frame with its
 // checksum. Inside, numbers are varints and strings are a length and bytes:
 //
-//	diffID, unpacked, cost (plain, entries, kept, path),
+//	diffID, unpacked, packed, cost (plain, entries, kept, path),
 //	wants (count, then glob and max of each),
 //	files (count, then each: bytes shared with the path before, the rest of the
-//	path, flags and kind, mode, size, link, hash as 8 bytes, contents if flagged)
-const magic = "tare-index-3\n"
+//	path, flags and kind, mode, size, link, hash as 8 bytes, packed, names of
+//	libraries if flagged, contents if flagged)
+const magic = "tare-index-4\n"
 
 // maxDecoded bounds what a file of the cache may become in memory where its
 // caller sets no limit: bytes of paths, links and contents.
@@ -30,6 +31,8 @@ const (
 	flagDeleted
 	flagOpaque
 	flagContents
+	flagNeeded
+	flagUnknown
 	kindShift = iota
 )
 
@@ -78,6 +81,7 @@ func encode(w io.Writer, x *Index) error {
 	num := func(n int64) { b = binary.AppendVarint(b, n) }
 	str(x.DiffID)
 	num(x.Unpacked)
+	num(x.Packed)
 	for _, n := range x.Cost.numbers() {
 		num(*n)
 	}
@@ -100,7 +104,7 @@ func encode(w io.Writer, x *Index) error {
 		for _, x := range []struct {
 			on   bool
 			flag int64
-		}{{f.Hard, flagHard}, {f.Deleted, flagDeleted}, {f.Opaque, flagOpaque}, {f.Contents != nil, flagContents}} {
+		}{{f.Hard, flagHard}, {f.Deleted, flagDeleted}, {f.Opaque, flagOpaque}, {f.Contents != nil, flagContents}, {f.Needed.Names != nil, flagNeeded}, {f.Needed.Unknown, flagUnknown}} {
 			if x.on {
 				flags |= x.flag
 			}
@@ -110,6 +114,13 @@ func encode(w io.Writer, x *Index) error {
 		num(f.Size)
 		str(f.Link)
 		b = binary.LittleEndian.AppendUint64(b, f.Hash)
+		num(f.Packed)
+		if f.Needed.Names != nil {
+			num(int64(len(f.Needed.Names)))
+			for _, name := range f.Needed.Names {
+				str(name)
+			}
+		}
 		if f.Contents != nil {
 			b = binary.AppendUvarint(b, uint64(len(f.Contents)))
 			flush(0)

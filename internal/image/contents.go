@@ -61,11 +61,21 @@ func (r *layerReader) contents(f *analysis.File, content io.Reader) error {
 	var h xxhash.Digest
 	h.Reset()
 	var head []byte // the first bytes; a read may end anywhere
+	linked := false // it is an ELF file
 	for {
 		n, err := content.Read(r.buf[:])
 		h.Write(r.buf[:n])
-		if len(head) < 8 {
+		if linked {
+			r.elf.write(r.buf[:n])
+		} else if len(head) < 8 {
+			first := len(head)
 			head = append(head, r.buf[:min(n, 8)]...)
+			if kindOf(head) == analysis.KindELF {
+				linked = true
+				r.elf.reset()
+				r.elf.write(head[:first])
+				r.elf.write(r.buf[:n])
+			}
 		}
 		if kept != nil {
 			kept = append(kept, r.buf[:n]...)
@@ -78,6 +88,15 @@ func (r *layerReader) contents(f *analysis.File, content io.Reader) error {
 		}
 	}
 	f.Kind, f.Hash, f.Contents = kindOf(head), h.Sum64(), kept
+	if linked {
+		names, known := r.elf.needed()
+		f.Needed = analysis.Needed{Names: names, Unknown: !known}
+		for _, name := range names {
+			if err := r.hold(int64(len(name))); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -39,6 +39,7 @@ type layerReader struct {
 	ctx    context.Context
 	buf    [64 << 10]byte
 	arena  []analysis.File
+	elf    elfReader
 }
 
 // plainHeaders is how many bytes of headers an entry has as a rule: its own, and
@@ -197,6 +198,9 @@ func (r *layerReader) read() (*cache.Index, error) {
 	}
 	r.cost.Stored, r.cost.Plain, r.cost.Ratio = stored.n, plain.n, plain.ratio
 	index.DiffID, index.Wants, index.Cost = sum(plain.hash), r.wants, r.cost
+	if !plain.plain {
+		index.Packed = stored.n
+	}
 	if index.DiffID != r.blob.DiffID {
 		return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, index.DiffID)
 	}
@@ -219,6 +223,7 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 	tr := tar.NewReader(plain)
 	for {
 		plain.heading, plain.from = true, plain.at()
+		packed := plain.place()
 		h, err := tr.Next()
 		plain.heading = false
 		if err == io.EOF {
@@ -258,6 +263,9 @@ func (r *layerReader) entries(plain *stream) (*cache.Index, error) {
 			index.Unpacked += f.Size
 			if err := r.contents(f, content); err != nil {
 				return nil, fmt.Errorf("read %q: %w", f.Path, err)
+			}
+			if !plain.plain {
+				f.Packed = plain.place() - packed
 			}
 		}
 	}

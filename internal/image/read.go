@@ -103,6 +103,12 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 		l.Files, l.Size.Unpacked = r.Files, r.Unpacked
 		for _, f := range l.Files {
 			f.Layer = l
+			switch { // the layer may have been measured in another form of it
+			case r.Packed == 0 || l.Size.Download == 0:
+				f.Packed = 0
+			case r.Packed != l.Size.Download:
+				f.Packed = int64(float64(f.Packed) * float64(l.Size.Download) / float64(r.Packed))
+			}
 		}
 	}
 	err := im.Merge(opt.Limits.Entries-n, keep.left.Load())

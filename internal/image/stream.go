@@ -55,8 +55,21 @@ type stream struct {
 	n      int64
 	ratio  int64 // the most that a stored byte became, behind the first GiB
 
-	heading bool // headers are read, from that many bytes on
-	from    int64
+	offset     func() int64 // bytes of the stored layer that were needed so far
+	plain      bool         // the layer is not compressed
+	begun, end int64        // what offset was before and after buf was decoded
+	size       int64        // of all that was decoded with buf
+	heading    bool         // headers are read, from that many bytes on
+	from       int64
+}
+
+// place is how many stored bytes were needed for what was read, about: what is decoded at once is taken
+// to be compressed evenly.
+func (s *stream) place() int64 {
+	if s.size == 0 {
+		return s.end
+	}
+	return s.begun + (s.end-s.begun)*(s.size-int64(len(s.buf)))/s.size
 }
 
 // at is how many uncompressed bytes were read.
@@ -74,11 +87,11 @@ func decompress(r *countReader) (*stream, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	s := &stream{hash: sha256.New(), close: func() {}}
+	s := &stream{hash: sha256.New(), close: func() {}, offset: func() int64 { return r.n - int64(in.Buffered()) }}
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
 		z := inflate.Get(in)
-		s.next, s.close = z.Next, func() { inflate.Put(z) }
+		s.next, s.close, s.offset = z.Next, func() { inflate.Put(z) }, z.Offset
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")),
 		len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte("\x2a\x4d\x18")):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
@@ -89,7 +102,7 @@ func decompress(r *countReader) (*stream, error) {
 	case bytes.HasPrefix(head, []byte("\xfd7zX")), bytes.HasPrefix(head, []byte("BZh")):
 		return nil, errors.New("it is compressed by xz or bzip2: gzip and zstd alone are read (OCI image-spec, layer.md)")
 	default:
-		s.next = chunks(in)
+		s.next, s.plain = chunks(in), true
 	}
 	return s, nil
 }
@@ -123,7 +136,8 @@ func (s *stream) fill() error {
 			return io.ErrNoProgress
 		}
 		s.hash.Write(b)
-		s.buf = b
+		s.buf, s.size = b, int64(len(b))
+		s.begun, s.end = s.end, s.offset()
 		s.n += int64(len(b))
 		if s.n > s.limits.Inflate {
 			return &source.LimitError{What: "uncompressed bytes of a layer", Limit: s.limits.Inflate, Flag: "--max-layer-bytes"}

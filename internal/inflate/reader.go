@@ -99,6 +99,10 @@ func Put(r *Reader) {
 	pool.Put(r)
 }
 
+// piece is how many bytes are handed out at least where a block ends: so that Offset can be asked
+// there, as blocks are compressed each in its own way.
+const piece = 16 << 10
+
 // Offset is how many bytes of the source were read to decode what was handed
 // out: at most 128 KiB more than were needed.
 func (r *Reader) Offset() int64 { return r.read - int64(r.end-r.ip) - int64(r.bitcnt>>3) }
@@ -172,6 +176,10 @@ func (r *Reader) fill() error {
 			r.header()
 			from = 0
 		case stBlock:
+			if r.op-r.rp >= piece {
+				r.sum(from)
+				return nil
+			}
 			r.block()
 		case stStored:
 			r.copyStored()

@@ -39,6 +39,7 @@ type Group struct {
 	Layer    *analysis.Layer // the layer that brought them; of several at one place, the first
 	Tools    []Tool          // the compilers
 	Packages []*packages.Package
+	Orphans  []*packages.Package // of the distribution, which only the Packages of groups brought
 	Files    []*analysis.File
 	Size     analysis.Size
 }
@@ -105,7 +106,34 @@ func compute(pass *analysis.Pass) (*Causes, error) {
 	t := &toolchain{Causes: c, image: pass.Image, set: set}
 	t.find()
 	c.shares(pass.Image, set)
+	c.orphans(set)
 	return c, nil
+}
+
+// orphans adds to the packages that need not be there those that were installed for them alone, in
+// the group at the place that installed them.
+func (c *Causes) orphans(set *packages.Set) {
+	var gone []*packages.Package
+	at := map[analysis.Location]*Group{}
+	for _, cause := range []Cause{Compiler, Parts, Headers} {
+		for _, g := range c.Groups {
+			if g.Cause == cause && !g.Layer.Base {
+				gone = append(gone, g.Packages...)
+				if place := g.Layer.Location(); at[place] == nil {
+					at[place] = g
+				}
+			}
+		}
+	}
+	for _, p := range set.Orphans(gone) {
+		if p.Layer == nil || p.Layer.Base {
+			continue
+		}
+		if g := at[p.Layer.Location()]; g != nil {
+			g.Orphans = append(g.Orphans, p)
+			c.claim(g, p.Files)
+		}
+	}
 }
 
 // claim gives files the cause, unless they have one, and adds what they weigh.
@@ -120,11 +148,14 @@ func (c *Causes) claim(g *Group, files []*analysis.File) {
 	}
 }
 
-// size is what f weighs: exactly in the layer's files, and as a share of the
-// compressed layer by two classes. What is already compressed counts as it is,
-// the rest shares what remains of the layer.
+// size is what f weighs: exactly in the layer's files, and as what its entry was measured to take of
+// the compressed layer. Where that is not known it is a share by two classes: what is already
+// compressed counts as it is, the rest shares what remains of the layer.
 func (c *Causes) size(f *analysis.File) analysis.Size {
-	s := analysis.Size{Unpacked: f.Size}
+	s := analysis.Size{Unpacked: f.Size, Download: f.Packed}
+	if f.Packed > 0 {
+		return s
+	}
 	if f.Kind == analysis.KindPacked {
 		s.Download = min(f.Size, f.Layer.Size.Download)
 	} else {

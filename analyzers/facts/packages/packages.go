@@ -21,6 +21,8 @@ var Fact = &analysis.Fact[*Set]{
 		{Glob: "var/lib/dpkg/status", Max: 32 << 20},
 		{Glob: "var/lib/dpkg/status.d/*", Max: 1 << 20},
 		{Glob: "var/lib/dpkg/info/*.list", Max: 8 << 20},
+		{Glob: "var/lib/apt/extended_states", Max: 8 << 20},
+		{Glob: "etc/apk/world", Max: 1 << 20},
 		{Glob: "lib/apk/db/installed", Max: 32 << 20},
 		{Glob: "usr/lib/apk/db/installed", Max: 32 << 20},
 		{Glob: "**/*.dist-info/METADATA", Max: 1 << 20},
@@ -57,6 +59,10 @@ type Package struct {
 	Requires []string         // of a Python distribution: the names that it requires, markers left out
 	Dir      string           // of a Python distribution: its dist-info or egg-info
 	Files    []*analysis.File // its regular files that a container sees, hard links once
+	Auto     bool             // of dpkg and apk: it was installed for others alone
+
+	depends  []string // names, of dpkg and apk: what it needs or recommends, of alternatives all
+	provides []string // names besides its own
 }
 
 // Bytes is the size of the package's files.
@@ -279,15 +285,19 @@ func once(entries []entry) []entry {
 func (r *reader) dpkg() {
 	split := func(text string) []entry {
 		return slices.DeleteFunc(
-			r.paragraphs(text, "Package", "Status", "Version", "Architecture", "Source"),
+			r.paragraphs(text, "Package", "Status", "Version", "Architecture", "Source", "Depends", "Pre-Depends", "Recommends", "Provides"),
 			func(e entry) bool {
 				return !strings.HasSuffix(e["Status"], " installed")
 			},
 		)
 	}
 	entries, layers := r.databases(split, "var/lib/dpkg/status")
+	auto := r.auto()
 	for _, e := range once(entries) {
 		p := r.add(e.of(Deb, layers[e.key()]))
+		p.Auto = auto[p.Name+":"+p.Arch]
+		p.depends = relations(e["Pre-Depends"], e["Depends"], e["Recommends"])
+		p.provides = relations(e["Provides"])
 		list := r.image.Regular("var/lib/dpkg/info/" + p.Name + ":" + p.Arch + ".list")
 		if list == nil {
 			list = r.image.Regular("var/lib/dpkg/info/" + p.Name + ".list")
@@ -332,16 +342,20 @@ func (r *reader) apk() {
 	var text string
 	split := func(t string) []entry {
 		text = t
-		out := r.paragraphs(t, "P", "V", "A", "o")
+		out := r.paragraphs(t, "P", "V", "A", "o", "D", "p")
 		for i, e := range out {
-			out[i] = entry{"Package": e["P"], "Version": e["V"], "Architecture": e["A"], "Source": e["o"]}
+			out[i] = entry{"Package": e["P"], "Version": e["V"], "Architecture": e["A"], "Source": e["o"], "D": e["D"], "p": e["p"]}
 		}
 		return out
 	}
 	entries, layers := r.databases(split, paths...)
 	byKey := map[string]*Package{}
+	world := r.world()
 	for _, e := range once(entries) {
-		byKey[e.key()] = r.add(e.of(APK, layers[e.key()]))
+		p := r.add(e.of(APK, layers[e.key()]))
+		p.Auto = world != nil && !world[p.Name]
+		p.depends, p.provides = constraints(e["D"]), constraints(e["p"])
+		byKey[e.key()] = p
 	}
 	done := map[string]bool{} // packages whose files were read: of a second stanza they are not
 	e, dir := entry{}, ""
