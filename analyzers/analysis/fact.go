@@ -77,23 +77,35 @@ func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided f
 	}
 }
 
+// load computes the facts, side by side: none of them needs another that is not among its own needs.
 func (t *Target) load(p *Pass, facts []AnyFact) error {
-	for _, f := range facts {
+	var wg sync.WaitGroup
+	for i, f := range facts {
 		m := t.memo(f)
-		m.once.Do(func() {
-			silent := func(Finding) { panic("fact " + f.String() + " reports a finding") }
-			sub := t.pass(p.Analyzer, nil, silent, func(Undecided) { silent(Finding{}) })
-			if m.err = t.load(sub, f.needs().Facts); m.err != nil {
-				return
-			}
-			if m.value, m.err = f.compute(sub); m.err != nil {
-				m.err = fmt.Errorf("%s: %w", f, m.err)
-			}
-		})
-		if m.err != nil {
-			return m.err
+		compute := func() {
+			m.once.Do(func() {
+				silent := func(Finding) { panic("fact " + f.String() + " reports a finding") }
+				sub := t.pass(p.Analyzer, nil, silent, func(Undecided) { silent(Finding{}) })
+				if m.err = t.load(sub, f.needs().Facts); m.err != nil {
+					return
+				}
+				if m.value, m.err = f.compute(sub); m.err != nil {
+					m.err = fmt.Errorf("%s: %w", f, m.err)
+				}
+			})
 		}
 		p.facts[f] = m
+		if i < len(facts)-1 {
+			wg.Go(compute)
+		} else {
+			compute()
+		}
+	}
+	wg.Wait()
+	for _, f := range facts {
+		if err := p.facts[f].err; err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // its segments may hold the dynamic section and the names that it refers to.
 const (
 	elfHead    = 8 << 10 // headers, and those of the program's segments
-	maxSpan    = 2 << 20 // of one segment
+	maxSpan    = 1 << 20 // of one segment
 	maxSpans   = 8
 	maxNeeded  = 256
 	maxDynamic = 64 << 10

@@ -10,7 +10,7 @@ import (
 // Fact holds the causes of the image.
 var Fact = &analysis.Fact[*Causes]{
 	Name:    "causes",
-	Needs:   analysis.Needs{Facts: []analysis.AnyFact{packages.Fact}},
+	Needs:   analysis.Needs{Facts: []analysis.AnyFact{overlay, packages.Fact}},
 	Compute: compute,
 }
 
@@ -55,7 +55,6 @@ type Tool struct {
 type Causes struct {
 	Groups []*Group // by cause and place, in the order of layers
 	of     analysis.Table[Cause]
-	kept   map[*analysis.File]bool // hidden, and its bytes are seen all the same
 	groups map[place]*Group
 	ratio  map[*analysis.Layer]float64
 }
@@ -90,7 +89,6 @@ func (c *Causes) Of(f *analysis.File) Cause { return c.of.Of(f) }
 
 func compute(pass *analysis.Pass) (*Causes, error) {
 	c := &Causes{
-		kept:   map[*analysis.File]bool{},
 		groups: map[place]*Group{},
 		ratio:  map[*analysis.Layer]float64{},
 	}
@@ -102,7 +100,7 @@ func compute(pass *analysis.Pass) (*Causes, error) {
 		c.ratio[l] = ratio(l)
 	}
 	set := packages.Fact.Of(pass)
-	c.hidden(pass.Image)
+	c.hidden(overlay.Of(pass))
 	t := &toolchain{Causes: c, image: pass.Image, set: set}
 	t.find()
 	c.shares(pass.Image, set)

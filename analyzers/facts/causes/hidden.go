@@ -9,27 +9,54 @@ import (
 	"github.com/tareweight/tare/analyzers/facts/packages"
 )
 
-// hidden finds what later layers hide: files of layers above the base that no
+// overlay holds what the layers of the image do to each other's files.
+var overlay = &analysis.Fact[*overlays]{Name: "overlay", Compute: overlaid}
+
+// overlays are files of layers above the base that hide others, or are hidden.
+type overlays struct {
+	rewritten []*analysis.File        // the same bytes as a layer below holds, under other metadata
+	gone      []*analysis.File        // that no container sees, layer by layer
+	kept      map[*analysis.File]bool // hidden, and its bytes are seen all the same, through a copy
+}
+
+// overlaid finds what later layers hide: files of layers above the base that no
 // container sees. A later copy with the same bytes is what need not be there;
 // anything else was shipped for nothing.
-func (c *Causes) hidden(im *analysis.Image) {
+func overlaid(pass *analysis.Pass) (*overlays, error) {
+	o := &overlays{kept: map[*analysis.File]bool{}}
+	if !pass.HasFiles() {
+		return o, nil
+	}
+	im := pass.Image
 	visible := analysis.NewTable[bool](im)
 	for _, f := range im.Inodes() {
 		if !f.Layer.Base {
 			visible.Set(f, true)
 		}
 	}
-	// the newest copy of each path below a layer, by path: what a later entry replaces
-	older := make(map[string]*analysis.File, im.Entries())
+	// the newest copy of each path below a layer, by path: what a later entry replaces. Nothing
+	// replaces what no layer above the base has.
+	older := map[string]*analysis.File{}
+	for _, l := range im.Layers {
+		for _, f := range l.Files {
+			if !l.Base {
+				older[f.Path] = nil
+			}
+		}
+	}
 	copied := map[*analysis.File]*analysis.File{} // to the next copy with the same bytes
 	for _, l := range im.Layers {
 		for _, f := range l.Files {
 			if !f.Mode.IsRegular() || f.Deleted || f.Opaque || f.Hard {
 				continue
 			}
-			if old := older[f.Path]; old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 &&
+			old, above := older[f.Path]
+			if !above {
+				continue
+			}
+			if old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 &&
 				!l.Base {
-				c.add(Rewritten, l, f)
+				o.rewritten = append(o.rewritten, f)
 				copied[old] = f
 			}
 			older[f.Path] = f
@@ -39,21 +66,34 @@ func (c *Causes) hidden(im *analysis.Image) {
 		for copied[last] != nil {
 			last = copied[last]
 		}
-		c.kept[f] = visible.Of(last) // its bytes are seen, through the copy
+		o.kept[f] = visible.Of(last) // its bytes are seen, through the copy
 	}
 	for _, l := range im.Layers {
 		if l.Base {
 			continue
 		}
-		var gone []*analysis.File
 		for _, f := range l.Files {
-			if f.Mode.IsRegular() && !f.Deleted && !f.Opaque && !f.Hard && f.Size > 0 && !visible.Of(f) && !c.kept[f] {
-				gone = append(gone, f)
+			if f.Mode.IsRegular() && !f.Deleted && !f.Opaque && !f.Hard && f.Size > 0 && !visible.Of(f) && !o.kept[f] {
+				o.gone = append(o.gone, f)
 			}
 		}
-		if len(gone) == 0 {
-			continue
+	}
+	return o, nil
+}
+
+// hidden gives the files that hide or are hidden their causes.
+func (c *Causes) hidden(o *overlays) {
+	for _, f := range o.rewritten {
+		c.add(Rewritten, f.Layer, f)
+	}
+	for len(o.gone) > 0 {
+		l := o.gone[0].Layer
+		n := slices.IndexFunc(o.gone, func(f *analysis.File) bool { return f.Layer != l })
+		if n < 0 {
+			n = len(o.gone)
 		}
+		var gone []*analysis.File
+		gone, o = o.gone[:n], &overlays{gone: o.gone[n:]}
 		tools := buriedTools(l, gone)
 		for _, f := range gone {
 			if tools[f] {

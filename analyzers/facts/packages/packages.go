@@ -203,23 +203,27 @@ func (r *reader) text(name string, f *analysis.File) bool {
 type first map[string]*analysis.Layer
 
 // databases reads the database at one of the paths, layer by layer, and returns
-// the entries of the last, with their layers.
-func (r *reader) databases(split func(text string) []entry, paths ...string) (last []entry, layers first) {
+// the entries of the last, with their layers. Of those before it the key alone counts.
+func (r *reader) databases(split func(text string, last bool) []entry, paths ...string) (last []entry, layers first) {
 	layers = first{}
+	var files []*analysis.File
 	for _, l := range r.image.Layers {
 		for _, f := range l.Files {
-			if f.Contents == nil || !slices.Contains(paths, f.Path) {
-				continue
+			if f.Contents != nil && slices.Contains(paths, f.Path) {
+				files = append(files, f)
 			}
-			last = split(string(f.Contents))
-			now := first{}
-			for _, e := range last {
-				if now[e.key()] = layers[e.key()]; now[e.key()] == nil {
-					now[e.key()] = l
-				}
-			}
-			layers = now
 		}
+	}
+	for i, f := range files {
+		last = split(string(f.Contents), i == len(files)-1)
+		now := first{}
+		for _, e := range last {
+			key := e.key()
+			if now[key] = layers[key]; now[key] == nil {
+				now[key] = f.Layer
+			}
+		}
+		layers = now
 	}
 	for _, p := range paths {
 		if f := r.image.Regular(p); f != nil {
@@ -283,9 +287,13 @@ func once(entries []entry) []entry {
 
 // dpkg reads Debian's database (dpkg(1), "FILES").
 func (r *reader) dpkg() {
-	split := func(text string) []entry {
+	split := func(text string, last bool) []entry {
+		wanted := []string{"Package", "Status", "Version", "Architecture"}
+		if last {
+			wanted = append(wanted, "Source", "Depends", "Pre-Depends", "Recommends", "Provides")
+		}
 		return slices.DeleteFunc(
-			r.paragraphs(text, "Package", "Status", "Version", "Architecture", "Source", "Depends", "Pre-Depends", "Recommends", "Provides"),
+			r.paragraphs(text, wanted...),
 			func(e entry) bool {
 				return !strings.HasSuffix(e["Status"], " installed")
 			},
@@ -340,7 +348,7 @@ func (r *reader) distroless() {
 func (r *reader) apk() {
 	paths := []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"}
 	var text string
-	split := func(t string) []entry {
+	split := func(t string, _ bool) []entry {
 		text = t
 		out := r.paragraphs(t, "P", "V", "A", "o", "D", "p")
 		for i, e := range out {
