@@ -32,6 +32,7 @@ type Rule struct {
 	Any      Input    // of these it needs one, whichever the target has
 	Uses     Input    // what it reads besides, where the target has it: it may decide otherwise then
 	Many     string   // what a report says of many findings in one file, after "5 lines of PATH": "are not pinned"; "" lists them one by one
+	Siblings bool     // says what the smaller sibling of a base would save: its manifest is asked for
 	Runtime  bool     // judges the image that ships: notes only, where the judged stage is one for development that nobody chose
 }
 
@@ -170,7 +171,8 @@ type Finding struct {
 	Packages []string // names of the packages that it is about, as their manager has them; nil if it is about none
 	Among    int      // how many things of its kind were judged in its file; 0 where that is not known
 	Measured int64    // bytes that it complains of, such as those of an image over its budget; 0 where it is not about a size
-	Bytes    Size     // what would be saved; only from the fact causes, so that bytes are counted once
+	Bytes    Size     // what would be saved; only from the facts causes and swap, so that bytes are counted once
+	OfBase   bool     // Bytes are of the base: another base saves them too
 	Related  []Related
 	Fixes    []Fix // at most one is applied
 }

@@ -19,6 +19,7 @@ type Image struct {
 	Layers   []*Layer
 	Base     Base
 	Indexed  bool        // the layers' files were read
+	Sibling  *Sibling    // the smaller image that the base's repository has beside it; nil if there is none, or nobody asked
 	Differs  *Difference // where it was not built from the Dockerfile; nil if it was, or if that is not known
 	Aligned  string      // "" where the layers stand on the Dockerfile's instructions, or there is no Dockerfile; else why not
 
@@ -42,6 +43,13 @@ type Base struct {
 	Digest string // "" if unknown
 	Layers int    // the first so many layers are the base's
 	How    string // how it was found: "provenance", "alignment", "annotations", "digest" or "tag" of FROM, "layers"; "" if it was not
+}
+
+// A Sibling is an image that could be the base in the place of a larger one of its repository.
+type Sibling struct {
+	Ref   string
+	Size  Size   // of its layers; Unpacked is 0 where they were not read
+	Image *Image // nil where its layers were not read: its manifest alone was asked for
 }
 
 // NoBase says why a rule about what stands above the base is not decided.

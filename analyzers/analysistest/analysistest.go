@@ -18,6 +18,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
@@ -35,7 +36,9 @@ import (
 //   - In a txtar, image/N/PATH is a file of layer N, with the attributes mode=,
 //     size=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
-//     the lines target=, build-arg=, named=, now=. Lines "want PLACE "rx"" of its comment want
+//     the lines target=, build-arg=, named=, now=, sibling=read. The files baseline/N/PATH are those of the
+//     image to compare with, sibling/N/PATH those of the smaller one beside the base, whose layers were read
+//     before if flags say so. Lines "want PLACE "rx"" of its comment want
 //     findings at image/N/PATH, image/N, or image; lines "undecided RULE "rx"" want
 //     that a rule is not decided, with a reason that matches. Related lines stand behind
 //     the message: " (Dockerfile:3: made here)".
@@ -74,6 +77,7 @@ type tcase struct {
 	now      time.Time
 	wants    []want
 	open     []want // rules that are not decided, and why
+	read     bool   // the layers of the base's sibling were read before
 }
 
 type want struct {
@@ -83,8 +87,18 @@ type want struct {
 
 func (c *tcase) run(t *testing.T) []analysis.Finding {
 	t.Helper()
-	res, err := driver.Check(context.Background(), c.target,
-		driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Limits: source.DefaultLimits, Now: c.now})
+	opt := driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Limits: source.DefaultLimits, Now: c.now}
+	var err error
+	if c.read {
+		if opt.Cache, err = cache.Open(t.TempDir(), cache.DefaultLimit); err != nil {
+			t.Fatal(err)
+		}
+		open := func(ctx context.Context) (*source.Image, error) { return c.target.OpenTrusted(ctx, "", "") }
+		if _, err := driver.Check(context.Background(), driver.Target{OpenImage: open}, opt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := driver.Check(context.Background(), c.target, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +214,7 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 		}
 	}
 	files := fstest.MapFS{}
-	var layers, old []txtar.File
+	var layers, old, sibling []txtar.File
 	for _, f := range ar.Files {
 		switch {
 		case strings.HasPrefix(f.Name, "image/"):
@@ -208,6 +222,9 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 		case strings.HasPrefix(f.Name, "baseline/"):
 			f.Name = "image/" + strings.TrimPrefix(f.Name, "baseline/")
 			old = append(old, f)
+		case strings.HasPrefix(f.Name, "sibling/"):
+			f.Name = "image/" + strings.TrimPrefix(f.Name, "sibling/")
+			sibling = append(sibling, f)
 		case f.Name == "tare.yaml":
 			c.target.Config.Sections = settings(t, a, f.Data)
 		case f.Name == "flags":
@@ -223,6 +240,10 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 					var err error
 					if c.now, err = time.Parse(time.DateOnly, value); err != nil {
 						t.Fatal(err)
+					}
+				case "sibling":
+					if c.read = value == "read"; !c.read {
+						t.Fatalf("flags: sibling %q: want read", value)
 					}
 				case "named":
 					c.target.Named = append(c.target.Named, value)
@@ -249,6 +270,10 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 		im := Image(t, old)
 		im.Name = "the baseline"
 		c.target.OpenBaseline = func(context.Context, string) (*source.Image, error) { return im, nil }
+	}
+	if sibling != nil {
+		im := Image(t, sibling)
+		c.target.OpenTrusted = func(context.Context, string, string) (*source.Image, error) { return im, nil }
 	}
 	return c
 }

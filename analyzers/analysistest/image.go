@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"debug/elf"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -86,6 +88,9 @@ func Layer(t testing.TB, files []txtar.File) []byte {
 				h.Mode = n
 			case "size":
 				h.Size = n
+			case "needs":
+				body, h.Mode = library(strings.Split(val, ",")), 0o755
+				h.Size = max(h.Size, int64(len(body)))
 			case "elf":
 				body, h.Mode = append([]byte("\x7fELF"), body...), 0o755
 				h.Size = max(h.Size, int64(len(body)))
@@ -112,4 +117,39 @@ func Layer(t testing.TB, files []txtar.File) []byte {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
+}
+
+// library makes a 64-bit ELF file that is linked with the libraries of those names.
+func library(needed []string) []byte {
+	order := binary.LittleEndian
+	names := []byte{0}
+	var dynamic []byte
+	entry := func(tag elf.DynTag, value int) {
+		dynamic = order.AppendUint64(order.AppendUint64(dynamic, uint64(tag)), uint64(value))
+	}
+	for _, n := range needed {
+		entry(elf.DT_NEEDED, len(names))
+		names = append(append(names, n...), 0)
+	}
+	const headers = 64 + 2*56
+	entry(elf.DT_STRTAB, headers)
+	entry(elf.DT_STRSZ, len(names))
+	entry(elf.DT_NULL, 0)
+	h := make([]byte, headers)
+	copy(h, "\x7fELF")
+	h[elf.EI_CLASS], h[elf.EI_DATA] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB)
+	order.PutUint64(h[32:], 64)
+	order.PutUint16(h[54:], 56)
+	order.PutUint16(h[56:], 2)
+	for i, s := range []struct {
+		kind       elf.ProgType
+		from, size int
+	}{{elf.PT_LOAD, 0, headers + len(names)}, {elf.PT_DYNAMIC, headers + len(names), len(dynamic)}} {
+		p := h[64+i*56:]
+		order.PutUint32(p, uint32(s.kind))
+		order.PutUint64(p[8:], uint64(s.from))
+		order.PutUint64(p[16:], uint64(s.from))
+		order.PutUint64(p[32:], uint64(s.size))
+	}
+	return slices.Concat(h, names, dynamic)
 }

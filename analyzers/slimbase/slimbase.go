@@ -14,6 +14,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/causes"
+	"github.com/tareweight/tare/analyzers/facts/swap"
 )
 
 //go:embed README.md
@@ -31,7 +32,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:   "slimbase",
 	Doc:    doc,
 	Rules:  []*analysis.Rule{full, floating, undigested, heavy, eol, unapproved},
-	Needs:  analysis.Needs{Facts: []analysis.AnyFact{causes.Fact}},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{causes.Fact, swap.Fact}},
 	Config: Config{},
 	Run:    run,
 }
@@ -40,7 +41,8 @@ var full = &analysis.Rule{
 	ID:       "slimbase-full",
 	Title:    "the base image has a smaller sibling",
 	Severity: analysis.Warning,
-	Needs:    analysis.InputDockerfile,
+	Any:      analysis.InputDockerfile | analysis.InputFiles,
+	Siblings: true,
 	Runtime:  true,
 }
 
@@ -86,6 +88,7 @@ var unapproved = &analysis.Rule{
 func run(pass *analysis.Pass) error {
 	d := pass.Dockerfile
 	if d == nil {
+		alone(pass)
 		return nil
 	}
 	root := d.Chain()[0]
@@ -126,18 +129,11 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 	b := bases.Lookup(root.Root)
 	why := because(root)
 	if b.Full && !windows(pass.Dockerfile) {
-		f := analysis.Finding{
-			Rule: full, Location: root.Location(), Key: b.Repository(),
-			Message: fmt.Sprintf("base image %q is the full variant: use %q; %s, which belong in a build stage", root.Root,
-				b.Sibling, b.Loses),
-		}
-		if b.Family == "debian" {
-			f.Message = fmt.Sprintf("base image %q is the full variant: use %q; %s", root.Root, b.Sibling, b.Loses)
-		}
+		f := larger(pass, root, root.Root, b)
 		if edit := replace(root, root.Root, b.Sibling); edit != nil && b.Digest == "" {
 			f.Fixes = []analysis.Fix{{Message: "use " + b.Sibling, Edits: []analysis.Edit{*edit}}}
 		}
-		f.Related = why
+		f.Related = append(f.Related, why...)
 		pass.Report(f)
 	}
 	if b.Floating {

@@ -154,7 +154,7 @@ func fromImage(pass *analysis.Pass) {
 		if g.Cause != causes.Compiler && g.Cause != causes.Parts {
 			continue
 		}
-		f := analysis.Finding{Rule: shipped, Severity: severity, Location: place(pass, g), Bytes: g.Size}
+		f := analysis.Finding{Rule: shipped, Severity: severity, Location: place(pass, g), Bytes: g.Size, OfBase: g.Layer.Base}
 		size := g.Size
 		names, rest := tools(g)
 		switch {

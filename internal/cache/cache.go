@@ -142,6 +142,15 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 	return index, nil
 }
 
+// Has reports whether something is kept of the blob of that digest, which Get may still refuse.
+func (c *Cache) Has(digest string) bool {
+	if c == nil || !reDigest.MatchString(digest) {
+		return false
+	}
+	_, err := os.Lstat(c.path("blobs", digest))
+	return err == nil
+}
+
 // maxFile is how many bytes a file of the cache may have.
 const maxFile = 256 << 20
 

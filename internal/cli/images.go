@@ -87,6 +87,18 @@ func (fd *finder) each(root *checkout.Root, t target, open opener, platforms []s
 		fd.push(root, t)
 		return
 	}
+	t.OpenTrusted = func(ctx context.Context, ref, platform string) (*source.Image, error) {
+		if host := source.Registry(ref); host == "" || !slices.Contains(fd.flags.trusted, host) {
+			return nil, fmt.Errorf("%q is of a registry that nobody named", ref)
+		}
+		return fd.open(ref, nil)(ctx, platform)
+	}
+	t.Tags = func(ctx context.Context, repository, own string) ([]string, error) {
+		if host := source.Registry(repository); host == "" || host != own && !slices.Contains(fd.flags.trusted, host) {
+			return nil, fmt.Errorf("%q is of a registry that nobody named", repository)
+		}
+		return source.Tags(ctx, repository, fd.options())
+	}
 	if slices.Contains(platforms, allPlatforms) {
 		var list *source.PlatformsError
 		im, err := open(fd.ctx, allPlatforms)
@@ -125,10 +137,15 @@ func (fd *finder) baseline(named string, f *config.File) func(context.Context, s
 // user says.
 func (fd *finder) open(ref string, root *checkout.Root) opener {
 	return func(ctx context.Context, platform string) (*source.Image, error) {
-		return source.Open(ctx, ref, source.Options{
-			Platform: platform, Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Root: root, Offline: fd.flags.offline,
-		})
+		opt := fd.options()
+		opt.Platform, opt.Root = platform, root
+		return source.Open(ctx, ref, opt)
 	}
+}
+
+// options are how an image is reached.
+func (fd *finder) options() source.Options {
+	return source.Options{Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Offline: fd.flags.offline}
 }
 
 // trusted opens the image that a key of a configuration names. The file may be a

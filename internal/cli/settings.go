@@ -132,7 +132,7 @@ func (fd *finder) configured(c *config.Config, here []config.Setting) target {
 	t := target{}
 	t.Config = driver.Config{
 		Sections: c.Analyzers, Ignores: c.Ignores, Level: levels(c), Off: c.Off,
-		FailOn: cmp.Or(fd.flags.failOn, string(c.FailOn), "warning"), Strict: c.Strict,
+		FailOn: cmp.Or(fd.flags.failOn, string(c.FailOn), "warning"), Strict: c.Strict, Bases: c.Bases,
 	}
 	if fd.flags.strictGiven {
 		t.Config.Strict = fd.flags.strict

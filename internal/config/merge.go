@@ -18,6 +18,7 @@ type Config struct {
 	Analyzers map[string]any // settings by analyzer, of those that a file has a section for
 	FailOn    Threshold      // "" is the default
 	Strict    bool
+	Bases     []string // references that a base is looked for among
 	Ignores   []*ignore.Ignore
 	Settings  []Setting // what the files set: each key once, as it is in force
 }
@@ -49,6 +50,9 @@ func Merge(files ...*File) *Config {
 		}
 		if f.Strict != nil {
 			c.Strict = *f.Strict
+		}
+		if f.Bases != nil {
+			c.Bases = f.Bases
 		}
 		for _, s := range f.list {
 			key := s.Key

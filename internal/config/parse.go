@@ -95,7 +95,7 @@ func (p *parser) parse(f *File, root *yaml.Node, shared bool) error {
 		if _, ok := known[key.Value]; !ok {
 			return unknown(key, known)
 		}
-		if slices.Contains([]string{"targets", "exclude", "ignore", "overrides"}, key.Value) && len(value.Content) > MaxEntries {
+		if slices.Contains([]string{"targets", "exclude", "ignore", "overrides", "bases"}, key.Value) && len(value.Content) > MaxEntries {
 			return fmt.Errorf("%d: %q: more than the limit of %d entries", key.Line, key.Value, MaxEntries)
 		}
 		a := sections[key.Value]
@@ -125,7 +125,7 @@ func (p *parser) check(f *File, own *yaml.Node) error {
 			f.here = f.settings(f.here, own.Content[i+1], key+".")
 		}
 	}
-	for _, key := range []string{"exclude", "rules", "fail-on", "strict"} {
+	for _, key := range []string{"exclude", "rules", "fail-on", "strict", "bases"} {
 		if n := get(key); n != nil {
 			f.list = f.settings(f.list, n, key+".")
 		}

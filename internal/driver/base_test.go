@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -82,6 +83,91 @@ func TestBaseByLayers(t *testing.T) {
 		judge(im, nil)
 		if base, _ := judge(ofLayers("r.io/z:1", nil, 20, 21, 22+l), nil); base != none {
 			t.Errorf("base %q", base)
+		}
+	}
+}
+
+// TestListedBases: a base is looked for among what the configuration lists, in registries that the user
+// named: that of the image, and those that are trusted.
+func TestListedBases(t *testing.T) {
+	files := []*analysis.Analyzer{reports(nowhere, rule("a-files", needs(analysis.InputFiles)))}
+	below := map[string]*source.Image{
+		"r.io/team/base:3.11-2": ofLayers("b", nil, 30, 31), "r.io/team/base:3.11-1": ofLayers("b", nil, 30), "r.io/team/base:2": ofLayers("b", nil, 30, 31, 32),
+		"other.io/base:1": ofLayers("b", nil, 30, 31),
+	}
+	var asked []string
+	open := func(host string) func(context.Context, string) (*source.Image, error) {
+		return func(_ context.Context, ref string) (*source.Image, error) {
+			if im := below[ref]; im != nil && strings.HasPrefix(ref, host) {
+				asked = append(asked, ref)
+				return im, nil
+			}
+			return nil, errors.New("none")
+		}
+	}
+	for _, test := range []struct {
+		bases       []string
+		trusted     bool
+		want, asked string
+	}{
+		{nil, false, " 0 ", ""},
+		{[]string{"r.io/team/base:3.11-*"}, false, "r.io/team/base:3.11-2 2 layers", "r.io/team/base:3.11-2"},
+		{[]string{"r.io/gone:*", "r.io/team/base:3.11-1"}, false, "r.io/team/base:3.11-1 1 layers", "r.io/team/base:3.11-1"},
+		{[]string{"other.io/base:1"}, false, " 0 ", ""},
+		{[]string{"other.io/base:1"}, true, "other.io/base:1 2 layers", "other.io/base:1"},
+	} {
+		asked = nil
+		im := ofLayers("r.io/app:1", nil, 30, 31, 33)
+		im.Neighbour = open("r.io/")
+		target := Target{Name: "t", OpenImage: func(context.Context) (*source.Image, error) { return im, nil }, Config: Config{Bases: test.bases}}
+		target.Tags = func(_ context.Context, repository, own string) ([]string, error) {
+			if own != "r.io" || repository != "r.io/team/base" {
+				return nil, errors.New("no such repository")
+			}
+			return []string{"2", "3.11-1", "3.11-2"}, nil
+		}
+		if test.trusted {
+			target.OpenTrusted = func(ctx context.Context, ref, _ string) (*source.Image, error) { return open("other.io/")(ctx, ref) }
+		}
+		b := check(t, target, Options{Analyzers: files}).Image.Base
+		if got := fmt.Sprintf("%s %d %s", b.Ref, b.Layers, b.How); got != test.want || strings.Join(asked, " ") != test.asked {
+			t.Errorf("%q: got %q, asked %q, want %q and %q", test.bases, got, asked, test.want, test.asked)
+		}
+	}
+}
+
+// TestSibling: the smaller image beside the base is asked for where a rule says what it would save, the
+// base is known and has one, and no other time.
+func TestSibling(t *testing.T) {
+	siblings := rule("a-sibling", func(r *analysis.Rule) { r.Any, r.Siblings = analysis.InputFiles, true })
+	other := rule("a-files", needs(analysis.InputFiles))
+	for _, test := range []struct {
+		name string
+		base string
+		rule *analysis.Rule
+		want string
+	}{
+		{"a full base", "r.io/library/python:3.11", siblings, "r.io/library/python:3.11-slim"},
+		{"a slim one", "r.io/library/python:3.11-slim", siblings, ""},
+		{"nobody asks", "r.io/library/python:3.11", other, ""},
+	} {
+		im := ofLayers("r.io/app:1", nil, 40, 41)
+		im.BaseName, im.BaseDigest = test.base, "sha256:"+strings.Repeat("0", 64)
+		im.Neighbour = func(_ context.Context, ref string) (*source.Image, error) {
+			if strings.HasSuffix(ref, "-slim") {
+				s := ofLayers("s", nil, 42)
+				s.Layers[0].Size = 7
+				return s, nil
+			}
+			return ofLayers("b", nil, 40), nil
+		}
+		target := Target{Name: "t", OpenImage: func(context.Context) (*source.Image, error) { return im, nil }}
+		got := check(t, target, Options{Analyzers: []*analysis.Analyzer{reports(nowhere, test.rule)}}).Image.Sibling
+		switch {
+		case test.want == "" && got != nil, test.want != "" && got == nil:
+			t.Errorf("%s: got %v", test.name, got)
+		case got != nil && (got.Ref != test.want || got.Size != (analysis.Size{Download: 7}) || got.Image != nil):
+			t.Errorf("%s: got %+v", test.name, got)
 		}
 	}
 }

@@ -37,6 +37,13 @@ type Target struct {
 	// OpenBaseline opens an older image of the same, for that platform, to compare with; nil if there is none.
 	OpenBaseline func(ctx context.Context, platform string) (*source.Image, error)
 
+	// Tags lists the tags of a repository, where its registry is own, which the user named, or one that is
+	// trusted; nil if none can be.
+	Tags func(ctx context.Context, repository, own string) ([]string, error)
+
+	// OpenTrusted opens an image of a registry that the user named besides; nil if there is none.
+	OpenTrusted func(ctx context.Context, ref, platform string) (*source.Image, error)
+
 	Err error // why it cannot be read at all; nil if it can
 }
 
@@ -55,6 +62,8 @@ type Config struct {
 	Ignores  []*ignore.Ignore
 	FailOn   string // the lowest severity that fails, or "never"
 	Strict   bool   // what could not be decided at a place fails too
+
+	Bases []string // references that a base is looked for among; in a tag "*" is any characters
 
 	// Off reports whether a rule of a check counts nowhere, and is not run. Nil turns none off.
 	Off func(rule *analysis.Rule, check string) bool

@@ -6,7 +6,9 @@ package image
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -51,6 +53,23 @@ func histories(c *v1.ConfigFile) (created []string) {
 		}
 	}
 	return created
+}
+
+// Kept is Index of an image all of whose layers are in the cache. It reads nothing else: where one is
+// not, or is not as it has to be, it returns false, and im is as before.
+func Kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) bool {
+	for _, l := range src.Layers {
+		if !opt.Cache.Has(l.Digest) {
+			return false
+		}
+	}
+	blobs := slices.Clone(src.Layers)
+	for i := range blobs {
+		blobs[i].Open = func(context.Context) (io.ReadCloser, error) { return nil, errors.New("it is not kept") }
+	}
+	kept := *src
+	kept.Layers = blobs
+	return Index(ctx, im, &kept, opt) == nil
 }
 
 // Index reads the layers of src, which im was made of, side by side, the

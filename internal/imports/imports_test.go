@@ -66,7 +66,7 @@ var may = map[string][]string{
 		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/projects", "internal/report", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
-	"analyzers/analysistest": {"analyzers/analysis", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
+	"analyzers/analysistest": {"analyzers/analysis", "internal/cache", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
 	"internal/corpus": {"analyzers", "analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/requirements", "internal/buildcontext", "internal/checkout",
 		"internal/dockerfile", "internal/driver", "internal/source"},
 	"internal/attacks": {},

@@ -52,6 +52,7 @@ type Target struct {
 	Configuration Configuration `json:"configuration"`
 	Dockerfile    *Dockerfile   `json:"dockerfile"` // null if there is none, or if it does not parse
 	Image         *Image        `json:"image"`      // null if there is none, or if no rule needed it
+	Savings       *Bytes        `json:"savings"`    // what of the image need not be there, each byte once; null where nothing is known to be
 	Findings      []Finding     `json:"findings"`
 	Ignored       []Ignored     `json:"ignored"`         // findings that do not count, as a comment or the configuration says so
 	Known         []Finding     `json:"known,omitempty"` // findings that do not count, as the baseline has them
@@ -149,6 +150,8 @@ type Finding struct {
 	Key         string            `json:"key"`
 	Message     string            `json:"message"`
 	Bytes       *Bytes            `json:"bytes"`              // null where nothing is saved
+	OfBase      bool              `json:"ofBase,omitempty"`   // bytes are of the base: another base saves them too
+	Swap        bool              `json:"swap,omitempty"`     // bytes are what another base saves
 	Measured    *int64            `json:"measured,omitempty"` // bytes that it complains of
 	Packages    []string          `json:"packages,omitempty"` // that it is about
 	Among       int               `json:"among,omitempty"`    // how many things of its kind were judged in its file
@@ -286,7 +289,7 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 		out := Finding{
 			Rule: f.Rule.ID, Severity: f.Severity, Key: redact.Credentials(f.Key), Message: redact.Credentials(f.Message),
 			Location: location(f.Location), Related: []Related{}, Fixes: []Fix{},
-			Fingerprint: fingerprint(res, f), Among: f.Among,
+			Fingerprint: fingerprint(res, f), Among: f.Among, OfBase: f.OfBase, Swap: f.Rule.Siblings && f.Bytes != (analysis.Size{}),
 		}
 		for _, p := range f.Packages {
 			out.Packages = append(out.Packages, redact.Credentials(p))
@@ -318,6 +321,7 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 	for _, f := range res.Findings {
 		t.Findings = append(t.Findings, finding(f))
 	}
+	t.Savings = Savings(t.Findings)
 	for _, i := range res.Ignored {
 		x := Ignored{
 			Finding: finding(i.Finding), By: Location{Path: i.By.Path, Line: i.By.Line, End: i.By.Line},
@@ -338,6 +342,32 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 		t.Remarks = append(t.Remarks, redact.Credentials(r))
 	}
 	return t
+}
+
+// Savings is the sum of what findings save. What is of the base counts only where no other base that
+// would save it too is known.
+func Savings(list []Finding) *Bytes {
+	var sum, base, swap Bytes
+	for _, f := range list {
+		if f.Bytes == nil {
+			continue
+		}
+		to := &sum
+		switch {
+		case f.OfBase:
+			to = &base
+		case f.Swap:
+			to = &swap
+		}
+		to.Unpacked += f.Bytes.Unpacked
+		to.Download += f.Bytes.Download
+	}
+	sum.Unpacked += cmp.Or(swap.Unpacked, base.Unpacked)
+	sum.Download += cmp.Or(swap.Download, base.Download)
+	if sum == (Bytes{}) {
+		return nil
+	}
+	return &sum
 }
 
 func location(l analysis.Location) Location {

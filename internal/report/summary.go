@@ -187,15 +187,17 @@ func bars(b *strings.Builder, p painter, t *Target) {
 		}
 	}
 	sums := map[string]int64{}
-	for _, list := range [][]Finding{t.Findings, t.Known} { // what is known is there all the same
-		for _, f := range list {
-			if f.Bytes != nil {
-				sums[f.Rule] += f.Bytes.Unpacked
-			}
+	all := slices.Concat(t.Findings, t.Known) // what is known is there all the same
+	swap := slices.ContainsFunc(all, func(f Finding) bool { return f.Swap && f.Bytes.Unpacked > 0 })
+	for _, f := range all {
+		if f.Bytes != nil && !(f.OfBase && swap) {
+			sums[f.Rule] += f.Bytes.Unpacked
 		}
 	}
 	for rule, n := range sums {
-		saved = append(saved, bar{rule, n})
+		if n > 0 {
+			saved = append(saved, bar{rule, n})
+		}
 	}
 	for _, x := range im.Packages {
 		heavy = append(heavy, bar{x.Name, x.Bytes})
@@ -213,8 +215,14 @@ func bars(b *strings.Builder, p painter, t *Target) {
 		if len(section.list) == 0 || section.list[0].bytes == 0 {
 			continue
 		}
-		if section.title != "" {
-			fmt.Fprintf(b, "  %s\n", p.paint("2", section.title))
+		if title := section.title; title != "" {
+			if s := Savings(all); title == "need not be there" && s != nil {
+				title += fmt.Sprintf(": %s of %s", analysis.Bytes(s.Unpacked), analysis.Bytes(*im.UnpackedBytes))
+				if s.Download > 0 && im.CompressedBytes != nil {
+					title += fmt.Sprintf(" unpacked, about %s of %s to download", analysis.Bytes(s.Download).About(), analysis.Bytes(*im.CompressedBytes))
+				}
+			}
+			fmt.Fprintf(b, "  %s\n", p.paint("2", title))
 		}
 		for _, x := range section.list {
 			const width = 40

@@ -240,6 +240,30 @@ func TestJoinPlatforms(t *testing.T) {
 	}
 }
 
+// TestSavings: each byte once. What of the base another base would save is not counted twice, for
+// each of the two sizes.
+func TestSavings(t *testing.T) {
+	f := func(unpacked, download int64, kind string) report.Finding {
+		return report.Finding{Rule: "r", Bytes: &report.Bytes{Unpacked: unpacked, Download: download}, OfBase: kind == "base", Swap: kind == "swap"}
+	}
+	for i, test := range []struct {
+		list []report.Finding
+		want string
+	}{
+		{nil, "null"},
+		{[]report.Finding{{Rule: "r"}}, "null"},
+		{[]report.Finding{f(10, 4, ""), f(5, 1, "")}, `{"unpacked":15,"download":5}`},
+		{[]report.Finding{f(10, 4, ""), f(7, 3, "base")}, `{"unpacked":17,"download":7}`},
+		{[]report.Finding{f(10, 4, ""), f(7, 3, "base"), f(90, 30, "swap")}, `{"unpacked":100,"download":34}`},
+		{[]report.Finding{f(10, 4, ""), f(7, 3, "base"), f(0, 30, "swap")}, `{"unpacked":17,"download":34}`},
+	} {
+		got, err := json.Marshal(report.Savings(test.list))
+		if err != nil || string(got) != test.want {
+			t.Errorf("%d: got %s, %v, want %s", i, got, err, test.want)
+		}
+	}
+}
+
 // TestJoinMany: a finding of very many targets names all of them, and 50 places.
 func TestJoinMany(t *testing.T) {
 	d := &report.Document{}

@@ -3,6 +3,8 @@
 package causes
 
 import (
+	"slices"
+
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/packages"
 )
@@ -108,6 +110,22 @@ func compute(pass *analysis.Pass) (*Causes, error) {
 	return c, nil
 }
 
+// emptyPackage is how many bytes a package has at most that is there for what it needs alone: its
+// documents.
+const emptyPackage = 64 << 10
+
+// metas are packages of the distribution that hold next to nothing and need one that is gone: what
+// people install by that name, as gfortran is of gfortran-12.
+func metas(set *packages.Set, gone []*packages.Package) (list []*packages.Package) {
+	for _, p := range set.List {
+		if p.Type.System() && !p.Required && p.Bytes() < emptyPackage && !slices.Contains(gone, p) &&
+			slices.ContainsFunc(gone, p.Needs) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
 // orphans adds to the packages that need not be there those that were installed for them alone, in
 // the group at the place that installed them.
 func (c *Causes) orphans(set *packages.Set) {
@@ -123,7 +141,8 @@ func (c *Causes) orphans(set *packages.Set) {
 			}
 		}
 	}
-	for _, p := range set.Orphans(gone) {
+	along := metas(set, gone)
+	for _, p := range append(along, set.Orphans(append(gone, along...))...) {
 		if p.Layer == nil || p.Layer.Base {
 			continue
 		}

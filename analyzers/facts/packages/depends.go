@@ -34,26 +34,26 @@ func (r *reader) world() map[string]bool {
 	return out
 }
 
-// relations are the names in fields of a control file, of alternatives all (Debian Policy, 7.1).
-func relations(fields ...string) (names []string) {
+// relations are the names in fields of a control file, each with its alternatives (Debian Policy, 7.1).
+func relations(fields ...string) (list [][]string) {
 	for _, field := range fields {
-		for field != "" {
-			var one string
-			if i := strings.IndexAny(field, ",|"); i >= 0 {
-				one, field = field[:i], field[i+1:]
-			} else {
-				one, field = field, ""
+		for group := range strings.SplitSeq(field, ",") {
+			var names []string
+			for one := range strings.SplitSeq(group, "|") {
+				one = strings.TrimSpace(one)
+				if i := strings.IndexAny(one, " (:["); i >= 0 {
+					one = one[:i]
+				}
+				if one != "" {
+					names = append(names, one)
+				}
 			}
-			one = strings.TrimSpace(one)
-			if i := strings.IndexAny(one, " (:["); i >= 0 {
-				one = one[:i]
-			}
-			if one != "" {
-				names = append(names, one)
+			if len(names) > 0 {
+				list = append(list, names)
 			}
 		}
 	}
-	return names
+	return list
 }
 
 // constraints are the names in a list of apk's, versions cut off; what conflicts is left out.
@@ -76,37 +76,88 @@ func (s *Set) Orphans(gone []*Package) (orphans []*Package) {
 	if len(gone) == 0 {
 		return nil
 	}
-	by := map[string][]*Package{}
-	var todo []*Package
-	kept := map[*Package]bool{}
+	var wanted []*Package
 	for _, p := range s.List {
-		if !p.Type.System() {
-			continue
-		}
-		for _, name := range append([]string{p.Name}, p.provides...) {
-			by[name] = append(by[name], p)
-		}
-		if !p.Auto && !slices.Contains(gone, p) {
-			kept[p] = true
-			todo = append(todo, p)
+		if p.Type.System() && !p.Auto {
+			wanted = append(wanted, p)
 		}
 	}
-	for len(todo) > 0 {
-		p := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, name := range p.depends {
-			for _, q := range by[name] {
-				if !kept[q] && !slices.Contains(gone, q) {
-					kept[q] = true
-					todo = append(todo, q)
-				}
-			}
-		}
-	}
+	kept := s.closure(wanted, gone, nil)
 	for _, p := range s.List {
 		if p.Type.System() && p.Auto && !kept[p] && !slices.Contains(gone, p) {
 			orphans = append(orphans, p)
 		}
 	}
 	return orphans
+}
+
+// Needs reports whether p names q among what it needs or recommends.
+func (p *Package) Needs(q *Package) bool {
+	return slices.ContainsFunc(p.depends, func(names []string) bool { return slices.Contains(names, q.Name) })
+}
+
+// Closure is the packages of the distribution that are installed with some where others are there
+// already: those themselves, and what they need or recommend, and so on. Of alternatives it is the first,
+// unless one is there.
+func (s *Set) Closure(wanted []*Package, there map[*Package]bool) map[*Package]bool {
+	if there == nil {
+		there = map[*Package]bool{}
+	}
+	return s.closure(wanted, nil, there)
+}
+
+// closure is Closure without the packages that are gone. Where there is nil, all alternatives count.
+func (s *Set) closure(wanted, gone []*Package, there map[*Package]bool) map[*Package]bool {
+	by := map[string][]*Package{}
+	for _, p := range s.List {
+		if p.Type.System() {
+			by[p.Name] = append(by[p.Name], p)
+			for _, name := range p.provides {
+				by[name] = append(by[name], p)
+			}
+		}
+	}
+	in := map[*Package]bool{}
+	out := map[*Package]bool{}
+	for _, p := range gone {
+		out[p] = true
+	}
+	var todo []*Package
+	add := func(p *Package) {
+		if !in[p] && !out[p] {
+			in[p] = true
+			todo = append(todo, p)
+		}
+	}
+	for _, p := range wanted {
+		add(p)
+	}
+	for len(todo) > 0 {
+		p := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, names := range p.depends {
+			if there == nil {
+				for _, name := range names {
+					for _, q := range by[name] {
+						add(q)
+					}
+				}
+				continue
+			}
+			var first *Package
+			met := false
+			for _, name := range names {
+				for _, q := range by[name] {
+					met = met || there[q] || in[q]
+					if first == nil {
+						first = q
+					}
+				}
+			}
+			if first != nil && !met {
+				add(first)
+			}
+		}
+	}
+	return in
 }

@@ -60,9 +60,10 @@ type Package struct {
 	Dir      string           // of a Python distribution: its dist-info or egg-info
 	Files    []*analysis.File // its regular files that a container sees, hard links once
 	Auto     bool             // of dpkg and apk: it was installed for others alone
+	Required bool             // of dpkg: every installation has it
 
-	depends  []string // names, of dpkg and apk: what it needs or recommends, of alternatives all
-	provides []string // names besides its own
+	depends  [][]string // names, of dpkg and apk: what it needs or recommends, each with its alternatives
+	provides []string   // names besides its own
 }
 
 // Bytes is the size of the package's files.
@@ -89,9 +90,14 @@ type Set struct {
 	others analysis.Table[*Package] // the last package that listed a file which another owns
 }
 
-// Owner returns the package whose file f is, or nil. A system's package wins
+// Owner returns the package whose file f is, or nil; nil of no file. A system's package wins
 // over the others.
-func (s *Set) Owner(f *analysis.File) *Package { return s.owner.Of(f) }
+func (s *Set) Owner(f *analysis.File) *Package {
+	if f == nil {
+		return nil
+	}
+	return s.owner.Of(f)
+}
 
 // Distributions returns the Python distributions.
 func (s *Set) Distributions() []*Package {
@@ -290,7 +296,7 @@ func (r *reader) dpkg() {
 	split := func(text string, last bool) []entry {
 		wanted := []string{"Package", "Status", "Version", "Architecture"}
 		if last {
-			wanted = append(wanted, "Source", "Depends", "Pre-Depends", "Recommends", "Provides")
+			wanted = append(wanted, "Source", "Depends", "Pre-Depends", "Recommends", "Provides", "Priority", "Essential")
 		}
 		return slices.DeleteFunc(
 			r.paragraphs(text, wanted...),
@@ -304,8 +310,9 @@ func (r *reader) dpkg() {
 	for _, e := range once(entries) {
 		p := r.add(e.of(Deb, layers[e.key()]))
 		p.Auto = auto[p.Name+":"+p.Arch]
+		p.Required = e["Priority"] == "required" || e["Essential"] == "yes"
 		p.depends = relations(e["Pre-Depends"], e["Depends"], e["Recommends"])
-		p.provides = relations(e["Provides"])
+		p.provides = slices.Concat(relations(e["Provides"])...)
 		list := r.image.Regular("var/lib/dpkg/info/" + p.Name + ":" + p.Arch + ".list")
 		if list == nil {
 			list = r.image.Regular("var/lib/dpkg/info/" + p.Name + ".list")
@@ -362,7 +369,10 @@ func (r *reader) apk() {
 	for _, e := range once(entries) {
 		p := r.add(e.of(APK, layers[e.key()]))
 		p.Auto = world != nil && !world[p.Name]
-		p.depends, p.provides = constraints(e["D"]), constraints(e["p"])
+		p.provides = constraints(e["p"])
+		for _, name := range constraints(e["D"]) {
+			p.depends = append(p.depends, []string{name})
+		}
 		byKey[e.key()] = p
 	}
 	done := map[string]bool{} // packages whose files were read: of a second stanza they are not

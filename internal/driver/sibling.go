@@ -1,0 +1,60 @@
+package driver
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/bases"
+	"github.com/tareweight/tare/internal/image"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// sibling asks for the manifest of the smaller image that the base's repository has beside it, where a
+// rule that is enabled says what it would save, and the user named the registry. It costs one or two
+// small requests, which are kept; its layers' indexes are used where they are kept already.
+func (c *checker) sibling(ctx context.Context, t Target, src *source.Image, im *analysis.Image) {
+	if !slices.ContainsFunc(c.opt.Analyzers, func(a *analysis.Analyzer) bool {
+		return slices.ContainsFunc(a.Rules, func(r *analysis.Rule) bool { return r.Siblings && c.enabled(r) })
+	}) {
+		return
+	}
+	ref := im.Base.Ref
+	if c.res.Dockerfile != nil {
+		ref = c.res.Dockerfile.Chain()[0].Root
+	}
+	b := bases.Lookup(ref)
+	if !b.Full || im.Base.How == "" {
+		return
+	}
+	other := c.open(ctx, t, src, b.Sibling, im.Platform)
+	if other == nil {
+		return
+	}
+	defer other.Close()
+	s := &analysis.Sibling{Ref: b.Sibling}
+	for _, l := range other.Layers {
+		s.Size.Download += max(0, l.Size)
+	}
+	_, wants := c.needs(t)
+	if below := image.New(other); image.Kept(ctx, below, other, image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}) {
+		s.Image, s.Size.Unpacked = below, below.Size().Unpacked
+	}
+	im.Sibling = s
+}
+
+// open opens another image where the user named its registry: it is that of the image, or one that is
+// trusted. Nil is any other, or one that is not there.
+func (c *checker) open(ctx context.Context, t Target, src *source.Image, ref, platform string) *source.Image {
+	if src.Neighbour != nil {
+		if im, err := src.Neighbour(ctx, ref); err == nil {
+			return im
+		}
+	}
+	if t.OpenTrusted != nil {
+		if im, err := t.OpenTrusted(ctx, ref, platform); err == nil {
+			return im
+		}
+	}
+	return nil
+}
