@@ -212,12 +212,25 @@ func (c *comparison) weigh(in map[*packages.Package]bool) (sum analysis.Size) {
 			continue
 		}
 		for _, f := range p.Files {
-			if f.Layer.Base {
+			if f.Layer.Base && !c.excluded(f.Path) {
 				sum = sum.Add(analysis.Size{Unpacked: f.Size, Download: f.Packed})
 			}
 		}
 	}
 	return sum
+}
+
+// documents are the directories that dpkg leaves out of packages that are installed on Debian's slim images
+// (github.com/debuerreotype/debuerreotype, ".slimify-excludes").
+var documents = []string{
+	"usr/share/doc/", "usr/share/info/", "usr/share/linda/", "usr/share/lintian/overrides/", "usr/share/locale/", "usr/share/man/",
+	"usr/share/groff/",
+}
+
+// excluded reports whether a file does not come back with its package.
+func (c *comparison) excluded(name string) bool {
+	return strings.Contains(c.image.Sibling.Ref, "slim") && !strings.HasSuffix(name, "/copyright") &&
+		slices.ContainsFunc(documents, func(dir string) bool { return strings.HasPrefix(name, dir) })
 }
 
 // Lasting is what the swap saves where what is used of the base is installed, and all that need not be
