@@ -29,6 +29,9 @@ func TestTestbed(t *testing.T) {
 		Dir: "../../testdata/testbed", UpdateScripts: *update, RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
+			for _, name := range []string{"DOCKER_HOST", "CONTAINER_HOST", "CONTAINERD_ADDRESS"} { // not this machine's engines
+				env.Setenv(name, "unix:///nowhere.sock")
+			}
 			env.Setenv("REGISTRY", registry)
 			env.Setenv("ARCHIVES", filepath.Join(testbed, "archives"))
 			return os.CopyFS(filepath.Join(env.WorkDir, "apps"), os.DirFS(filepath.Join(testbed, "apps")))
@@ -57,6 +60,9 @@ func TestTestbedReadme(t *testing.T) {
 	}
 	t.Chdir(testbed)
 	t.Setenv("NO_COLOR", "1")
+	t.Setenv("DOCKER_HOST", "unix:///nowhere.sock") // the registry's image, not this machine's
+	t.Setenv("CONTAINER_HOST", "unix:///nowhere.sock")
+	t.Setenv("CONTAINERD_ADDRESS", "unix:///nowhere.sock")
 	var out, errs bytes.Buffer
 	cli.Main([]string{"check", "apps/app-full", "--image", "localhost:5000/app/full:latest", "--no-cache"}, cli.Streams{Out: &out, Err: &errs}, analyzers.All...)
 	i := strings.Index(out.String(), "\nlocalhost:5000/app/full:latest (")

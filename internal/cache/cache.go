@@ -108,6 +108,24 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 		form.Ratio < 0 {
 		return nil, nil
 	}
+	index, err := c.index(id, form, wants, admit)
+	if index != nil {
+		touch(c.path("blobs", digest))
+	}
+	return index, err
+}
+
+// Layer returns the index of the layer of that diffID, as Get does, for a layer whose diffID was checked
+// by who holds it.
+func (c *Cache) Layer(diffID string, wants []analysis.Want, admit func(*Index) error) (*Index, error) {
+	if c == nil || !reDigest.MatchString(diffID) {
+		return nil, nil
+	}
+	return c.index(diffID, Cost{}, wants, admit)
+}
+
+// index reads the index of a diffID; form is what its stored form took.
+func (c *Cache) index(id string, form Cost, wants []analysis.Want, admit func(*Index) error) (*Index, error) {
 	name := c.path("index", id)
 	f, err := open(name)
 	if err != nil {
@@ -116,7 +134,9 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 	defer f.Close()
 	var refused error
 	index, err := decode(f, func(x *Index) error {
-		x.Cost.Stored, x.Cost.Ratio = form.Stored, form.Ratio
+		if x.Cost.Stored, x.Cost.Ratio = form.Stored, form.Ratio; form == (Cost{}) { // it is held uncompressed
+			x.Cost.Stored = x.Cost.Plain
+		}
 		if x.DiffID != id {
 			return errDamaged
 		}
@@ -138,8 +158,16 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 		return nil, nil
 	}
 	touch(name)
-	touch(c.path("blobs", digest))
 	return index, nil
+}
+
+// HasLayer is Has for Layer.
+func (c *Cache) HasLayer(diffID string) bool {
+	if c == nil || !reDigest.MatchString(diffID) {
+		return false
+	}
+	_, err := os.Lstat(c.path("index", diffID))
+	return err == nil
 }
 
 // Has reports whether something is kept of the blob of that digest, which Get may still refuse.

@@ -45,8 +45,10 @@ func check(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 
 PATH is a directory with Dockerfiles, a Dockerfile ("-" is standard input), a
 requirements file, a compose file, or what "docker buildx bake --print" prints.
-NAME is a target of the configuration. REF is an image: a reference in a registry,
-or docker://REF, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE.
+NAME is a target of the configuration. REF is an image: a name means what "docker
+run" would take, the image of an engine of this machine or else that of its registry;
+docker-daemon:NAME, podman:NAME, containerd:NAME, docker://REF say which. Also
+oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, of which - is standard input.
 With --image, the Dockerfile and the image built from it are checked together.
 Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 		Example: `  tare check
@@ -100,7 +102,7 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 	fl.StringArrayVar(&f.buildArgs, "build-arg", nil, "a build argument, KEY=VALUE")
 	fl.StringVar(&f.platform, "platform", "", "the platform to judge, OS/ARCH[/VARIANT], or all (default: this machine's)")
 	fl.StringVar(&f.baselineImage, "baseline-image", "", "an older image of the same: what grew since then is reported")
-	fl.BoolVar(&f.offline, "offline", false, "ask nothing of the network")
+	fl.BoolVar(&f.offline, "offline", false, "open nothing but files and sockets of this machine")
 	fl.StringSliceVar(&f.only, "only", nil, "run these rules or checks alone")
 	fl.StringSliceVar(&f.skip, "skip", nil, "leave these rules or checks out")
 	fl.StringVar(&f.failOn, "fail-on", "", "the lowest severity that fails: error, warning, note or never (default: warning)")

@@ -145,7 +145,9 @@ func (fd *finder) open(ref string, root *checkout.Root) opener {
 
 // options are how an image is reached.
 func (fd *finder) options() source.Options {
-	return source.Options{Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Offline: fd.flags.offline}
+	return source.Options{
+		Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Offline: fd.flags.offline, Stdin: fd.std.In, Local: true,
+	}
 }
 
 // trusted opens the image that a key of a configuration names. The file may be a

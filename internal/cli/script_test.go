@@ -42,6 +42,9 @@ func TestScript(t *testing.T) {
 		Dir: "../../testdata/script", UpdateScripts: *update, RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
+			for _, name := range []string{"DOCKER_HOST", "CONTAINER_HOST", "CONTAINERD_ADDRESS"} { // not this machine's engines
+				env.Setenv(name, "unix:///nowhere.sock")
+			}
 			for _, name := range []string{"demo", "monorepo"} {
 				if err := os.CopyFS(filepath.Join(env.WorkDir, name), os.DirFS(filepath.Join(data, name))); err != nil {
 					return err

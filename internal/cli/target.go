@@ -106,6 +106,9 @@ func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer,
 // find says what args, or the current directory, ask to check.
 func (fd *finder) find(args []string) error {
 	f := fd.flags
+	if n := readers(append(slices.Clone(args), f.image, f.baselineImage)); n > 1 {
+		return usage("standard input is named twice: it can be read once")
+	}
 	if len(args) == 0 {
 		if f.image != "" {
 			root, err := fd.root(".")
@@ -136,6 +139,18 @@ func (fd *finder) find(args []string) error {
 	}
 	fd.idle()
 	return nil
+}
+
+// readers is how many of the arguments are read from standard input.
+func readers(args []string) (n int) {
+	for _, a := range args {
+		for _, prefix := range []string{"", "docker-archive:", "oci-archive:"} {
+			if rest, ok := strings.CutPrefix(a, prefix); ok && (rest == "-" || prefix != "" && strings.HasPrefix(rest, "-:")) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 var reRequirements = regexp.MustCompile(

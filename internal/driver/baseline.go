@@ -21,8 +21,14 @@ func (c *checker) baseline(ctx context.Context, t Target) {
 	src, err := t.OpenBaseline(ctx, c.world.Image.Platform)
 	if err == nil {
 		defer src.Close()
+		opt := image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}
+		if opt.Streamed, err = complete(ctx, src, opt); err != nil {
+			c.fail(fmt.Errorf("baseline image: %w", err))
+			c.missing[analysis.InputBaseline] = "the baseline image cannot be read"
+			return
+		}
 		old := image.New(src)
-		if err = image.Index(ctx, old, src, image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}); err == nil {
+		if err = image.Index(ctx, old, src, opt); err == nil {
 			c.world.Baseline = old
 			delete(c.missing, analysis.InputBaseline)
 			return

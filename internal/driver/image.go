@@ -42,6 +42,15 @@ func (c *checker) image(ctx context.Context, t Target) {
 		return
 	}
 	c.opened = src
+	indexing := image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}
+	if indexing.Streamed, err = complete(ctx, src, indexing); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		c.fail(err)
+		absent("the image cannot be read", analysis.InputManifest, analysis.InputFiles)
+		return
+	}
 	provenance := c.provenance(ctx, t, src)
 	im := image.New(src)
 	c.res.Remarks = append(c.res.Remarks, src.Remarks...)
@@ -49,7 +58,7 @@ func (c *checker) image(ctx context.Context, t Target) {
 		absent("the image's layers were not read: no enabled rule needs them", analysis.InputFiles)
 	} else if err := c.hold(ctx); err != nil {
 		absent("the time was over", analysis.InputFiles)
-	} else if err := image.Index(ctx, im, src, image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}); err != nil {
+	} else if err := image.Index(ctx, im, src, indexing); err != nil {
 		c.fail(err)
 		absent("the image's layers cannot be read", analysis.InputFiles)
 	}
@@ -64,6 +73,15 @@ func (c *checker) image(ctx context.Context, t Target) {
 		c.sibling(ctx, t, src, im)
 	}
 	c.remember(im)
+}
+
+// complete reads a source that comes in one piece and tells its configuration last; it does nothing
+// with any other.
+func complete(ctx context.Context, src *source.Image, opt image.Options) (*image.Streamed, error) {
+	if src.Config != nil {
+		return nil, nil
+	}
+	return image.Stream(ctx, src, opt)
 }
 
 // needs is what the enabled rules need of the image, and the contents that they and the report want.

@@ -40,6 +40,7 @@ type layerReader struct {
 	buf    [64 << 10]byte
 	arena  []analysis.File
 	elf    elfReader
+	digest string // of the stored bytes that were read
 }
 
 // plainHeaders is how many bytes of headers an entry has as a rule: its own, and
@@ -58,6 +59,11 @@ const (
 func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 	r.ctx = ctx
 	digest := r.blob.Digest
+	if r.blob.Engine { // which has checked it
+		if x, err := r.cache.Layer(r.blob.DiffID, r.wants, r.admit); x != nil || err != nil {
+			return x, err
+		}
+	}
 	if digest == "" && r.cache != nil {
 		var err error
 		if digest, err = r.stored(); err != nil {
@@ -86,7 +92,7 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 func (r *layerReader) admit(x *cache.Index) error {
 	c := x.Cost
 	switch {
-	case x.DiffID != r.blob.DiffID:
+	case r.blob.DiffID != "" && x.DiffID != r.blob.DiffID:
 		return fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, x.DiffID)
 	case r.blob.Size >= 0 && c.Stored != r.blob.Size:
 		return fmt.Errorf("it has %d bytes, the manifest says %d", c.Stored, r.blob.Size)
@@ -193,15 +199,19 @@ func (r *layerReader) read() (*cache.Index, error) {
 	if r.blob.Size >= 0 && stored.n != r.blob.Size {
 		return nil, fmt.Errorf("it ends after %d bytes, the manifest says %d", stored.n, r.blob.Size)
 	}
-	if got := sum(stored.hash); r.blob.Digest != "" && got != r.blob.Digest {
-		return nil, fmt.Errorf("wrong digest: want %s, got %s", r.blob.Digest, got)
+	r.digest = sum(stored.hash)
+	if r.blob.Digest != "" && r.digest != r.blob.Digest {
+		return nil, fmt.Errorf("wrong digest: want %s, got %s", r.blob.Digest, r.digest)
 	}
 	r.cost.Stored, r.cost.Plain, r.cost.Ratio = stored.n, plain.n, plain.ratio
-	index.DiffID, index.Wants, index.Cost = sum(plain.hash), r.wants, r.cost
+	index.DiffID, index.Wants, index.Cost = r.digest, r.wants, r.cost
+	if !plain.plain { // else its bytes are those that were stored
+		index.DiffID = sum(plain.hash)
+	}
 	if !plain.plain {
 		index.Packed = stored.n
 	}
-	if index.DiffID != r.blob.DiffID {
+	if r.blob.DiffID != "" && index.DiffID != r.blob.DiffID {
 		return nil, fmt.Errorf("wrong diffID: the configuration says %s, the layer's bytes say %s", r.blob.DiffID, index.DiffID)
 	}
 	return index, nil

@@ -26,6 +26,9 @@ type Options struct {
 	Wants  []analysis.Want
 	Limits source.Limits
 	Cache  *cache.Cache // nil: none
+
+	// Streamed is what Stream read of the source; nil where it was not read so.
+	Streamed *Streamed
 }
 
 // New returns the image with its manifest's facts, its layers not indexed.
@@ -58,8 +61,16 @@ func histories(c *v1.ConfigFile) (created []string) {
 // Kept is Index of an image all of whose layers are in the cache. It reads nothing else: where one is
 // not, or is not as it has to be, it returns false, and im is as before.
 func Kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) bool {
+	return kept(ctx, im, src, opt)
+}
+
+// kept indexes an image from the cache alone, and reports whether it could.
+func kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) bool {
+	if opt.Cache == nil {
+		return false
+	}
 	for _, l := range src.Layers {
-		if !opt.Cache.Has(l.Digest) {
+		if !opt.Cache.Has(l.Digest) && !(l.Engine && opt.Cache.HasLayer(l.DiffID)) {
 			return false
 		}
 	}
@@ -67,9 +78,9 @@ func Kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Option
 	for i := range blobs {
 		blobs[i].Open = func(context.Context) (io.ReadCloser, error) { return nil, errors.New("it is not kept") }
 	}
-	kept := *src
-	kept.Layers = blobs
-	return Index(ctx, im, &kept, opt) == nil
+	copied := *src
+	copied.Layers, copied.Stream = blobs, nil
+	return Index(ctx, im, &copied, opt) == nil
 }
 
 // Index reads the layers of src, which im was made of, side by side, the
@@ -78,6 +89,18 @@ func Kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Option
 func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) error {
 	if n := len(src.Layers); n > opt.Limits.Layers {
 		return &source.LimitError{What: fmt.Sprintf("%d layers", n), Limit: int64(opt.Limits.Layers), Flag: "--max-layers"}
+	}
+	if src.Stream != nil && opt.Streamed == nil {
+		if kept(ctx, im, src, opt) {
+			return nil
+		}
+		var err error
+		if opt.Streamed, err = Stream(ctx, src, opt); err != nil {
+			return err
+		}
+		if !slices.EqualFunc(im.Layers, src.Layers, func(l *analysis.Layer, b source.Blob) bool { return l.DiffID == b.DiffID }) {
+			return fmt.Errorf("read layers of %q: it became another image meanwhile", src.Name)
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -104,8 +127,11 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 					return
 				}
 				r := &layerReader{blob: src.Layers[i], limits: opt.Limits, wants: opt.Wants, want: want, keep: &keep, cache: opt.Cache}
-				var err error
-				if results[i], err = r.index(ctx); err != nil {
+				x, err := opt.Streamed.layer(src.Layers[i])
+				if x == nil && err == nil {
+					x, err = r.index(ctx)
+				}
+				if results[i] = x; err != nil {
 					cancel(fmt.Errorf("read layer %d (%s) of %q: %w", i, name(src.Layers[i]), src.Name, err))
 				}
 			}

@@ -135,7 +135,9 @@ func (s *stream) fill() error {
 		if idle > 100 {
 			return io.ErrNoProgress
 		}
-		s.hash.Write(b)
+		if !s.plain { // else its bytes are hashed as they are stored
+			s.hash.Write(b)
+		}
 		s.buf, s.size = b, int64(len(b))
 		s.begun, s.end = s.end, s.offset()
 		s.n += int64(len(b))

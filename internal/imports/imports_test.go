@@ -34,7 +34,7 @@ var may = map[string][]string{
 	"internal/ignore":       {"analyzers/analysis"},
 	"internal/projects":     {"analyzers/analysis", "internal/checkout", "internal/nodes"},
 	"internal/cache":        {"analyzers/analysis"},
-	"internal/source":       {"analyzers/analysis", "internal/cache", "internal/checkout", "internal/command"},
+	"internal/source":       {"analyzers/analysis", "internal/cache", "internal/checkout", "internal/command", "internal/inflate"},
 	"internal/config":       {"analyzers/analysis", "analyzers/redact", "internal/checkout", "internal/ignore", "internal/nodes"},
 	"internal/buildcontext": {"analyzers/analysis", "internal/checkout", "internal/dockerfile"},
 

@@ -67,8 +67,14 @@ func unwrap(err error, name string) error {
 
 // openArchive opens an OCI layout in a tar file: FILE[:TAG].
 func openArchive(ctx context.Context, ref string, opt Options) (*Image, error) {
+	if want, ok := fromStdin(ref); ok {
+		return openStdin("oci-archive", want, opt)
+	}
 	file, tag := cutPath(ref)
 	f, open, err := tarFiles(file, opt)
+	if f != nil && open == nil {
+		return compressed("oci-archive", tag, f, opt)
+	}
 	if err != nil {
 		return nil, &Error{Step: "open OCI archive", Err: err}
 	}
@@ -128,16 +134,31 @@ func layout(ctx context.Context, kind, tag string, opt Options, open files) (*Im
 // openDocker opens what docker save writes: FILE[:REFERENCE]. Layers are taken
 // as they are stored, plain or compressed.
 func openDocker(_ context.Context, ref string, opt Options) (*Image, error) {
+	if want, ok := fromStdin(ref); ok {
+		return openStdin("docker-archive", want, opt)
+	}
 	file, want := cutPath(ref)
 	f, open, err := tarFiles(file, opt)
+	if f != nil && open == nil {
+		return compressed("docker-archive", want, f, opt)
+	}
 	if err != nil {
 		return nil, &Error{Step: "open archive", Err: err}
 	}
-	return closing(f)(saved(want, opt, open))
+	return closing(f)(saved("docker-archive", want, opt, open))
+}
+
+// compressed is an archive that is compressed as a whole: it is read in one piece.
+func compressed(kind, want string, f *os.File, opt Options) (*Image, error) {
+	im := stream(&Image{Kind: kind}, want, opt, func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(f, 0, 1<<62)), nil
+	})
+	im.closer = f
+	return im, nil
 }
 
 // saved reads the manifest.json of an archive (moby, image/spec/v1.2.md).
-func saved(want string, opt Options, open files) (*Image, error) {
+func saved(kind, want string, opt Options, open files) (*Image, error) {
 	fail := func(err error) (*Image, error) { return nil, &Error{Step: "read archive", Err: err} }
 	rc, err := open("manifest.json")
 	if err != nil {
@@ -177,7 +198,8 @@ func saved(want string, opt Options, open files) (*Image, error) {
 	if raw, err = opt.Limits.readAll(rc); err != nil {
 		return fail(err)
 	}
-	im := &Image{Kind: "docker-archive"}
+	opt.Cache.PutDocument(digest(raw).String(), raw) // an engine names it
+	im := &Image{Kind: kind}
 	if err := im.setConfig(raw, opt.Platform); err != nil {
 		return nil, err
 	}
@@ -188,7 +210,7 @@ func saved(want string, opt Options, open files) (*Image, error) {
 	}
 	for i, l := range m.Layers {
 		im.Layers = append(im.Layers, Blob{
-			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: -1, Plain: true, Local: true,
+			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: -1, Plain: true, Local: true, File: l,
 			Open: func(context.Context) (io.ReadCloser, error) { return open(l) },
 		})
 	}
@@ -216,7 +238,7 @@ func openFile(file string, root *checkout.Root) (*os.File, error) {
 }
 
 // tarFiles indexes a tar file: what it holds is read in place, until f is
-// closed.
+// closed. Of a compressed one it returns no files: it has to be read in one piece.
 func tarFiles(file string, opt Options) (_ *os.File, _ files, err error) {
 	limits := opt.Limits
 	f, err := openFile(file, opt.Root)
@@ -228,6 +250,9 @@ func tarFiles(file string, opt Options) (_ *os.File, _ files, err error) {
 			f.Close()
 		}
 	}()
+	if isCompressed(f) {
+		return f, nil, nil
+	}
 	type span struct{ at, size int64 }
 	spans, links, kept := map[string]span{}, map[string]string{}, int64(0)
 	tr := tar.NewReader(f)

@@ -1,8 +1,8 @@
 package source
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +18,7 @@ type watched struct {
 	cancel context.CancelFunc
 	late   atomic.Bool
 	end    *time.Timer // of a document as a whole; nil: none
+	who    string      // sends it; "": the registry
 }
 
 func (w *watched) Read(p []byte) (int, error) {
@@ -25,7 +26,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	t.Stop()
 	if err != nil && err != io.EOF && w.late.Load() {
-		err = errors.New("the registry takes too long to send it")
+		err = fmt.Errorf("%s takes too long to send it", cmp.Or(w.who, "the registry"))
 	}
 	return n, err
 }

@@ -22,13 +22,13 @@ import (
 
 // An Image is an image at its source.
 type Image struct {
-	Name     string // as the user wrote it
-	Kind     string // "registry", "oci", "oci-archive", "docker-archive"
-	Digest   string // of the manifest; "" where the source has none
-	Platform string // os/architecture[/variant]
-	Config   *v1.ConfigFile
-	Layers   []Blob   // oldest first
-	Remarks  []string // what was chosen without being asked for
+	Name     string         // as the user wrote it
+	Kind     string         // "registry", "oci", "oci-archive", "docker-archive"
+	Digest   string         // of the manifest; "" where the source has none
+	Platform string         // os/architecture[/variant]
+	Config   *v1.ConfigFile // nil until Stream was read, where that tells it
+	Layers   []Blob         // oldest first
+	Remarks  []string       // what was chosen without being asked for
 
 	// Provenance reads BuildKit's provenance of the image; nil if there is none.
 	Provenance func(context.Context) ([]byte, error)
@@ -41,6 +41,11 @@ type Image struct {
 	// none. It refuses other registries: the user named this one, and a file or an
 	// image must not make Tare speak to another.
 	Neighbour func(ctx context.Context, ref string) (*Image, error)
+
+	// Stream reads an image that comes in one piece, such as what an engine saves, from its beginning to its
+	// end; the fields above are complete then, and its layers cannot be opened. It can be read once where
+	// it is standard input. Nil is an image whose layers are opened each by itself.
+	Stream func(context.Context, Layer) error
 
 	closer io.Closer // of what it is read from; nil if nothing stays open
 }
@@ -59,8 +64,10 @@ type Blob struct {
 	DiffID    string // of the uncompressed bytes, as the configuration claims
 	Size      int64  // of the stored bytes; -1 if unknown
 	MediaType string
-	Local     bool // it is a file of this machine, which may have changed
-	Plain     bool // the stored bytes are not those of a registry: Size is no download
+	File      string // its name in a Stream
+	Engine    bool   // an engine of this machine holds it, and has checked its diffID
+	Local     bool   // it is a file of this machine, which may have changed
+	Plain     bool   // the stored bytes are not those of a registry: Size is no download
 	Open      func(ctx context.Context) (io.ReadCloser, error)
 }
 
@@ -71,11 +78,15 @@ type Options struct {
 	Cache     *cache.Cache      // of what a registry serves by digest; nil: none
 	Limits    Limits            // the zero value takes the defaults
 	Session   *Session          // shared by the images of a run; nil: none
-	Offline   bool              // a registry is an error
+	Local     bool              // a bare reference is asked for in the engines of this machine first
+	Offline   bool              // nothing but sockets of this machine is opened: a registry is an error
+	Stdin     io.Reader         // what "-" reads; nil: nothing
 	Root      *checkout.Root    // a layout or an archive must be below it; nil: it may be anywhere
 
 	wait func(context.Context, time.Duration) error // of tests: nil sleeps
 	idle time.Duration                              // of tests: 0 is idleLimit
+
+	answer time.Duration // of tests: 0 is answerTime
 }
 
 // An Error is an image that cannot be opened: its source, not the command
@@ -114,7 +125,7 @@ func IsReference(arg string) bool {
 			return true
 		}
 	}
-	if strings.HasPrefix(arg, "docker-daemon:") {
+	if _, _, ok := engineOf(arg); ok {
 		return true
 	}
 	first, _, slash := strings.Cut(arg, "/")
@@ -138,6 +149,9 @@ func CheckReference(ref string) error {
 			}
 			ref = rest
 		}
+	}
+	if _, rest, ok := engineOf(ref); ok {
+		ref = rest
 	}
 	if lower := strings.ToLower(ref); lower != ref {
 		if _, err := name.ParseReference(ref); err == nil {
@@ -166,21 +180,30 @@ func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
 			return named(ref)(t.open(ctx, rest, opt))
 		}
 	}
-	if strings.HasPrefix(ref, "docker-daemon:") {
-		return nil, &Error{
-			ref,
-			"open image",
-			errors.New(
-				`the engine is not read: save the image ("docker save -o image.tar NAME") and give "docker-archive:image.tar"`,
-			),
-		}
+	if e, rest, ok := engineOf(ref); ok {
+		return named(ref)(e.openLocal(ctx, rest, opt))
 	}
-	return named(ref)(openRegistry(ctx, ref, opt))
+	var notes []string
+	if opt.Local && isImageName(ref) {
+		im, why := local(ctx, ref, opt)
+		if im != nil {
+			return named(ref)(im, nil)
+		}
+		notes = why
+	}
+	im, err := named(ref)(openRegistry(ctx, ref, opt))
+	if err == nil {
+		im.Remarks = append(im.Remarks, notes...)
+	}
+	return im, err
 }
 
 // Registry is the host that the image of ref is asked of, with its port; "" if
 // ref names a file of this machine, or nothing that can be opened.
 func Registry(ref string) string {
+	if _, _, ok := engineOf(ref); ok {
+		return ""
+	}
 	for _, t := range transports {
 		rest, ok := strings.CutPrefix(ref, t.prefix)
 		if ok && t.prefix != "docker://" {

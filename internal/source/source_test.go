@@ -303,7 +303,6 @@ func TestErrors(t *testing.T) {
 		"oci:" + dir:                        "index.json",
 		"docker-archive:" + dir + "/x.tar":  "no such file",
 		"docker-archive:" + dir + "/no.tar": "no tar file",
-		"docker-daemon:app:1":               "docker save",
 		"UPPER/case:1":                      "open image",
 	} {
 		_, err := source.Open(context.Background(), ref, source.Options{})
