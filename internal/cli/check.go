@@ -17,6 +17,7 @@ type checkFlags struct {
 	image, target, platform   string
 	baselineImage             string
 	offline                   bool
+	insecure                  []string // registries
 	buildArgs, only, skip     []string
 	failOn, config, stdinName string
 	configRef, now            string
@@ -102,6 +103,8 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 	fl.StringArrayVar(&f.buildArgs, "build-arg", nil, "a build argument, KEY=VALUE")
 	fl.StringVar(&f.platform, "platform", "", "the platform to judge, OS/ARCH[/VARIANT], or all (default: this machine's)")
 	fl.StringVar(&f.baselineImage, "baseline-image", "", "an older image of the same: what grew since then is reported")
+	fl.StringSliceVar(&f.insecure, "insecure", nil,
+		"registries, HOST[:PORT], that may speak plain HTTP, or have a certificate that nobody signed")
 	fl.BoolVar(&f.offline, "offline", false, "open nothing but files and sockets of this machine")
 	fl.StringSliceVar(&f.only, "only", nil, "run these rules or checks alone")
 	fl.StringSliceVar(&f.skip, "skip", nil, "leave these rules or checks out")

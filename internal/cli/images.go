@@ -146,7 +146,7 @@ func (fd *finder) open(ref string, root *checkout.Root) opener {
 // options are how an image is reached.
 func (fd *finder) options() source.Options {
 	return source.Options{
-		Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Offline: fd.flags.offline, Stdin: fd.std.In, Local: true,
+		Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Offline: fd.flags.offline, Insecure: fd.flags.insecure, Stdin: fd.std.In, Local: true,
 	}
 }
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,7 @@ var helperLimits = command.Limits{Time: 30 * time.Second, Output: 1 << 20}
 func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, error) {
 	file, err := loginFile()
 	if err != nil || file == nil {
-		return authn.Anonymous, err
+		return fromEnvironment(repo.RegistryStr(), err)
 	}
 	asked := false
 	for _, key := range []string{repo.String(), repo.RegistryStr()} {
@@ -52,7 +53,7 @@ func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator
 		}
 	}
 	if asked && len(file.AuthConfigs) == 0 {
-		return authn.Anonymous, nil
+		return fromEnvironment(repo.RegistryStr(), nil)
 	}
 	plain := *file // what the file itself holds
 	plain.CredentialsStore, plain.CredentialHelpers = "", nil
@@ -73,6 +74,23 @@ func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator
 				RegistryToken: c.RegistryToken,
 			}), nil
 		}
+	}
+	return fromEnvironment(repo.RegistryStr(), nil)
+}
+
+// fromEnvironment are the credentials that the environment of a CI job or a cloud holds for its own
+// registry, where none are logged in with: GITHUB_TOKEN for ghcr.io, an OAuth token for Google's.
+// Others have helpers (docker-credential-ecr-login, -acr-env).
+func fromEnvironment(host string, err error) (authn.Authenticator, error) {
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case host == "ghcr.io" && os.Getenv("GITHUB_TOKEN") != "":
+		return authn.FromConfig(authn.AuthConfig{Username: cmp.Or(os.Getenv("GITHUB_ACTOR"), "token"), Password: os.Getenv("GITHUB_TOKEN")}), nil
+	case (host == "gcr.io" || strings.HasSuffix(host, ".gcr.io") || strings.HasSuffix(host, "-docker.pkg.dev")) &&
+		os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN") != "":
+		return authn.FromConfig(authn.AuthConfig{Username: "oauth2accesstoken", Password: os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN")}), nil
 	}
 	return authn.Anonymous, nil
 }

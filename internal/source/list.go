@@ -33,6 +33,11 @@ func Tags(ctx context.Context, repository string, opt Options) ([]string, error)
 	if opt.Offline {
 		return nil, &Error{repository, "list tags", fmt.Errorf("registry %q is not asked: --offline", repo.RegistryStr())}
 	}
+	if opt.insecure(repo.RegistryStr()) {
+		if repo, err = name.NewRepository(repository, name.Insecure); err != nil {
+			return nil, &Error{repository, "list tags", err}
+		}
+	}
 	client, err := opt.Session.client(ctx, repo, opt)
 	if err != nil {
 		return nil, &Error{repository, "list tags", err}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -37,17 +38,57 @@ type registry struct {
 	idle   time.Duration // how long a body may give nothing
 }
 
-// openRegistry opens REGISTRY/REPOSITORY[:TAG][@DIGEST]. Credentials are those
-// of docker login; localhost is spoken to in plain HTTP.
+// openRegistry opens REGISTRY/REPOSITORY[:TAG][@DIGEST], from the first of its mirrors that has it, where
+// the machine is configured to use some. Credentials are those of docker login; localhost is spoken to in
+// plain HTTP.
 func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) {
 	r, err := name.ParseReference(ref)
 	if err != nil {
 		return nil, err
 	}
-	repo := r.Context()
 	if opt.Offline {
-		return nil, fmt.Errorf("registry %q is not asked: --offline", repo.RegistryStr())
+		return nil, fmt.Errorf("registry %q is not asked: --offline", r.Context().RegistryStr())
 	}
+	list, err := places(strings.Replace(r.Name(), name.DefaultRegistry+"/", "docker.io/", 1))
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 1 && !list[0].mirror && !list[0].insecure {
+		return openAt(ctx, list[0].ref, opt)
+	}
+	var remarks []string
+	for i, p := range list {
+		at := opt
+		if other, err := name.ParseReference(p.ref); err == nil && p.insecure {
+			at.Insecure = append(slices.Clone(opt.Insecure), other.Context().RegistryStr())
+		}
+		im, err := openAt(ctx, p.ref, at)
+		if err != nil && i < len(list)-1 && ctx.Err() == nil {
+			remarks = append(remarks, fmt.Sprintf("mirror %q: %v", p.ref, err))
+			continue
+		}
+		if err == nil {
+			if im.Remarks = append(im.Remarks, remarks...); p.mirror {
+				im.Remarks = append(im.Remarks, fmt.Sprintf("%q is taken from its mirror %q", ref, p.ref))
+			}
+		}
+		return im, err
+	}
+	return nil, fmt.Errorf("registries.conf names no place for %q", ref)
+}
+
+// openAt opens an image where it lies.
+func openAt(ctx context.Context, ref string, opt Options) (*Image, error) {
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		return nil, err
+	}
+	if opt.insecure(r.Context().RegistryStr()) {
+		if r, err = name.ParseReference(ref, name.Insecure); err != nil {
+			return nil, err
+		}
+	}
+	repo := r.Context()
 	client, err := opt.Session.client(ctx, repo, opt)
 	if err != nil {
 		return nil, err
@@ -78,7 +119,7 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 		if err != nil {
 			return nil, err
 		}
-		if other.Context().Registry != repo.Registry {
+		if other.Context().RegistryStr() != repo.RegistryStr() {
 			return nil, fmt.Errorf("%q is of another registry", ref)
 		}
 		opt := opt

@@ -62,12 +62,12 @@ func dial(ctx context.Context, repo name.Repository, opt Options) (*http.Client,
 	if err != nil {
 		return nil, &Error{Step: "find credentials", Err: err}
 	}
-	base := opt.Transport
-	if base == nil {
-		base = connections()
+	base, err := opt.transport(repo.RegistryStr())
+	if err != nil {
+		return nil, &Error{Step: "reach the registry", Err: err}
 	}
 	idle := cmp.Or(opt.idle, idleLimit)
-	base = transport.NewUserAgent(&retrying{base, opt.waiting(), idle, opt.Limits}, "tare")
+	base = transport.NewUserAgent(&confined{&retrying{base, opt.waiting(), idle, opt.Limits}, repo.RegistryStr()}, "tare")
 	var t http.RoundTripper
 	err = within(ctx, documentTime(idle), func(ctx context.Context) error {
 		t, err = transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})

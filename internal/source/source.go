@@ -79,6 +79,7 @@ type Options struct {
 	Limits    Limits            // the zero value takes the defaults
 	Session   *Session          // shared by the images of a run; nil: none
 	Local     bool              // a bare reference is asked for in the engines of this machine first
+	Insecure  []string          // registries, HOST[:PORT], that may speak plain HTTP, or have a certificate that nobody signed
 	Offline   bool              // nothing but sockets of this machine is opened: a registry is an error
 	Stdin     io.Reader         // what "-" reads; nil: nothing
 	Root      *checkout.Root    // a layout or an archive must be below it; nil: it may be anywhere
