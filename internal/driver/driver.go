@@ -89,6 +89,13 @@ type Options struct {
 	Now       time.Time    // the day of the run, UTC
 	AddedOnly bool         // judge what stands above the base image alone
 
+	// Manifests says that of a base's smaller sibling the manifest alone counts, whether its layers are
+	// kept or not: what is found does not depend on the order in which images are judged then.
+	Manifests bool
+
+	// Remember notes which image the layers of a chain are all of; nil keeps it in the Cache.
+	Remember func(chain, ref, digest string)
+
 	// Hold is called before the layers of an image are indexed: it waits until there
 	// is room for one more index, which the Result then holds. Nil never waits.
 	Hold func(context.Context) error

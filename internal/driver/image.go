@@ -107,8 +107,12 @@ func (c *checker) needs(t Target) (need analysis.Input, wants []analysis.Want) {
 
 // remember keeps which image these layers are all of: it may be the base of another.
 func (c *checker) remember(im *analysis.Image) {
+	note := c.opt.Remember
+	if note == nil {
+		note = c.opt.Cache.PutImage
+	}
 	if im.Source == "registry" {
-		c.opt.Cache.PutImage(cache.Chain(diffIDs(im)), redact.Credentials(im.Name), im.Digest)
+		note(cache.Chain(diffIDs(im)), redact.Credentials(im.Name), im.Digest)
 	}
 }
 

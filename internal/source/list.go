@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
@@ -60,6 +61,81 @@ func Tags(ctx context.Context, repository string, opt Options) ([]string, error)
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags), nil
+}
+
+// Repositories lists the repositories of a registry, sorted, where it has a catalog (distribution's
+// "Listing Repositories"): many hosted registries have none.
+func Repositories(ctx context.Context, host string, opt Options) ([]string, error) {
+	if opt.Limits == (Limits{}) {
+		opt.Limits = DefaultLimits
+	}
+	fails := func(err error) ([]string, error) { return nil, &Error{host, "list repositories", err} }
+	var kind []name.Option
+	if opt.insecure(host) {
+		kind = append(kind, name.Insecure)
+	}
+	reg, err := name.NewRegistry(host, kind...)
+	if err != nil {
+		return fails(err)
+	}
+	if opt.Offline {
+		return fails(fmt.Errorf("registry %q is not asked: --offline", host))
+	}
+	// the scope of a catalog is asked for as if it were a repository's: registries that know none ignore it
+	client, err := opt.Session.client(ctx, reg.Repo("tare-catalog"), opt)
+	if err != nil {
+		return fails(err)
+	}
+	var repositories []string
+	first := &url.URL{Scheme: reg.Scheme(), Host: reg.RegistryStr(), Path: "/v2/_catalog", RawQuery: fmt.Sprintf("n=%d", maxPerPage)}
+	err = pages(ctx, client, first, opt.Limits, func(raw []byte) error {
+		var page struct{ Repositories []string }
+		if err := json.Unmarshal(raw, &page); err != nil {
+			return errors.New("it does not answer with a list of repositories")
+		}
+		repositories = append(repositories, page.Repositories...)
+		return nil
+	})
+	var te *transport.Error
+	if errors.As(err, &te) && (te.StatusCode == http.StatusNotFound || te.StatusCode == http.StatusUnauthorized || te.StatusCode == http.StatusForbidden) {
+		return fails(fmt.Errorf("registry %q lists none (%d): name them, %s/REPOSITORY, or give a list (--from FILE)", host, te.StatusCode, host))
+	}
+	if err != nil {
+		return fails(explain(err, reg.Repo("tare-catalog")))
+	}
+	slices.Sort(repositories)
+	return slices.Compact(repositories), nil
+}
+
+// Resolve asks which manifest a reference names now, by its digest, without fetching it where the
+// registry answers HEAD.
+func Resolve(ctx context.Context, ref string, opt Options) (string, error) {
+	if opt.Limits == (Limits{}) {
+		opt.Limits = DefaultLimits
+	}
+	reg, id, err := registryOf(ctx, ref, opt)
+	if err != nil {
+		return "", &Error{ref, "resolve", err}
+	}
+	var d v1.Descriptor
+	err = within(ctx, documentTime(reg.idle), func(ctx context.Context) error {
+		res, err := reg.do(ctx, http.MethodHead, "manifests", id, 0, 0)
+		if err != nil {
+			return err
+		}
+		res.Body.Close()
+		d.Digest, _ = v1.NewHash(res.Header.Get("Docker-Content-Digest"))
+		return nil
+	})
+	if err != nil {
+		return "", &Error{ref, "resolve", err}
+	}
+	if d.Digest.Hex == "" { // it does not say
+		if _, d, err = reg.root(ctx, id); err != nil {
+			return "", &Error{ref, "resolve", err}
+		}
+	}
+	return d.Digest.String(), nil
 }
 
 // pages reads a list page by page, from its first on.

@@ -79,23 +79,12 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 
 // openAt opens an image where it lies.
 func openAt(ctx context.Context, ref string, opt Options) (*Image, error) {
-	r, err := name.ParseReference(ref)
+	reg, id, err := registryOf(ctx, ref, opt)
 	if err != nil {
 		return nil, err
 	}
-	if opt.insecure(r.Context().RegistryStr()) {
-		if r, err = name.ParseReference(ref, name.Insecure); err != nil {
-			return nil, err
-		}
-	}
-	repo := r.Context()
-	client, err := opt.Session.client(ctx, repo, opt)
-	if err != nil {
-		return nil, err
-	}
-	idle := cmp.Or(opt.idle, idleLimit)
-	reg := &registry{repo: repo, client: client, cache: opt.Cache, limits: opt.Limits, wait: opt.waiting(), idle: idle}
-	raw, d, err := reg.root(ctx, r.Identifier())
+	repo, idle := reg.repo, reg.idle
+	raw, d, err := reg.root(ctx, id)
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
 	}
@@ -127,6 +116,29 @@ func openAt(ctx context.Context, ref string, opt Options) (*Image, error) {
 		return openRegistry(ctx, ref, opt)
 	}
 	return im, nil
+}
+
+// registryOf reaches the registry of a reference, whose tag or digest is id.
+func registryOf(ctx context.Context, ref string, opt Options) (reg *registry, id string, err error) {
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		return nil, "", err
+	}
+	if opt.insecure(r.Context().RegistryStr()) {
+		if r, err = name.ParseReference(ref, name.Insecure); err != nil {
+			return nil, "", err
+		}
+	}
+	if opt.Offline {
+		return nil, "", fmt.Errorf("registry %q is not asked: --offline", r.Context().RegistryStr())
+	}
+	client, err := opt.Session.client(ctx, r.Context(), opt)
+	if err != nil {
+		return nil, "", err
+	}
+	return &registry{
+		repo: r.Context(), client: client, cache: opt.Cache, limits: opt.Limits, wait: opt.waiting(), idle: cmp.Or(opt.idle, idleLimit),
+	}, r.Identifier(), nil
 }
 
 // root reads the manifest or index that a tag or a digest names. Where one may

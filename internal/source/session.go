@@ -3,8 +3,11 @@ package source
 import (
 	"cmp"
 	"context"
+	"io"
+	"maps"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -15,8 +18,60 @@ import (
 // with its credentials and its token, over one budget of connections for each
 // registry. It may be used by several at once. Nil shares nothing but connections.
 type Session struct {
+	Counts Counts // of what was asked
+
 	mu      sync.Mutex
 	clients map[string]*session
+}
+
+// Counts are of the requests of a session.
+type Counts struct {
+	mu       sync.Mutex
+	requests map[int]int64 // by status; 0: none came
+	bytes    atomic.Int64  // of bodies
+}
+
+// Requests returns how many requests there were, by the status of their answers, 0 being none.
+func (c *Counts) Requests() map[int]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.requests)
+}
+
+// Bytes returns how many bytes of bodies were received.
+func (c *Counts) Bytes() int64 { return c.bytes.Load() }
+
+// counting counts the requests that pass.
+type counting struct {
+	base http.RoundTripper
+	to   *Counts
+}
+
+func (c *counting) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := c.base.RoundTrip(req)
+	status := 0
+	if err == nil {
+		status = res.StatusCode
+		res.Body = &countedBody{res.Body, c.to}
+	}
+	c.to.mu.Lock()
+	defer c.to.mu.Unlock()
+	if c.to.requests == nil {
+		c.to.requests = map[int]int64{}
+	}
+	c.to.requests[status]++
+	return res, err
+}
+
+type countedBody struct {
+	io.ReadCloser
+	to *Counts
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.to.bytes.Add(int64(n))
+	return n, err
 }
 
 // A session is the client of one repository, or why there is none.
@@ -65,6 +120,9 @@ func dial(ctx context.Context, repo name.Repository, opt Options) (*http.Client,
 	base, err := opt.transport(repo.RegistryStr())
 	if err != nil {
 		return nil, &Error{Step: "reach the registry", Err: err}
+	}
+	if opt.Session != nil {
+		base = &counting{base, &opt.Session.Counts}
 	}
 	idle := cmp.Or(opt.idle, idleLimit)
 	base = transport.NewUserAgent(&confined{&retrying{base, opt.waiting(), idle, opt.Limits}, repo.RegistryStr()}, "tare")

@@ -1,0 +1,371 @@
+package scan_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"golang.org/x/tools/txtar"
+
+	"github.com/tareweight/tare/analyzers"
+	"github.com/tareweight/tare/analyzers/analysistest"
+	"github.com/tareweight/tare/internal/cache"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/report"
+	"github.com/tareweight/tare/internal/scan"
+	"github.com/tareweight/tare/internal/source"
+)
+
+// A server is a registry that counts what it is asked for, and may answer otherwise.
+type server struct {
+	host   string
+	mu     sync.Mutex
+	asked  map[string]int // "GET blobs sha256:..." without the repository
+	change func(http.ResponseWriter, *http.Request) bool
+}
+
+func serve(t *testing.T) *server {
+	t.Helper()
+	s := &server{asked: map[string]int{}}
+	reg := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		for _, kind := range []string{"/blobs/", "/manifests/"} {
+			if _, what, ok := strings.Cut(r.URL.Path, kind); ok {
+				s.asked[r.Method+" "+strings.Trim(kind, "/")+" "+what]++
+			}
+		}
+		change := s.change
+		s.mu.Unlock()
+		if change == nil || !change(w, r) {
+			reg.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(h.Close)
+	s.host = strings.TrimPrefix(h.URL, "http://")
+	return s
+}
+
+// forget begins to count anew, and answers with change from now on.
+func (s *server) forget(change func(http.ResponseWriter, *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked, s.change = map[string]int{}, change
+}
+
+// layer makes a layer of one file of that many bytes.
+func layer(t *testing.T, path string, size int) v1.Layer {
+	t.Helper()
+	data := analysistest.Layer(t, []txtar.File{{Name: path, Data: bytes.Repeat([]byte(path), size/len(path))}})
+	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// fill pushes a base and images of several repositories and tags that stand on it.
+func fill(t *testing.T, host string, repositories, tags int) {
+	t.Helper()
+	push := func(ref string, im v1.Image) {
+		r, err := name.ParseReference(host + "/" + ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.Write(r, im); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := mutate.AppendLayers(config, layer(t, "etc/base", 400_000), layer(t, "usr/lib/base", 300_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	push("base/python:1", base)
+	for r := range repositories {
+		for n := range tags {
+			im, err := mutate.AppendLayers(base, layer(t, fmt.Sprintf("app/%d", r), 20_000), layer(t, fmt.Sprintf("app/%d-%d.pyc", r, n), 70_000))
+			if err != nil {
+				t.Fatal(err)
+			}
+			push(fmt.Sprintf("team/app%d:1.%d", r, n), im)
+			if n == tags-1 {
+				push(fmt.Sprintf("team/app%d:latest", r), im)
+			}
+		}
+	}
+}
+
+// A machine is where scans run: a cache and a state that outlive them.
+type machine struct {
+	dir, cache string
+	onlyNew    bool
+}
+
+func newMachine(t *testing.T) *machine { return &machine{dir: t.TempDir(), cache: t.TempDir()} }
+
+// scan runs one scan, and returns its lines, sorted, its summary, and why it ended.
+func (m *machine) scan(t *testing.T, ctx context.Context, selection *scan.Selection, each func(*scan.Result)) ([]string, *scan.Rollup, error) {
+	t.Helper()
+	kept, err := cache.Open(m.cache, cache.DefaultLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := scan.OpenState(m.dir, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := new(source.Session)
+	opt := scan.Options{
+		Driver: driver.Options{Analyzers: analyzers.All, Limits: source.DefaultLimits, Cache: kept, Now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)},
+		Source: source.Options{Cache: kept, Limits: source.DefaultLimits, Session: session},
+		State:  state, Log: slog.New(slog.DiscardHandler), Metrics: scan.NewMetrics(&session.Counts), OnlyNew: m.onlyNew,
+	}
+	sum := scan.NewRollup(report.Tool{Name: "tare"})
+	refs, failed := selection.Find(ctx, opt.Source)
+	images, unresolved, err := scan.Resolve(ctx, refs, opt.Source)
+	if err != nil {
+		return nil, sum, err
+	}
+	sum.Failed = append(sum.Failed, slices.Concat(failed, unresolved)...)
+	var lines []string
+	err = scan.Run(ctx, images, opt, func(r *scan.Result) {
+		line, err := r.Line()
+		if err != nil {
+			t.Error(err)
+		}
+		lines = append(lines, string(line))
+		sum.Add(r)
+		if each != nil {
+			each(r)
+		}
+	})
+	sum.Finish()
+	slices.Sort(lines)
+	return lines, sum, err
+}
+
+func all(host string) *scan.Selection {
+	return &scan.Selection{Patterns: []scan.Pattern{{Registry: host}}}
+}
+
+// TestOnce: each blob is fetched once, however many images have it, and a second run fetches nothing and says the same.
+func TestOnce(t *testing.T) {
+	s := serve(t)
+	fill(t, s.host, 4, 5)
+	s.forget(nil)
+	m := newMachine(t)
+	first, sum, err := m.scan(t, context.Background(), all(s.host), nil)
+	if err != nil || len(first) != 21 || sum.Images != 21 || sum.References != 25 || len(sum.Failed) > 0 {
+		t.Fatalf("%d lines, %d images of %d references, failed %v: %v", len(first), sum.Images, sum.References, sum.Failed, err)
+	}
+	for what, n := range s.asked {
+		if n > 1 && strings.HasPrefix(what, "GET blobs ") {
+			t.Errorf("%s: %d times", what, n)
+		}
+	}
+	if sum.Layers != 2+4+20 {
+		t.Errorf("%d layers", sum.Layers)
+	}
+	s.forget(nil)
+	second, sum, err := m.scan(t, context.Background(), all(s.host), nil)
+	if err != nil || !slices.Equal(first, second) || sum.Known != 21 {
+		t.Errorf("the second run says otherwise: %d lines, %d known, %v", len(second), sum.Known, err)
+	}
+	for what := range s.asked {
+		if strings.HasPrefix(what, "GET ") {
+			t.Errorf("the second run asks for %s", what)
+		}
+	}
+	m.onlyNew = true
+	if lines, _, err := m.scan(t, context.Background(), all(s.host), nil); err != nil || len(lines) != 0 {
+		t.Errorf("what is new alone: %d lines, %v", len(lines), err)
+	}
+}
+
+// TestResume: a run that is ended anywhere goes on with the next one, and the results are those of a run that is not.
+func TestResume(t *testing.T) {
+	s := serve(t)
+	fill(t, s.host, 3, 4)
+	want, _, err := newMachine(t).scan(t, context.Background(), all(s.host), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMachine(t)
+	for after := range 6 {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		n := 0
+		_, _, err := m.scan(t, ctx, all(s.host), func(r *scan.Result) {
+			if r.Known {
+				return
+			}
+			if n++; n > after/2 {
+				cancel(errors.New("killed"))
+			}
+		})
+		cancel(nil)
+		if err == nil && n > after/2 {
+			t.Errorf("%d: a run that was ended says nothing", after)
+		}
+	}
+	got, sum, err := m.scan(t, context.Background(), all(s.host), nil)
+	if err != nil || sum.Known == 0 || !slices.Equal(got, want) {
+		t.Errorf("%d lines, %d known, %v: not what one run says", len(got), sum.Known, err)
+	}
+}
+
+// TestShards: each repository is one machine's, and all of them together have all.
+func TestShards(t *testing.T) {
+	s := serve(t)
+	fill(t, s.host, 5, 2)
+	var lines []string
+	for i := range 3 {
+		selection := all(s.host)
+		selection.Shard = scan.Shard{Index: i, Of: 3}
+		part, _, err := newMachine(t).scan(t, context.Background(), selection, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, part...)
+	}
+	if len(lines) != 11 || len(slices.Compact(slices.Sorted(slices.Values(lines)))) != 11 {
+		t.Errorf("%d lines", len(lines))
+	}
+}
+
+// TestFailures: what a registry refuses, breaks or has no more is said, and all else is judged.
+func TestFailures(t *testing.T) {
+	s := serve(t)
+	fill(t, s.host, 4, 2)
+	var mu sync.Mutex
+	flaky := map[string]int{}
+	s.forget(func(w http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		flaky[r.URL.Path]++
+		n := flaky[r.URL.Path]
+		mu.Unlock()
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/v2/team/app0/"):
+			w.WriteHeader(http.StatusForbidden)
+		case r.URL.Path == "/v2/team/app1/manifests/1.0": // deleted since it was listed
+			w.WriteHeader(http.StatusNotFound)
+		case strings.Contains(r.URL.Path, "/blobs/") && n == 1: // it goes better the second time
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader([]int{http.StatusTooManyRequests, http.StatusInternalServerError}[len(r.URL.Path)%2])
+		default:
+			return false
+		}
+		return true
+	})
+	lines, sum, err := newMachine(t).scan(t, context.Background(), all(s.host), nil)
+	if err != nil || len(lines) != 6 { // the base, and five of the eight
+		t.Fatalf("%d lines, %v", len(lines), err)
+	}
+	if len(sum.Failed) != 2 || !strings.HasSuffix(sum.Failed[0].Ref, "/team/app0") || !strings.Contains(sum.Failed[0].Why, "403") ||
+		!strings.HasSuffix(sum.Failed[1].Ref, "/team/app1:1.0") || !strings.Contains(sum.Failed[1].Why, "404") {
+		t.Errorf("failed: %+v", sum.Failed)
+	}
+}
+
+// TestSelection: what patterns and lists name.
+func TestSelection(t *testing.T) {
+	s := serve(t)
+	fill(t, s.host, 2, 11)
+	find := func(selection scan.Selection) string {
+		refs, failed := selection.Find(context.Background(), source.Options{})
+		for i := range refs {
+			refs[i] = strings.TrimPrefix(refs[i], s.host+"/")
+		}
+		for _, f := range failed {
+			refs = append(refs, "failed: "+f.Why)
+		}
+		return strings.Join(refs, " ")
+	}
+	for pattern, want := range map[string]string{
+		"team/app0:1.1?":   "team/app0:1.10",
+		"*:latest":         "team/app0:latest team/app1:latest failed: no tag",
+		"base/*":           "base/python:1",
+		"team/app1:1.3":    "team/app1:1.3",
+		"*app*:1.0":        "team/app0:1.0 team/app1:1.0",
+		"team/app[12]:1.9": "team/app1:1.9",
+		"nosuch:*":         "failed: ",
+	} {
+		p, err := scan.ParsePattern(s.host + "/" + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := find(scan.Selection{Patterns: []scan.Pattern{p}})
+		if pattern == "*:latest" { // a tag without a pattern is taken as it is
+			want = "base/python:latest team/app0:latest team/app1:latest"
+		}
+		if got != want && !(strings.HasPrefix(want, "failed") && strings.HasPrefix(got, want)) {
+			t.Errorf("%s: got %q, want %q", pattern, got, want)
+		}
+	}
+	p := scan.Pattern{Registry: s.host, Repository: "team/app0"}
+	if got := find(scan.Selection{Patterns: []scan.Pattern{p}, Newest: 3}); got != "team/app0:1.10 team/app0:1.8 team/app0:1.9" {
+		t.Errorf("the newest: %q", got)
+	}
+	if got := find(scan.Selection{Refs: []string{s.host + "/b:1", s.host + "/a:1", s.host + "/b:1", "NO"}}); got != "a:1 b:1 failed: it is no reference of an image" {
+		t.Errorf("a list: %q", got)
+	}
+	for _, text := range []string{"team/app:1", "nohost", "h.io/[:1", "h.io/a:["} {
+		if p, err := scan.ParsePattern(text); err == nil {
+			t.Errorf("%q: %+v", text, p)
+		}
+	}
+	for text, want := range map[string]string{"2/8": "{2 8}", "8": "{3 8}", "8/8": "", "-1/2": "", "x": "", "1/0": "", "3": ""} {
+		s, err := scan.ParseShard(text, "3")
+		if got := fmt.Sprint(s); (err == nil) != (want != "") || err == nil && got != want {
+			t.Errorf("shard %q: %s, %v", text, got, err)
+		}
+	}
+}
+
+// TestState: a damaged result is judged again; other rules and settings have results of their own.
+func TestState(t *testing.T) {
+	dir := t.TempDir()
+	a, err := scan.OpenState(dir, "rules", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := scan.OpenState(dir, "rules", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := "sha256:" + strings.Repeat("0", 64)
+	if err := a.Keep(digest, &report.Target{Name: "x", Image: &report.Image{}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Result(digest); got == nil || got.Name != "x" {
+		t.Errorf("got %v", got)
+	}
+	if b.Result(digest) != nil || a.Result("sha256:../../x") != nil || a.Result("sha256:"+strings.Repeat("1", 64)) != nil {
+		t.Error("a result of something else")
+	}
+	var none *scan.State
+	if none.Result(digest) != nil || none.Keep(digest, nil) != nil {
+		t.Error("no state keeps something")
+	}
+}
