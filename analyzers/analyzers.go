@@ -7,6 +7,8 @@ import (
 	"github.com/tareweight/tare/analyzers/multistage"
 	"github.com/tareweight/tare/analyzers/origin"
 	"github.com/tareweight/tare/analyzers/pinned"
+	"github.com/tareweight/tare/analyzers/probes"
+	"github.com/tareweight/tare/analyzers/runtime"
 	"github.com/tareweight/tare/analyzers/shutdown"
 	"github.com/tareweight/tare/analyzers/sizebudget"
 	"github.com/tareweight/tare/analyzers/slimbase"
@@ -20,6 +22,8 @@ var All = []*analysis.Analyzer{
 	multistage.Analyzer,
 	origin.Analyzer,
 	pinned.Analyzer,
+	probes.Analyzer,
+	runtime.Analyzer,
 	shutdown.Analyzer,
 	sizebudget.Analyzer,
 	slimbase.Analyzer,

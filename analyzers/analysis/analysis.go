@@ -57,6 +57,7 @@ const (
 	InputManifest                     // the image's manifest and configuration
 	InputFiles                        // the index of every layer of the image
 	InputBaseline                     // an older image to compare with
+	InputWorkload                     // a container of a pod, as a manifest describes it
 )
 
 // Or names the inputs as a report says that one of them is missing: "a Dockerfile
@@ -69,6 +70,7 @@ func (in Input) Or() string {
 	}{
 		{InputDockerfile, "a Dockerfile"}, {InputContext, "the files of the build context"},
 		{InputManifest | InputFiles, "an image"}, {InputBaseline, "a baseline image"},
+		{InputWorkload, "a manifest of Kubernetes"},
 	} {
 		if in&x.in != 0 {
 			names = append(names, x.name)
@@ -97,6 +99,8 @@ type Pass struct {
 	Dockerfile *Dockerfile // nil if the target has none
 	Image      *Image      // nil if the target has none
 	Baseline   *Image      // an older image of the same, to compare with, its layers indexed; nil if there is none
+	Container  *Container  // the container of a pod that is judged, with its pod; nil if the target has none
+	Services   []*Service  // of the same input as Container
 	Files      fs.FS       // the build context, .dockerignore applied; nil if there is none
 	FilesDir   string      // its directory as the report names it; "" is the current one
 	Named      []string    // requirement and lock files of Files that the user named

@@ -22,6 +22,7 @@ import (
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/kubernetes"
 	"github.com/tareweight/tare/internal/report"
 	"github.com/tareweight/tare/internal/source"
 )
@@ -36,7 +37,7 @@ import (
 //   - In a txtar, image/N/PATH is a file of layer N, with the attributes mode=,
 //     size=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
-//     the lines target=, build-arg=, named=, now=, sibling=read. The files baseline/N/PATH are those of the
+//     the lines target=, build-arg=, named=, now=, sibling=read. The file pod.yaml is a manifest, whose first container is judged. The files baseline/N/PATH are those of the
 //     image to compare with, sibling/N/PATH those of the smaller one beside the base, whose layers were read
 //     before if flags say so. Lines "want PLACE "rx"" of its comment want
 //     findings at image/N/PATH, image/N, or image; lines "undecided RULE "rx"" want
@@ -225,6 +226,16 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 		case strings.HasPrefix(f.Name, "sibling/"):
 			f.Name = "image/" + strings.TrimPrefix(f.Name, "sibling/")
 			sibling = append(sibling, f)
+		case f.Name == "pod.yaml":
+			m := kubernetes.Parse(f.Name, f.Data)
+			for _, err := range m.Broken {
+				t.Error(err)
+			}
+			if len(m.Workloads) == 0 {
+				t.Fatalf("%s describes no pod", f.Name)
+			}
+			c.target.Container, c.target.Services = m.Workloads[0].Containers[0], m.Services
+			c.wants = append(c.wants, sourceWants(t, f.Name, f.Data)...)
 		case f.Name == "tare.yaml":
 			c.target.Config.Sections = settings(t, a, f.Data)
 		case f.Name == "flags":

@@ -13,7 +13,7 @@ import (
 )
 
 // judgeScript judges an entrypoint that is a script of the build context.
-func judgeScript(pass *analysis.Pass, p *process) {
+func judgeScript(pass *analysis.Pass, p *process1) {
 	name := p.args[0]
 	if shells[path.Base(name)] && len(p.args) > 1 && !strings.HasPrefix(p.args[1], "-") {
 		name = p.args[1]
@@ -38,21 +38,15 @@ func judgeScript(pass *analysis.Pass, p *process) {
 		return
 	}
 	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
-	if err != nil || len(f.Stmts) == 0 || traps(f) {
+	if err != nil {
 		return
 	}
-	list := f.Stmts
-	if cmd, _ := lastCommand(list); cmd == "tail" && len(list) > 1 { // it only keeps the container up behind what served
-		list = list[:len(list)-1]
+	cmd := staying(f)
+	if cmd == "" {
+		return
 	}
+	list := kept(f)
 	last := list[len(list)-1]
-	cmd, arg := lastCommand(list)
-	if body := function(f, cmd); body != nil {
-		cmd, arg = lastCommand([]*syntax.Stmt{body})
-	}
-	if !ends(cmd, arg) {
-		return
-	}
 	at := pass.At(src.Path, int(last.Pos().Line()), int(last.End().Line()))
 	pass.Report(analysis.Finding{
 		Rule: script, Location: at, Key: src.Path,
@@ -60,6 +54,30 @@ func judgeScript(pass *analysis.Pass, p *process) {
 			p.name, name, cmd),
 		Related: []analysis.Related{{Location: p.inst.Location(), Message: "started here"}},
 	})
+}
+
+// kept are the commands of a script but for one at its end that only keeps the container up behind what served.
+func kept(f *syntax.File) []*syntax.Stmt {
+	list := f.Stmts
+	if cmd, _ := lastCommand(list); cmd == "tail" && len(list) > 1 {
+		list = list[:len(list)-1]
+	}
+	return list
+}
+
+// staying is the command that a script ends with while its shell stays process 1; "" where it does not.
+func staying(f *syntax.File) string {
+	if len(f.Stmts) == 0 || traps(f) {
+		return ""
+	}
+	cmd, arg := lastCommand(kept(f))
+	if body := function(f, cmd); body != nil {
+		cmd, arg = lastCommand([]*syntax.Stmt{body})
+	}
+	if !ends(cmd, arg) {
+		return ""
+	}
+	return cmd
 }
 
 // ends reports whether a script that ends with this command stays process 1 while

@@ -16,6 +16,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
+	"github.com/tareweight/tare/analyzers/facts/process"
 )
 
 //go:embed README.md
@@ -25,8 +26,8 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "shutdown",
 	Doc:   doc,
-	Rules: []*analysis.Rule{shell, script},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact}},
+	Rules: []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact}},
 	Run:   run,
 }
 
@@ -34,7 +35,7 @@ var shell = &analysis.Rule{
 	ID:       "shutdown-shell",
 	Title:    "process 1 is a shell that does not pass SIGTERM on",
 	Severity: analysis.Warning,
-	Needs:    analysis.InputDockerfile,
+	Any:      analysis.InputDockerfile | analysis.InputWorkload,
 	Uses:     analysis.InputFiles,
 	Runtime:  true,
 }
@@ -43,12 +44,13 @@ var script = &analysis.Rule{
 	ID:       "shutdown-script",
 	Title:    "the entrypoint script does not exec its last command",
 	Severity: analysis.Warning,
-	Needs:    analysis.InputContext | analysis.InputDockerfile,
+	Any:      analysis.InputDockerfile | analysis.InputWorkload,
+	Uses:     analysis.InputContext | analysis.InputFiles,
 	Runtime:  true,
 }
 
-// A process is what a container of the judged stage starts.
-type process struct {
+// A process1 is what a container of the judged stage starts.
+type process1 struct {
 	inst *analysis.Instruction
 	name string   // ENTRYPOINT or CMD
 	args []string // of the exec form
@@ -57,6 +59,9 @@ type process struct {
 }
 
 func run(pass *analysis.Pass) error {
+	if pass.Container != nil {
+		pod(pass)
+	}
 	if pass.Dockerfile == nil {
 		return nil
 	}
@@ -75,6 +80,8 @@ func run(pass *analysis.Pass) error {
 		judgeShell(pass, p)
 	case len(p.args) > 0 && pass.Files != nil:
 		judgeScript(pass, p)
+	case len(p.args) > 0:
+		pass.Undecided(script, nil, "needs the files of the build context")
 	}
 	return nil
 }
@@ -82,12 +89,12 @@ func run(pass *analysis.Pass) error {
 var shells = map[string]bool{"sh": true, "dash": true, "bash": true, "ash": true}
 
 // first finds process 1: the last ENTRYPOINT of the chain, else the last CMD.
-func first(d *analysis.Dockerfile) *process {
-	var entry, cmd *process
+func first(d *analysis.Dockerfile) *process1 {
+	var entry, cmd *process1
 	for _, s := range d.Chain() {
 		for _, inst := range s.Instructions {
 			var line instructions.ShellDependantCmdLine
-			p := &process{inst: inst, sh: inst.State.Shell}
+			p := &process1{inst: inst, sh: inst.State.Shell}
 			switch c := inst.Command.(type) {
 			case *instructions.EntrypointCommand:
 				line, p.name, entry = c.ShellDependantCmdLine, "ENTRYPOINT", p
@@ -112,7 +119,21 @@ func first(d *analysis.Dockerfile) *process {
 var reInit = regexp.MustCompile(`^(tini|tini-static|dumb-init|s6-svscan|init|catatonit|supervisord|runsvdir|my_init)$`)
 
 // judgeShell judges a script that a shell runs as process 1.
-func judgeShell(pass *analysis.Pass, p *process) {
+func judgeShell(pass *analysis.Pass, p *process1) {
+	judgeText(pass, started{at: p.inst, name: p.name, key: p.name, text: p.text, sh: p.sh, form: p.name + ` ["program", "argument"]`})
+}
+
+// A started script is one that a shell runs as process 1, and who says so.
+type started struct {
+	at   analysis.Node
+	name string // ENTRYPOINT, CMD or the pod's command
+	key  string
+	text string
+	sh   []string // the shell and its options
+	form string   // how it is written without a shell
+}
+
+func judgeText(pass *analysis.Pass, p started) {
 	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(p.text), "")
 	if err != nil || len(f.Stmts) == 0 {
 		return
@@ -125,7 +146,7 @@ func judgeShell(pass *analysis.Pass, p *process) {
 	if lone {
 		sh, known := interpreter(pass, p)
 		if !known {
-			pass.Undecided(shell, p.inst,
+			pass.Undecided(shell, p.at,
 				"which program /bin/sh of the base is, is not known: bash and busybox replace themselves by a lone command, dash stays")
 			return
 		}
@@ -133,13 +154,13 @@ func judgeShell(pass *analysis.Pass, p *process) {
 			return
 		}
 	}
-	pass.Reportf(shell, p.inst, p.name,
+	pass.Reportf(shell, p.at, p.key,
 		"%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s",
-		p.name, short(p.text), remedy(p.name, f.Stmts))
+		p.name, short(p.text), remedy(p.form, f.Stmts))
 }
 
 // remedy says how a script can hand process 1 to its last command.
-func remedy(instruction string, list []*syntax.Stmt) string {
+func remedy(form string, list []*syntax.Stmt) string {
 	last := list[len(list)-1]
 	for {
 		if b, ok := last.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && !last.Background {
@@ -160,7 +181,7 @@ func remedy(instruction string, list []*syntax.Stmt) string {
 	case call == nil || len(call.Args) == 0:
 		return "let it end with exec and the application"
 	case simple(list) && !needsShell(last, call):
-		return fmt.Sprintf("write it in exec form, %s [\"program\", \"argument\"]", instruction)
+		return "write it in exec form, " + form
 	}
 	if program := call.Args[0].Lit(); program != "" {
 		return fmt.Sprintf("put exec before %q", program)
@@ -297,7 +318,7 @@ func traps(f *syntax.File) bool {
 
 // interpreter names the shell that runs p: by the image's /bin/sh where there
 // is one, else by the family of the base.
-func interpreter(pass *analysis.Pass, p *process) (name string, known bool) {
+func interpreter(pass *analysis.Pass, p started) (name string, known bool) {
 	program := "/bin/sh"
 	if len(p.sh) > 0 {
 		program = p.sh[0]
@@ -309,6 +330,9 @@ func interpreter(pass *analysis.Pass, p *process) (name string, known bool) {
 		if f := pass.Image.Lookup("bin/sh"); f != nil {
 			return path.Base(f.Path), true
 		}
+		return "", false
+	}
+	if pass.Dockerfile == nil {
 		return "", false
 	}
 	b := bases.Lookup(pass.Dockerfile.Chain()[0].Root)

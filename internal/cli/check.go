@@ -15,6 +15,8 @@ import (
 // checkFlags are the flags of check.
 type checkFlags struct {
 	image, target, platform   string
+	images                    map[string]string // references, by the name of a container or its image
+	pull                      []string          // registries that manifests may name, or "all"
 	baselineImage             string
 	offline                   bool
 	insecure                  []string // registries
@@ -39,13 +41,15 @@ type checkFlags struct {
 
 func check(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 	var f checkFlags
+	var images []string
 	cmd := &cobra.Command{
 		Use:   "check [PATH|NAME|REF]...",
 		Short: "check Dockerfiles, requirement files and images",
 		Long: `Check Dockerfiles, requirement files and images.
 
-PATH is a directory with Dockerfiles, a Dockerfile ("-" is standard input), a
-requirements file, a compose file, or what "docker buildx bake --print" prints.
+PATH is a directory with Dockerfiles and manifests of Kubernetes, one of them ("-" is
+standard input), a requirements file, a compose file, or what "docker buildx bake
+--print" prints.
 NAME is a target of the configuration. REF is an image: a name means what "docker
 run" would take, the image of an engine of this machine or else that of its registry;
 docker-daemon:NAME, podman:NAME, containerd:NAME, docker://REF say which. Also
@@ -61,16 +65,17 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 				return err
 			}
 			f.strictGiven = cmd.Flags().Changed("strict")
-			if cmd.Flags().Changed("image") && f.image == "" {
-				return usage("--image is empty: name the image, or leave the flag out")
+			if cmd.Flags().Changed("image") && len(images) == 0 {
+				images = []string{""}
+			}
+			if err := f.setImages(images); err != nil {
+				return err
 			}
 			if cmd.Flags().Changed("baseline-image") && f.baselineImage == "" {
 				return usage("--baseline-image is empty: name the image, or leave the flag out")
 			}
-			for flag, ref := range map[string]string{"image": f.image, "baseline-image": f.baselineImage} {
-				if err := source.CheckReference(ref); err != nil {
-					return usage("--%s %q: %v", flag, ref, err)
-				}
+			if err := source.CheckReference(f.baselineImage); err != nil {
+				return usage("--baseline-image %q: %v", f.baselineImage, err)
 			}
 			for flag, limit := range map[string]int64{
 				"max-manifest": f.limits.Manifest, "max-layers": int64(f.limits.Layers), "max-entries": int64(f.limits.Entries),
@@ -98,7 +103,10 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.image, "image", "", "the image that was built from the Dockerfile")
+	fl.StringArrayVar(&images, "image", nil,
+		"the image that was built from the Dockerfile; NAME=REF is that of a manifest's container, several can be given")
+	fl.StringSliceVar(&f.pull, "pull-images", nil, "pull the images that manifests name, of these registries, HOST[:PORT], or of all")
+	fl.Lookup("pull-images").NoOptDefVal = "all"
 	fl.StringVar(&f.target, "target", "", "the stage that ships (default: the last)")
 	fl.StringArrayVar(&f.buildArgs, "build-arg", nil, "a build argument, KEY=VALUE")
 	fl.StringVar(&f.platform, "platform", "", "the platform to judge, OS/ARCH[/VARIANT], or all (default: this machine's)")

@@ -16,6 +16,7 @@ import (
 // A found is what a directory holds to check.
 type found struct {
 	dockerfiles []string
+	manifests   []string // files that may be manifests of Kubernetes, by their names
 	configured  []string // directories with a file that may be a configuration
 	remark      string   // says that git did not answer
 }
@@ -28,6 +29,9 @@ func discover(root *checkout.Root, dir string) (found found) {
 		if isDockerfile(filepath.Base(name)) {
 			found.dockerfiles = append(found.dockerfiles, name)
 		}
+		if isManifest(name) {
+			found.manifests = append(found.manifests, name)
+		}
 		if slices.Contains(config.Names, filepath.Base(name)) {
 			found.configured = append(found.configured, filepath.Dir(name))
 		}
@@ -39,7 +43,7 @@ func discover(root *checkout.Root, dir string) (found found) {
 				add(filepath.Join(dir, filepath.FromSlash(name)))
 			}
 		}
-		found.dockerfiles = present(root, found.dockerfiles)
+		found.dockerfiles, found.manifests = present(root, found.dockerfiles), present(root, found.manifests)
 		return found
 	}
 	if errors.As(err, new(*command.TimeError)) || errors.As(err, new(*command.OutputError)) {
@@ -56,7 +60,7 @@ func discover(root *checkout.Root, dir string) (found found) {
 		}
 		return nil
 	})
-	found.dockerfiles = present(root, found.dockerfiles)
+	found.dockerfiles, found.manifests = present(root, found.dockerfiles), present(root, found.manifests)
 	return found
 }
 

@@ -20,8 +20,8 @@ import (
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
-	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/kubernetes"
 	"github.com/tareweight/tare/internal/projects"
 	"github.com/tareweight/tare/internal/source"
 )
@@ -49,7 +49,9 @@ type finder struct {
 	whole     []string                  // absolute paths of the directories that were asked for
 	args      map[string]string         // of --build-arg
 	session   source.Session
-	ctx       context.Context // of the run: asking which platforms an image has ends with it
+
+	usedImages map[string]bool // names of --image NAME=REF that a container has
+	ctx        context.Context // of the run: asking which platforms an image has ends with it
 }
 
 // root is that of a path that the user named.
@@ -89,7 +91,7 @@ func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer,
 	fd := &finder{
 		ctx: ctx, std: std, analyzers: analyzers, cache: kept, flags: f,
 		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
-		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{},
+		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{}, usedImages: map[string]bool{},
 	}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")
@@ -126,10 +128,15 @@ func (fd *finder) find(args []string) error {
 			return err
 		}
 	}
-	if f.image != "" && len(fd.targets) > 1 {
+	if err := fd.unnamed(); err != nil {
+		return err
+	}
+	if n := fd.dockerfiles(); f.image != "" && n > 1 {
 		var names []string
 		for _, t := range fd.targets {
-			names = append(names, t.Name)
+			if t.Container == nil {
+				names = append(names, t.Name)
+			}
 		}
 		const most = 8
 		if n := len(names) - most; n > 0 {
@@ -139,6 +146,16 @@ func (fd *finder) find(args []string) error {
 	}
 	fd.idle()
 	return nil
+}
+
+// dockerfiles is how many targets are not a container of a manifest.
+func (fd *finder) dockerfiles() (n int) {
+	for _, t := range fd.targets {
+		if t.Container == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // readers is how many of the arguments are read from standard input.
@@ -194,7 +211,7 @@ func (fd *finder) argument(arg string) error {
 
 // stdin adds what standard input holds: what bake prints, or a Dockerfile.
 func (fd *finder) stdin() error {
-	src, err := io.ReadAll(io.LimitReader(fd.std.In, dockerfile.MaxSize+1))
+	src, err := io.ReadAll(io.LimitReader(fd.std.In, kubernetes.MaxSize+1)) // a Dockerfile's own limit is its parser's
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("read standard input: %w", err)}
 	}
@@ -204,6 +221,12 @@ func (fd *finder) stdin() error {
 		return &statusError{Broken, fmt.Errorf("open the directory of %q: %w", name, err)}
 	}
 	text := bytes.TrimSpace(src)
+	if kubernetes.Is(src) {
+		if name == "Dockerfile" {
+			name = "<stdin>"
+		}
+		return fd.manifests(root, map[string][]byte{name: src})
+	}
 	switch {
 	case projects.IsBake(src):
 		return fd.project(root, "standard input", filepath.Dir(name), func() (*projects.Project, error) {
@@ -232,6 +255,11 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 		return nil
 	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
 		return fd.requirements(root, arg)
+	}
+	if isManifest(arg) {
+		if text := readManifest(root, arg); text != nil {
+			return fd.manifests(root, map[string][]byte{arg: text})
+		}
 	}
 	if read := projects.Reader(root, arg); read != nil {
 		return fd.project(root, display(arg), filepath.Dir(arg), read)
@@ -270,6 +298,15 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 		}
 	}
 	if err := fd.images(root, dir, found); err != nil {
+		return err
+	}
+	texts := map[string][]byte{}
+	for _, name := range found.manifests {
+		if text := readManifest(root, name); text != nil {
+			texts[name] = text
+		}
+	}
+	if err := fd.manifests(root, texts); err != nil {
 		return err
 	}
 	if len(fd.targets) == before && len(found.dockerfiles) > 0 && len(files) == 0 {

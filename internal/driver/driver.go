@@ -32,6 +32,9 @@ type Target struct {
 	ContextDir string                                       // its directory as the report names it
 	Named      []string                                     // requirement and lock files of Context that the user named
 	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
+	Container  *analysis.Container                          // of a pod; nil if there is none
+	Services   []*analysis.Service                          // of the same input
+	Manifest   Manifest                                     // that describes Container
 	Config     Config                                       // in force for this target
 
 	// OpenBaseline opens an older image of the same, for that platform, to compare with; nil if there is none.
@@ -45,6 +48,12 @@ type Target struct {
 	OpenTrusted func(ctx context.Context, ref, platform string) (*source.Image, error)
 
 	Err error // why it cannot be read at all; nil if it can
+}
+
+// A Manifest is a file that describes pods.
+type Manifest struct {
+	Path string // as the report calls it
+	Text []byte
 }
 
 // A Place says where the paths of a report are in their repository, so that they can be told
@@ -122,9 +131,12 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	c := &checker{
 		opt:   opt,
 		res:   &Result{Target: t},
-		world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly},
+		world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly, Container: t.Container, Services: t.Services},
 	}
 	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
+	if t.Container == nil {
+		c.missing[analysis.InputWorkload] = "needs a manifest of Kubernetes"
+	}
 	if t.Err != nil {
 		c.fail(t.Err)
 		for _, a := range opt.Analyzers {
@@ -173,6 +185,12 @@ type checker struct {
 // enabled reports whether the run has the rule, and the configuration does not turn it off for the whole target.
 func (c *checker) enabled(r *analysis.Rule) bool {
 	if c.opt.Enabled != nil && !c.opt.Enabled(r) {
+		return false
+	}
+	// A pod is judged by the rules about pods, its image by itself; and who asks for an image asks for no pod.
+	pods := (r.Needs|r.Any)&analysis.InputWorkload != 0
+	if c.res.Target.Container == nil && r.Needs&analysis.InputWorkload != 0 ||
+		c.res.Target.Container != nil && !pods && r.Needs|r.Any|r.Uses != 0 {
 		return false
 	}
 	off := c.res.Target.Config.Off
@@ -322,7 +340,7 @@ func (c *checker) lacking(r *analysis.Rule) string {
 	if t := c.res.Target; r.Needs&analysis.InputBaseline != 0 && t.OpenImage != nil && t.OpenBaseline == nil { // the image is not opened for it
 		return c.missing[analysis.InputBaseline]
 	}
-	for in := analysis.InputDockerfile; in <= analysis.InputBaseline; in <<= 1 {
+	for in := analysis.InputDockerfile; in <= analysis.InputWorkload; in <<= 1 {
 		if r.Needs&in != 0 && c.missing[in] != "" {
 			return c.missing[in]
 		}

@@ -176,6 +176,9 @@ func (c *checker) comments(t Target) (all []*ignore.Ignore) {
 		all = ignore.Read(d.Path, d.Source, func(first int) int { return ends[first] })
 		seen[d.Path] = true
 	}
+	if m := t.Manifest; m.Text != nil {
+		all = append(all, ignore.Read(m.Path, m.Text, nil)...)
+	}
 	if t.Context == nil {
 		return all
 	}

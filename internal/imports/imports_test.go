@@ -41,6 +41,7 @@ var may = map[string][]string{
 	// the model
 	"internal/dockerfile":  {"analyzers/analysis"},
 	"internal/image":       {"analyzers/analysis", "internal/cache", "internal/inflate", "internal/source"},
+	"internal/kubernetes":  {"analyzers/analysis", "internal/nodes"},
 	"internal/attribution": {"analyzers/analysis", "analyzers/bases", "analyzers/redact"},
 
 	// facts, and what reads files for them
@@ -63,11 +64,11 @@ var may = map[string][]string{
 	"internal/scan":     {"analyzers/analysis", "analyzers/python", "analyzers/redact", "internal/cache", "internal/driver", "internal/report", "internal/source"},
 
 	// the programs
-	"internal/cli": {"analyzers/analysis", "analyzers/locks", "analyzers/redact", "analyzers/requirements", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
-		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/projects", "internal/report", "internal/scan", "internal/source"},
+	"internal/cli": {"analyzers/analysis", "analyzers/bases", "analyzers/locks", "analyzers/redact", "analyzers/requirements", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
+		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/kubernetes", "internal/projects", "internal/report", "internal/scan", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
-	"analyzers/analysistest": {"analyzers/analysis", "internal/cache", "internal/config", "internal/dockerfile", "internal/driver", "internal/report", "internal/source"},
+	"analyzers/analysistest": {"analyzers/analysis", "internal/cache", "internal/config", "internal/dockerfile", "internal/driver", "internal/kubernetes", "internal/report", "internal/source"},
 	"internal/corpus": {"analyzers", "analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/requirements", "internal/buildcontext", "internal/checkout",
 		"internal/dockerfile", "internal/driver", "internal/source"},
 	"internal/attacks": {},

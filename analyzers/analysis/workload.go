@@ -1,0 +1,143 @@
+package analysis
+
+// A Workload is an object of Kubernetes that makes pods (Deployment, StatefulSet, CronJob ...), as a
+// manifest has it. What is not said there has the API's default.
+type Workload struct {
+	Kind, Name, Namespace string
+	At                    Location
+	Source                string // the template that Helm rendered it from; "" if none is named
+	Grace                 Number // terminationGracePeriodSeconds; not Set: 30
+	HostNetwork           bool
+	SharedProcesses       bool // shareProcessNamespace: process 1 is not the container's
+	NoServiceLinks        bool // enableServiceLinks: false
+	Security              Security
+	Containers            []*Container
+	Sidecars              []*Container // init containers that run on (restartPolicy: Always)
+	Labels                map[string]string
+}
+
+// LongRunning reports whether its pods run until they are told to end.
+func (w *Workload) LongRunning() bool { return w.Kind != "Job" && w.Kind != "CronJob" }
+
+// Node makes a Workload a Node.
+func (w *Workload) Location() Location { return w.At }
+
+// A Number is one that a manifest may set.
+type Number struct {
+	N   int64
+	At  Location
+	Set bool
+}
+
+// Or is the number, or its default.
+func (n Number) Or(other int64) int64 {
+	if n.Set {
+		return n.N
+	}
+	return other
+}
+
+// Text is one that a manifest may set.
+type Text struct {
+	S   string
+	At  Location
+	Set bool
+}
+
+// Security is a security context. A container's counts before its pod's.
+type Security struct {
+	NonRoot  *bool // runAsNonRoot
+	At       Location
+	User     Number
+	ReadOnly bool // readOnlyRootFilesystem
+	ReadAt   Location
+}
+
+// A Container is one of a pod.
+type Container struct {
+	Workload  *Workload
+	Name      string
+	At        Location
+	Image     Text
+	Command   []Text // nil: the image's ENTRYPOINT
+	Args      []Text // nil: the image's CMD
+	Workdir   Text
+	Env       []EnvVar
+	EnvFrom   bool // a ConfigMap or Secret that is not in the input sets others
+	Security  Security
+	Mounts    []Mount
+	Ports     map[string]int64 // by name
+	Liveness  *Probe
+	Readiness *Probe
+	Startup   *Probe
+	PreStop   *Handler
+	PostStart *Handler
+	CPU       Text // of its limits
+	Memory    Text
+}
+
+// Location makes a Container a Node.
+func (c *Container) Location() Location { return c.At }
+
+// An EnvVar is a variable of a container's environment.
+type EnvVar struct {
+	Name, Value string
+	Known       bool // false: a Secret, a ConfigMap or a field decides it
+	At          Location
+}
+
+// Lookup returns the variable of that name; of several the last counts.
+func (c *Container) Lookup(name string) (v EnvVar, ok bool) {
+	for _, e := range c.Env {
+		if e.Name == name {
+			v, ok = e, true
+		}
+	}
+	return v, ok
+}
+
+// A Mount is a volume in a container.
+type Mount struct {
+	Path     string
+	ReadOnly bool
+	SubPath  bool
+	At       Location
+}
+
+// A Handler is what the kubelet does: for a probe, or for a hook.
+type Handler struct {
+	Kind    string // "exec", "httpGet", "tcpSocket", "grpc", "sleep"
+	Command []string
+	Port    string // a number or a name
+	Host    string
+	Path    string
+	Seconds Number // of sleep
+	At      Location
+}
+
+// A Probe is one of a container, with the API's defaults.
+type Probe struct {
+	Handler
+	InitialDelay, Period, Timeout, Failure int64
+}
+
+// A Service is an object that sends to pods.
+type Service struct {
+	Name, Namespace string
+	Selector        map[string]string
+	Targets         []string // ports of the pods, numbers or names
+	At              Location
+}
+
+// Selects reports whether the service sends to the pods of w.
+func (s *Service) Selects(w *Workload) bool {
+	if len(s.Selector) == 0 || s.Namespace != w.Namespace {
+		return false
+	}
+	for k, v := range s.Selector {
+		if w.Labels[k] != v {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,315 @@
+package process
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// A Server is a program that serves a port, or works off a queue, and what of its settings is known: by
+// the precedence of each server's own source.
+type Server struct {
+	Kind  string // "gunicorn", "uvicorn", "fastapi run", "hypercorn", "granian", "flask run", "runserver", "celery"
+	Host  string // that it listens on; "" where it is not known
+	Port  string // "" where it is not known
+	By    string // what says Host: "its default", "--host"
+	Drain int64  // seconds that it lets requests end in at most; -1: no limit; -2: not known
+	Tmp   string // gunicorn's worker_tmp_dir; "" where none is set
+	Conf  bool   // settings of it are in a file that cannot be read: what it may set is not known
+}
+
+// Loopback reports whether it listens where no other host reaches it.
+func (s *Server) Loopback() bool {
+	return s.Host == "127.0.0.1" || s.Host == "localhost" || s.Host == "::1" || s.Host == "[::1]"
+}
+
+var servers = map[string]bool{
+	"gunicorn": true, "uvicorn": true, "hypercorn": true, "granian": true, "fastapi": true, "flask": true, "celery": true,
+}
+
+// option is the last value that words give an option of one of those names; false where they give none.
+func option(argv []string, names ...string) (value string, ok bool) {
+	for i, w := range argv {
+		for _, n := range names {
+			switch {
+			case w == n && i+1 < len(argv):
+				value, ok = argv[i+1], true
+			case strings.HasPrefix(n, "--") && strings.HasPrefix(w, n+"="):
+				value, ok = w[len(n)+1:], true
+			case !strings.HasPrefix(n, "--") && len(w) > 2 && strings.HasPrefix(w, n) && !strings.HasPrefix(w, "--"):
+				value, ok = w[2:], true
+			}
+		}
+	}
+	return value, ok
+}
+
+// server reads the server that the process starts; nil where it starts none that is known.
+func (p *Process) server(pass *analysis.Pass) *Server {
+	argv := p.Inner
+	name := path.Base(argv[0])
+	if strings.HasPrefix(name, "python") || name == "pypy3" {
+		rest := argv[1:]
+		for len(rest) > 0 && (rest[0] == "-u" || rest[0] == "-O" || rest[0] == "-B") {
+			rest = rest[1:]
+		}
+		switch {
+		case len(rest) > 1 && rest[0] == "-m":
+			name, argv = rest[1], rest[1:]
+		case len(rest) > 1 && path.Base(rest[0]) == "manage.py" && rest[1] == "runserver":
+			return p.runserver(rest[2:])
+		default:
+			return nil
+		}
+	}
+	if len(argv) > 1 && name == "manage.py" && argv[1] == "runserver" {
+		return p.runserver(argv[2:])
+	}
+	switch name {
+	case "gunicorn":
+		return p.gunicorn(pass, argv)
+	case "uvicorn":
+		return p.byOptions("uvicorn", argv, "UVICORN_", -1)
+	case "granian":
+		return p.byOptions("granian", argv, "GRANIAN_", -1)
+	case "hypercorn":
+		s := &Server{Kind: "hypercorn", Host: "127.0.0.1", Port: "8000", By: "its default", Drain: 3}
+		if _, conf := option(argv, "-c", "--config"); conf {
+			s.Host, s.Port, s.Conf, s.Drain = "", "", true, -2
+		}
+		if b, ok := option(argv, "-b", "--bind"); ok {
+			s.bind(b, "--bind")
+		}
+		return s
+	case "fastapi":
+		if len(argv) < 2 || argv[1] != "run" && argv[1] != "dev" {
+			return nil
+		}
+		s := &Server{Kind: "fastapi " + argv[1], Host: "0.0.0.0", Port: "8000", By: "its default", Drain: -1}
+		if argv[1] == "dev" {
+			s.Host = "127.0.0.1"
+		}
+		p.override(s, argv, "--host", "", "--port", "PORT")
+		return s
+	case "flask":
+		at := -1
+		for i, w := range argv {
+			if w == "run" {
+				at = i
+			}
+		}
+		if at < 0 {
+			return nil
+		}
+		s := &Server{Kind: "flask run", Host: "127.0.0.1", Port: "5000", By: "its default", Drain: -2}
+		p.override(s, argv[at:], "--host", "FLASK_RUN_HOST", "--port", "FLASK_RUN_PORT")
+		if h, ok := option(argv[at:], "-h"); ok {
+			s.Host, s.By = h, "-h"
+		}
+		return s
+	case "celery":
+		for _, w := range argv {
+			if w == "worker" {
+				return &Server{Kind: "celery", Drain: -1}
+			}
+		}
+	}
+	return nil
+}
+
+// byOptions is a server that takes --host and --port, and variables with a prefix (click's auto_envvar_prefix).
+func (p *Process) byOptions(kind string, argv []string, prefix string, drain int64) *Server {
+	s := &Server{Kind: kind, Host: "127.0.0.1", Port: "8000", By: "its default", Drain: drain}
+	for _, socket := range []string{"--uds", "--fd"} {
+		if _, ok := option(argv, socket); ok {
+			s.Host, s.Port = "", ""
+			return s
+		}
+	}
+	p.override(s, argv, "--host", prefix+"HOST", "--port", prefix+"PORT")
+	if v, ok := option(argv, "--timeout-graceful-shutdown", "--workers-kill-timeout"); ok {
+		s.Drain = seconds(v)
+	}
+	return s
+}
+
+// override puts what options, or else variables, say over the defaults.
+func (p *Process) override(s *Server, argv []string, host, hostVar, port, portVar string) {
+	for _, x := range []struct {
+		flag, variable string
+		to             *string
+		host           bool
+	}{{host, hostVar, &s.Host, true}, {port, portVar, &s.Port, false}} {
+		if v, ok := option(argv, x.flag); ok {
+			*x.to = v
+			if x.host {
+				s.By = x.flag
+			}
+			continue
+		}
+		if x.variable == "" {
+			continue
+		}
+		v, set, known := p.Env(x.variable)
+		switch {
+		case set && known && v != "":
+			*x.to = v
+			if x.host {
+				s.By = x.variable
+			}
+		case set && !known, !set && !known:
+			*x.to = ""
+		}
+	}
+}
+
+func seconds(v string) int64 {
+	n := int64(0)
+	for _, r := range v {
+		if r < '0' || r > '9' || n > 1e6 {
+			return -2
+		}
+		n = n*10 + int64(r-'0')
+	}
+	return n
+}
+
+func (p *Process) runserver(args []string) *Server {
+	s := &Server{Kind: "runserver", Host: "127.0.0.1", Port: "8000", By: "its default", Drain: -2}
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			if strings.Contains(a, ":") {
+				s.bind(a, "its argument")
+			} else {
+				s.Port = a
+			}
+		}
+	}
+	return s
+}
+
+// bind reads HOST:PORT.
+func (s *Server) bind(text, by string) {
+	if strings.HasPrefix(text, "unix:") || strings.HasPrefix(text, "fd://") || strings.Contains(text, "$") {
+		s.Host, s.Port = "", ""
+		return
+	}
+	i := strings.LastIndex(text, ":")
+	if i < 0 {
+		s.Host, s.By = text, by
+		return
+	}
+	s.Host, s.Port, s.By = text[:i], text[i+1:], by
+	if s.Host == "" {
+		s.Host = "0.0.0.0"
+	}
+}
+
+var (
+	reConfBind  = regexp.MustCompile(`(?m)^bind\s*=\s*(.+?)\s*(?:#.*)?$`)
+	reConfTmp   = regexp.MustCompile(`(?m)^worker_tmp_dir\s*=\s*(.+?)\s*(?:#.*)?$`)
+	reConfDrain = regexp.MustCompile(`(?m)^graceful_timeout\s*=\s*(.+?)\s*(?:#.*)?$`)
+	reLiteral   = regexp.MustCompile(`^(?:"([^"\\{}]*)"|'([^'\\{}]*)')$`)
+)
+
+// gunicorn reads its settings in their order: ./gunicorn.conf.py or the file that -c names, then
+// GUNICORN_CMD_ARGS, then its own words (gunicorn.org, "Configuration Overview").
+func (p *Process) gunicorn(pass *analysis.Pass, argv []string) *Server {
+	s := &Server{Kind: "gunicorn", Host: "127.0.0.1", Port: "8000", By: "its default", Drain: 30}
+	port, set, known := p.Env("PORT")
+	switch {
+	case set && known && port != "":
+		s.Host, s.Port, s.By = "0.0.0.0", port, "PORT"
+	case !known:
+		s.Host, s.Port = "", ""
+	}
+	file, named := option(argv, "-c", "--config")
+	extra, set, known := p.Env("GUNICORN_CMD_ARGS")
+	if !known {
+		s.Conf, s.Host, s.Port, s.Drain = true, "", "", -2
+	}
+	more := strings.Fields(extra)
+	if f, ok := option(more, "-c", "--config"); ok && !named {
+		file, named = f, true
+	}
+	p.conf(pass, s, file, named)
+	if set {
+		s.words(more, "GUNICORN_CMD_ARGS")
+	}
+	s.words(argv, "--bind")
+	return s
+}
+
+// words reads gunicorn's options.
+func (s *Server) words(argv []string, by string) {
+	if b, ok := option(argv, "-b", "--bind"); ok {
+		s.bind(b, by)
+	}
+	if v, ok := option(argv, "--graceful-timeout"); ok {
+		s.Drain = seconds(v)
+	}
+	if v, ok := option(argv, "--worker-tmp-dir"); ok {
+		s.Tmp = v
+	}
+}
+
+// conf reads the literals of a file of gunicorn's settings.
+func (p *Process) conf(pass *analysis.Pass, s *Server, file string, named bool) {
+	unread := func() { s.Conf, s.Host, s.Port, s.Drain = true, "", "", -2 }
+	if !pass.HasFiles() {
+		unread()
+		return
+	}
+	if !named {
+		file = "gunicorn.conf.py"
+	} else if file = strings.TrimPrefix(file, "file:"); strings.HasPrefix(file, "python:") {
+		unread()
+		return
+	}
+	at := file
+	if !path.IsAbs(file) {
+		at = path.Join(p.Workdir(pass), file)
+	}
+	if p.Mounted(pass, path.Dir(at)) || p.Mounted(pass, at) {
+		unread()
+		return
+	}
+	f := pass.Image.Inode(at)
+	switch {
+	case f == nil && !named:
+		return
+	case f == nil || f.Contents == nil:
+		unread()
+		return
+	}
+	text := string(f.Contents)
+	if m := reConfBind.FindAllStringSubmatch(text, -1); m != nil {
+		if v, ok := literal(m[len(m)-1][1]); ok && len(m) == 1 {
+			s.bind(v, file)
+		} else {
+			s.Host, s.Port = "", ""
+		}
+	} else if strings.Contains(text, "bind") {
+		s.Host, s.Port = "", ""
+	}
+	if m := reConfTmp.FindStringSubmatch(text); m != nil {
+		if v, ok := literal(m[1]); ok {
+			s.Tmp = v
+		} else {
+			s.Conf = true
+		}
+	}
+	if m := reConfDrain.FindStringSubmatch(text); m != nil {
+		s.Drain = seconds(m[1])
+	}
+}
+
+func literal(text string) (string, bool) {
+	m := reLiteral.FindStringSubmatch(text)
+	if m == nil {
+		return "", false
+	}
+	return m[1] + m[2], true
+}

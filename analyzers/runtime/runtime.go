@@ -1,0 +1,233 @@
+// Package runtime judges the contract between an image and the pod that runs it.
+package runtime
+
+import (
+	_ "embed"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/process"
+)
+
+//go:embed README.md
+var doc string
+
+// Analyzer is the check.
+var Analyzer = &analysis.Analyzer{
+	Name:  "runtime",
+	Doc:   doc,
+	Rules: []*analysis.Rule{command, nonroot, readonly, links},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact}},
+	Run:   run,
+}
+
+var command = &analysis.Rule{
+	ID:       "runtime-command-missing",
+	Title:    "the container's program is not in the image",
+	Severity: analysis.Error,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+var nonroot = &analysis.Rule{
+	ID:       "runtime-nonroot",
+	Title:    "runAsNonRoot with an image whose user the kubelet cannot verify",
+	Severity: analysis.Error,
+	Needs:    analysis.InputWorkload | analysis.InputManifest,
+	Uses:     analysis.InputFiles,
+}
+
+var readonly = &analysis.Rule{
+	ID:       "runtime-readonly-write",
+	Title:    "a read-only root without a place for what the server writes",
+	Severity: analysis.Error,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+var links = &analysis.Rule{
+	ID:       "runtime-service-links",
+	Title:    "a Service's variable replaces one that the program reads as a number",
+	Severity: analysis.Error,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+func run(pass *analysis.Pass) error {
+	c := pass.Container
+	if c == nil || pass.Image == nil || pass.Image.Config == nil {
+		return nil
+	}
+	user(pass)
+	if !pass.HasFiles() {
+		return nil
+	}
+	p := process.Fact.Of(pass)
+	if len(p.Argv) > 0 && !strings.Contains(p.Argv[0], "$(") {
+		if f, known := p.Find(pass, p.Argv[0]); known && f == nil {
+			pass.Report(analysis.Finding{
+				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0],
+				Message: fmt.Sprintf("%q runs %q, which the image does not have: the container never starts; install it, or name one that is there",
+					c.Name, p.Argv[0]),
+			})
+		} else if known && f.Mode.IsRegular() && f.Mode&0o111 == 0 {
+			pass.Report(analysis.Finding{
+				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0],
+				Message: fmt.Sprintf("%q runs %q, which is not executable: the container never starts; chmod +x it where it is copied (COPY --chmod=755)",
+					c.Name, p.Argv[0]),
+			})
+		}
+	}
+	write(pass, p)
+	service(pass, p)
+	return nil
+}
+
+// user compares runAsNonRoot with the image's user, as the kubelet does before it starts a container.
+func user(pass *analysis.Pass) {
+	c := pass.Container
+	set := c.Security
+	if set.NonRoot == nil {
+		set = c.Workload.Security
+	}
+	if set.NonRoot == nil || !*set.NonRoot || c.Security.User.Set || c.Workload.Security.User.Set {
+		return
+	}
+	name, _, _ := strings.Cut(pass.Image.Config.Config.User, ":")
+	report := func(format string, args ...any) {
+		pass.Report(analysis.Finding{
+			Rule: nonroot, Location: set.At, Key: c.Name,
+			Message: fmt.Sprintf("runAsNonRoot is set, and the image of %q ", c.Name) + fmt.Sprintf(format, args...),
+		})
+	}
+	switch n, err := strconv.ParseInt(name, 10, 64); {
+	case err == nil && n != 0:
+	case name == "" || name == "root" || err == nil:
+		report("runs as root: the kubelet refuses to start it; add USER with a number to the Dockerfile, or runAsUser to the pod")
+	default:
+		number := ""
+		if pass.HasFiles() {
+			number = uid(pass.Image.Inode("etc/passwd"), name)
+		}
+		if number == "0" {
+			report("runs as %q, which is root: the kubelet refuses to start it; add USER with another number", name)
+			return
+		}
+		remedy := "write its number in USER, or add runAsUser to the pod"
+		if number != "" {
+			remedy = fmt.Sprintf("write USER %s, its number, or runAsUser: %s", number, number)
+		}
+		report("runs as %q, a name that the kubelet cannot verify: it refuses to start it; %s", name, remedy)
+	}
+}
+
+// uid is the number of a user of /etc/passwd; "" where it is not known.
+func uid(f *analysis.File, name string) string {
+	if f == nil || f.Contents == nil {
+		return ""
+	}
+	for line := range strings.Lines(string(f.Contents)) {
+		if fields := strings.Split(strings.TrimSpace(line), ":"); len(fields) > 2 && fields[0] == name {
+			if _, err := strconv.Atoi(fields[2]); err == nil {
+				return fields[2]
+			}
+		}
+	}
+	return ""
+}
+
+// write finds servers that write where a read-only root lets nobody: each of gunicorn's workers makes a temporary
+// file (gunicorn, workers/workertmp.py, by Python's tempfile).
+func write(pass *analysis.Pass, p *process.Process) {
+	c := pass.Container
+	s := p.Server
+	if !c.Security.ReadOnly || s == nil || s.Kind != "gunicorn" || s.Conf {
+		return
+	}
+	writable := func(dir string) bool {
+		dir = path.Join("/", dir)
+		if dir == "/dev/shm" || strings.HasPrefix(dir, "/dev/shm/") {
+			return true
+		}
+		inside := func(mount string) bool {
+			mount = path.Join("/", mount)
+			return dir == mount || strings.HasPrefix(dir, strings.TrimSuffix(mount, "/")+"/")
+		}
+		if slices.ContainsFunc(c.Mounts, func(m analysis.Mount) bool { return !m.ReadOnly && inside(m.Path) }) {
+			return true
+		}
+		for volume := range pass.Image.Config.Config.Volumes { // containerd mounts them writable
+			if inside(volume) {
+				return true
+			}
+		}
+		return false
+	}
+	where := "a temporary directory"
+	if s.Tmp != "" {
+		if writable(s.Tmp) {
+			return
+		}
+		where = fmt.Sprintf("%q (worker_tmp_dir)", s.Tmp)
+	} else {
+		for _, name := range []string{"TMPDIR", "TEMP", "TMP"} {
+			v, set, known := p.Env(name)
+			if !known || set && writable(v) {
+				return
+			}
+		}
+		for _, dir := range []string{"/tmp", "/var/tmp", "/usr/tmp", p.Workdir(pass)} {
+			if writable(dir) {
+				return
+			}
+		}
+	}
+	pass.Report(analysis.Finding{
+		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name,
+		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on /tmp, or give --worker-tmp-dir /dev/shm",
+			c.Name, where),
+		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+	})
+}
+
+// service finds variables of Services that a program reads as a port: Kubernetes sets NAME_PORT=tcp://IP:PORT
+// for each Service of the namespace (kubernetes.io, "Discovering services").
+func service(pass *analysis.Pass, p *process.Process) {
+	c := pass.Container
+	if c.Workload.NoServiceLinks {
+		return
+	}
+	for _, s := range pass.Services {
+		if s.Namespace != c.Workload.Namespace || s.Name == "" {
+			continue
+		}
+		name := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_PORT"
+		if _, set := c.Lookup(name); set || c.EnvFrom {
+			continue
+		}
+		reads := ""
+		switch {
+		case p.Server != nil && name == "UVICORN_PORT" && p.Server.Kind == "uvicorn", p.Server != nil && name == "GRANIAN_PORT" && p.Server.Kind == "granian":
+			reads = p.Server.Kind
+		case asPort(p.Text, name):
+			reads = "its command"
+		}
+		if reads == "" {
+			continue
+		}
+		pass.Report(analysis.Finding{
+			Rule: links, Location: p.At, Key: c.Name + " " + name,
+			Message: fmt.Sprintf("%s of %q reads %s as a port, and Kubernetes sets it to tcp://IP:PORT of Service %q: set enableServiceLinks: false, or %s in the pod's env",
+				reads, c.Name, name, s.Name, name),
+			Related: []analysis.Related{{Location: s.At, Message: fmt.Sprintf("Service %q", s.Name)}},
+		})
+	}
+}
+
+// asPort reports whether a text uses a variable where a port stands.
+func asPort(text, name string) bool {
+	re := regexp.MustCompile(`(?:--port[= ]|-p |:)["']?\$(?:` + regexp.QuoteMeta(name) + `\b|\{` + regexp.QuoteMeta(name) + `[}:])`)
+	return re.MatchString(text)
+}
