@@ -34,7 +34,7 @@ type Manifest struct {
 var (
 	reKind     = regexp.MustCompile(`(?m)^kind:`)
 	reVersion  = regexp.MustCompile(`(?m)^apiVersion:`)
-	reTemplate = regexp.MustCompile(`(?m)^[^#\n]*\{\{`)
+	reTemplate = regexp.MustCompile(`(?m)^[^#\n]*\{\{-?\s*(?:\.Values|\.Release|\.Chart|\.Capabilities|include|if|range|with|define|template|toYaml|end)\b`)
 	reSplit    = regexp.MustCompile(`(?m)^---(?:[ \t].*)?\r?$`)
 	reSource   = regexp.MustCompile(`(?m)^# Source: (\S+)\r?$`)
 )

@@ -102,7 +102,8 @@ func TestIs(t *testing.T) {
 			t.Errorf("%.30q: not %v", text, want)
 		}
 	}
-	if !IsTemplate([]byte("kind: X\nname: {{ .Values.a }}\n")) || IsTemplate([]byte("# {{ a }}\nkind: X\n")) {
+	if !IsTemplate([]byte("kind: X\nname: {{ .Values.a }}\n")) || IsTemplate([]byte("# {{ .Values.a }}\nkind: X\n")) ||
+		IsTemplate([]byte("kind: PrometheusRule\ntext: '{{ $labels.pod }} of {{ $value }}'\n")) {
 		t.Error("templates")
 	}
 }
