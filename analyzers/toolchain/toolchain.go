@@ -181,6 +181,11 @@ func fromImage(pass *analysis.Pass) {
 			f.Key = fmt.Sprintf("%s (%d)", about, n)
 		}
 		keys[f.Key] = true
+		for _, p := range g.Packages { // those that hold the tools, which the message calls by their own names
+			if !slices.Contains(f.Packages, p.Name) {
+				f.Packages = append(f.Packages, p.Name)
+			}
+		}
 		f.Related = inputs.Fact.Of(pass).Made(g.Layer)
 		tools := slices.Clone(g.Tools)
 		slices.SortStableFunc(tools, func(a, b causes.Tool) int { return cmp.Compare(b.File.Size, a.File.Size) })

@@ -152,7 +152,9 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 		defer cancel()
 	}
 	sum, failing, ended := f.scan(ctx, std, selection, opt)
-	opt.Metrics.End()
+	if ended == nil {
+		opt.Metrics.End()
+	}
 	if f.metrics != "" {
 		var b bytes.Buffer
 		if err := errors.Join(opt.Metrics.Write(&b), replaceFile(f.metrics, b.Bytes())); err != nil {
@@ -188,6 +190,9 @@ func (f *scanFlags) scan(ctx context.Context, std Streams, selection *scan.Selec
 	start := time.Now()
 	refs, failed := selection.Find(ctx, opt.Source)
 	opt.Log.Info("listed", "references", len(refs), "seconds", time.Since(start).Seconds())
+	if len(refs)+len(failed) == 0 {
+		return sum, false, errors.New("nothing was judged: what is named has no image")
+	}
 	images, unresolved, err := scan.Resolve(ctx, refs, opt.Source)
 	sum.Failed = append(sum.Failed, slices.Concat(failed, unresolved)...)
 	for _, x := range sum.Failed {

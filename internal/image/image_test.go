@@ -8,8 +8,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/klauspost/compress/zstd"
@@ -179,4 +182,55 @@ func FuzzLayer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMeasured: what files take of a compressed layer does not depend on how it comes, and adds up to about the layer.
+func TestMeasured(t *testing.T) {
+	var files []txtar.File
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 200 {
+		data := make([]byte, 3000)
+		for j := range data {
+			data[j] = byte(random.IntN(1 + i))
+		}
+		files = append(files, txtar.File{Name: fmt.Sprintf("f%d", i), Data: data})
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	plain := analysistest.Layer(t, files)
+	if _, err := z.Write(plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	measure := func(slow func(io.Reader) io.Reader) (list []int64) {
+		src := &source.Image{Name: "x", Config: &v1.ConfigFile{}, Layers: []source.Blob{{
+			DiffID: fmt.Sprintf("sha256:%x", sha256.Sum256(plain)), Size: int64(packed.Len()),
+			Open: func(context.Context) (io.ReadCloser, error) {
+				return io.NopCloser(slow(bytes.NewReader(packed.Bytes()))), nil
+			},
+		}}}
+		im := image.New(src)
+		if err := image.Index(context.Background(), im, src, image.Options{Limits: source.DefaultLimits}); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range im.Layers[0].Files {
+			list = append(list, f.Packed)
+		}
+		return list
+	}
+	want := measure(func(r io.Reader) io.Reader { return r })
+	for _, slow := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.HalfReader} {
+		if got := measure(slow); !slices.Equal(got, want) {
+			t.Error("it depends on how the layer comes")
+		}
+	}
+	sum := int64(0)
+	for _, n := range want {
+		sum += n
+	}
+	if size := int64(packed.Len()); sum > size || sum < size*97/100 || want[0]*2 > want[199] { // files of one block share it evenly
+		t.Errorf("%d of %d bytes; the first file %d, the last %d", sum, size, want[0], want[199])
+	}
 }

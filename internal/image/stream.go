@@ -41,6 +41,18 @@ func (c *countReader) drain() error {
 	return err
 }
 
+// whole fills what it is given, unless the source ends: what is decoded at once, which place measures by,
+// depends on the layer alone then, and not on how it came over the network.
+type whole struct{ r io.Reader }
+
+func (w *whole) Read(p []byte) (int, error) {
+	n, err := io.ReadFull(w.r, p)
+	if err == io.ErrUnexpectedEOF {
+		err = nil // the next read says how it ended
+	}
+	return n, err
+}
+
 // A stream is the uncompressed bytes of a layer, hashed as they come.
 type stream struct {
 	next   func() ([]byte, error) // the next bytes, valid until the next call
@@ -90,7 +102,7 @@ func decompress(r *countReader) (*stream, error) {
 	s := &stream{hash: sha256.New(), close: func() {}, offset: func() int64 { return r.n - int64(in.Buffered()) }}
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		z := inflate.Get(in)
+		z := inflate.Get(&whole{in})
 		s.next, s.close, s.offset = z.Next, func() { inflate.Put(z) }, z.Offset
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")),
 		len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte("\x2a\x4d\x18")):

@@ -345,7 +345,7 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 }
 
 // Savings is the sum of what findings save. What is of the base counts only where no other base that
-// would save it too is known.
+// would save it too is known, unpacked and to download: the two sums are of the same changes.
 func Savings(list []Finding) *Bytes {
 	var sum, base, swap Bytes
 	for _, f := range list {
@@ -362,8 +362,11 @@ func Savings(list []Finding) *Bytes {
 		to.Unpacked += f.Bytes.Unpacked
 		to.Download += f.Bytes.Download
 	}
-	sum.Unpacked += cmp.Or(swap.Unpacked, base.Unpacked)
-	sum.Download += cmp.Or(swap.Download, base.Download)
+	if swap.Unpacked > 0 {
+		base = swap
+	}
+	sum.Unpacked += base.Unpacked
+	sum.Download += base.Download
 	if sum == (Bytes{}) {
 		return nil
 	}

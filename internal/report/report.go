@@ -14,8 +14,14 @@ type Format struct {
 // Formats are all of them: the first is the default.
 var Formats = []Format{
 	{"text", Text},
+	{"line", Line},
 	{"json", JSON},
 	{"sarif", SARIF},
+	{"html", HTML},
+	{"markdown", Markdown},
+	{"github", GitHub},
+	{"gitlab", GitLab},
+	{"junit", JUnit},
 }
 
 // Options are how a report is written.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -195,7 +196,13 @@ func TestObeyed(t *testing.T) {
 		}
 		for line := range strings.Lines(out.String()) {
 			line = strings.TrimSuffix(line, "\n")
-			if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) && r != '\ufffd' }) {
+			if name == "github" { // its own commands, of whose properties none is a stranger's
+				line = regexp.MustCompile(`^::(error|warning|notice) (file=[^:,]*,)?(line=\d+,endLine=\d+,)?title=[a-z ]+(-[a-z]+)*::`).ReplaceAllString(line, "")
+			}
+			strange := func(r rune) bool {
+				return !unicode.IsPrint(r) && r != '\ufffd' && !(name == "markdown" && r == '\u200b')
+			}
+			if strings.HasPrefix(strings.TrimSpace(line), "::") && name != "github" || strings.Contains(line, "##[") || strings.ContainsFunc(line, strange) {
 				t.Errorf("%s: %q is obeyed", name, line)
 			}
 		}

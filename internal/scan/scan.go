@@ -3,6 +3,7 @@ package scan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -100,8 +101,9 @@ func Run(ctx context.Context, images []*Image, opt Options, done func(*Result)) 
 // A planned image is one that is to be judged, with what its manifest tells.
 type planned struct {
 	*Image
-	layers []string // digests
-	shared int      // images of the run that have its most shared layer, times that layer's bytes
+	layers   []string // digests
+	artifact bool     // it is no image
+	shared   int      // images of the run that have its most shared layer, times that layer's bytes
 }
 
 // prepare reads the manifests and the configurations of the images, and orders them: those with the
@@ -109,6 +111,9 @@ type planned struct {
 // has which layers is noted before any is judged, so that what an image stands on does not depend on the order.
 func prepare(ctx context.Context, images []*Image, opt Options) []*planned {
 	plan := make([]*planned, len(images))
+	for i, im := range images {
+		plan[i] = &planned{Image: im}
+	}
 	found := make([]*source.Image, len(images))
 	work := make(chan int)
 	var wg sync.WaitGroup
@@ -117,6 +122,7 @@ func prepare(ctx context.Context, images []*Image, opt Options) []*planned {
 			for i := range work {
 				im, err := open(ctx, images[i], opt)
 				if err != nil {
+					plan[i].artifact = errors.Is(err, source.ErrArtifact)
 					continue // judging it says why
 				}
 				found[i] = im
@@ -124,8 +130,7 @@ func prepare(ctx context.Context, images []*Image, opt Options) []*planned {
 			}
 		})
 	}
-	for i, im := range images {
-		plan[i] = &planned{Image: im}
+	for i := range images {
 		select {
 		case work <- i:
 		case <-ctx.Done():
@@ -158,6 +163,12 @@ func prepare(ctx context.Context, images []*Image, opt Options) []*planned {
 			plan[i].shared = max(plan[i].shared, count[l.Digest]*int(min(l.Size, 1<<40)>>10))
 		}
 	}
+	plan = slices.DeleteFunc(plan, func(p *planned) bool {
+		if p.artifact {
+			opt.Log.Info("no image", "image", p.Refs[0], "digest", p.Digest)
+		}
+		return p.artifact
+	})
 	slices.SortStableFunc(plan, func(a, b *planned) int {
 		return cmp.Or(cmp.Compare(b.shared, a.shared), strings.Compare(a.Refs[0], b.Refs[0]))
 	})

@@ -104,7 +104,7 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 	if !configTypes[m.Config.MediaType] {
 		return nil, &Error{
 			Step: "read manifest",
-			Err:  fmt.Errorf("its configuration is %q: it is an artifact, no image", m.Config.MediaType),
+			Err:  fmt.Errorf("its configuration is %q: %w", m.Config.MediaType, ErrArtifact),
 		}
 	}
 	config, err := s.document(ctx, "read configuration", m.Config, s.small)

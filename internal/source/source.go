@@ -100,6 +100,9 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s of %q: %v", e.Step, e.Name, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrArtifact is a manifest of something else than an image, such as a chart or a signature.
+var ErrArtifact = errors.New("it is an artifact, no image")
+
 // A PlatformsError is an image of which all platforms are wanted, where it has several.
 type PlatformsError struct{ Platforms []string }
 
