@@ -78,7 +78,10 @@ func stream(file string) bool {
 func write(std Streams, doc *report.Document, outs []destination, opt report.Options) error {
 	for _, o := range outs {
 		var b bytes.Buffer
-		opt.Color = o.file == "" && colored(std.Out)
+		opt.Color, opt.Width = false, 0
+		if o.file == "" {
+			opt.Color, opt.Width = colored(std.Out), columns(std.Out)
+		}
 		format, _ := report.FormatOf(o.name)
 		err := format.Write(&b, doc, opt)
 		if err == nil {
@@ -126,6 +129,19 @@ func replaceFile(name string, data []byte) error {
 		return err
 	}
 	return os.Rename(tmp.Name(), name)
+}
+
+// columns is how wide a terminal is; 0 of anything else.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // colored reports whether w is a terminal that wants colours (no-color.org,

@@ -260,3 +260,34 @@ func harmless(d *report.Document) *report.Document {
 	out.Targets[0].Errors = []string{"x"}
 	return out
 }
+
+// TestTextOrder: what it weighs first, then what saves most, then the rest.
+func TestTextOrder(t *testing.T) {
+	text := written(t, "text", sized())
+	at := -1
+	for _, want := range []string{"app:1 (linux/amd64): 100 MB unpacked", "what to do first", "ships bytecode", "ships tests", "too large", "1 error, 1 warning, 1 note"} {
+		i := strings.Index(text, want)
+		if i <= at {
+			t.Errorf("%q stands at %d, behind what should follow it:\n%s", want, i, text)
+		}
+		at = i
+	}
+	var b bytes.Buffer
+	d := sized()
+	d.Targets[0].Findings[1].Message = strings.Repeat("some words ", 30) + strings.Repeat("x", 100)
+	if err := report.Text(&b, d, report.Options{Width: 90}); err != nil {
+		t.Fatal(err)
+	}
+	wide := 0
+	for line := range strings.Lines(b.String()) {
+		if len([]rune(strings.TrimSuffix(line, "\n"))) > 90 {
+			wide++
+		}
+	}
+	if wide != 1 { // of the word that does not fit
+		t.Errorf("%d lines are wider than the terminal:\n%s", wide, b.String())
+	}
+	if words := strings.Join(strings.Fields(b.String()), " "); !strings.Contains(words, strings.Repeat("some words ", 30)+strings.Repeat("x", 100)+" [waste-bytecode]") {
+		t.Errorf("words are lost:\n%s", b.String())
+	}
+}

@@ -49,7 +49,6 @@ func summary(b *strings.Builder, p painter, t *Target) {
 		}
 	}
 	bars(b, p, t)
-	ignored(b, p, t)
 }
 
 // isFile reports whether the target is a file of the configuration, of which no more is said

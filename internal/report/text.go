@@ -22,7 +22,8 @@ func (p painter) paint(code, s string) string {
 
 var severityColors = map[analysis.Severity]string{analysis.Error: "1;31", analysis.Warning: "1;33", analysis.Note: "1;36"}
 
-// Text writes findings for people: the place, the message, and the line it is about; many
+// Text writes a report for people: of each target what it weighs, the changes that save bytes, those that
+// save most first, and the other findings by file, each with its place and the line it is about; many
 // of one kind in one file as one. What is the same of all targets is said once, at the end.
 func Text(w io.Writer, d *Document, opt Options) error {
 	b := &strings.Builder{}
@@ -39,10 +40,34 @@ func Text(w io.Writer, d *Document, opt Options) error {
 			}
 			fmt.Fprintf(b, "%s %s\n", p.paint("1;31", "could not be judged:"), redact.Printable(err))
 		}
+		if !opt.Quiet {
+			summary(b, p, t)
+		}
+		first := t.advice()
+		if len(first) > 0 && t.Image != nil && !opt.Quiet {
+			fmt.Fprintf(b, "\n%s\n", p.paint("1", "what to do first, by what it saves"))
+		}
+		advised := map[*Finding]bool{}
+		hidden := 0
+		for _, a := range first {
+			if t.Image == nil {
+				break
+			}
+			advised[a.Finding] = true
+			if a.Severity == analysis.Note && !opt.Notes {
+				hidden++
+				continue
+			}
+			textFinding(b, p, a.Finding, opt.Width)
+			files(b, p, a.Finding, opt)
+		}
+		if len(advised) > hidden {
+			b.WriteString("\n")
+		}
 		last := ""
 		for _, list := range grouped(t, many) {
 			f := list[0]
-			if f.Severity == analysis.Note && !opt.Notes {
+			if f.Severity == analysis.Note && !opt.Notes || advised[f] {
 				continue
 			}
 			if place := f.Location.Path + f.Location.Layer; place != last && last != "" {
@@ -52,15 +77,15 @@ func Text(w io.Writer, d *Document, opt Options) error {
 			if len(list) > 1 {
 				textGroup(b, p, list, many[f.Rule])
 			} else {
-				textFinding(b, p, f)
-				files(b, p, f, opt.Verbose)
+				textFinding(b, p, f, opt.Width)
+				files(b, p, f, opt)
 			}
 		}
 		if last != "" {
 			b.WriteString("\n")
 		}
 		if !opt.Quiet {
-			summary(b, p, t)
+			ignored(b, p, t)
 		}
 	}
 	if !opt.Quiet {
@@ -141,7 +166,7 @@ func also(f *Finding) string {
 const maxFiles = 3
 
 // files names what the bytes of a finding are in, the largest first.
-func files(b *strings.Builder, p painter, f *Finding, verbose bool) {
+func files(b *strings.Builder, p painter, f *Finding, opt Options) {
 	var names []string
 	for _, r := range f.Related {
 		if r.Location.Layer != "" && r.Location.Path != "" {
@@ -152,16 +177,22 @@ func files(b *strings.Builder, p painter, f *Finding, verbose bool) {
 		return
 	}
 	rest := ""
-	if len(names) > maxFiles && !verbose {
+	if len(names) > maxFiles && !opt.Verbose {
 		names, rest = names[:maxFiles], " ..."
 	}
-	fmt.Fprintf(b, "%s %s%s\n", p.paint("2", "       |"), redact.Printable(strings.Join(names, ", ")), rest)
+	for _, line := range wrapped(redact.Printable(strings.Join(names, ", "))+rest, 0, opt.Width-9) {
+		fmt.Fprintf(b, "%s %s\n", p.paint("2", "       |"), line)
+	}
 }
 
-func textFinding(b *strings.Builder, p painter, f *Finding) {
-	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", redact.Printable(f.Location.String())+":"),
-		p.paint(severityColors[f.Severity], string(f.Severity)+":"), redact.Printable(f.Message+also(f)),
-		p.paint("2", "["+f.Rule+"]"))
+func textFinding(b *strings.Builder, p painter, f *Finding, width int) {
+	place := redact.Printable(f.Location.String()) + ":"
+	head := utf8.RuneCountInString(place) + len(f.Severity) + 3
+	lines := wrapped(redact.Printable(f.Message+also(f))+" ["+f.Rule+"]", head, width)
+	last := &lines[len(lines)-1]
+	*last = strings.TrimSuffix(*last, "["+f.Rule+"]") + p.paint("2", "["+f.Rule+"]")
+	fmt.Fprintf(b, "%s %s %s\n", p.paint("1", place), p.paint(severityColors[f.Severity], string(f.Severity)+":"),
+		strings.Join(lines, "\n    "))
 	line, _, more := strings.Cut(f.Snippet, "\n")
 	line = redact.Printable(strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    "))
 	if line == "" {
@@ -172,10 +203,37 @@ func textFinding(b *strings.Builder, p painter, f *Finding) {
 	if more {
 		body += " ..."
 	}
+	if room := width - 9 - len(indent); width >= leastWidth && utf8.RuneCountInString(body) > room {
+		body = string([]rune(body)[:max(1, room-1)]) + "…"
+	}
 	gutter := fmt.Sprintf("%6d | ", f.Location.Line)
 	underline := "^" + strings.Repeat("~", max(0, utf8.RuneCountInString(strings.TrimSuffix(body, " ..."))-1))
 	fmt.Fprintf(b, "%s%s%s\n%s%s%s\n", p.paint("2", gutter), indent, body, p.paint("2", "       | "), indent,
 		p.paint(severityColors[f.Severity], underline))
+}
+
+// leastWidth is how narrow a terminal is that text is wrapped for.
+const leastWidth = 40
+
+// wrapped cuts a text into lines of a width, the first of which has so many columns before it, the others
+// four; it is one line where the width is none.
+func wrapped(text string, head, width int) (lines []string) {
+	if width < leastWidth {
+		return []string{text}
+	}
+	line, room := "", width-head
+	for _, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		if line != "" && utf8.RuneCountInString(line)+1+n > room {
+			lines = append(lines, line)
+			line, room = "", width-4
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
 }
 
 // String is the place as a terminal's user clicks it.
