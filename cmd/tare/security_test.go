@@ -49,12 +49,12 @@ func TestSecurity(t *testing.T) {
 // TestActionStopsCommands: the action stops workflow commands before Tare prints
 // anything that a stranger wrote, and starts them again behind the last of it.
 func TestActionStopsCommands(t *testing.T) {
-	text, err := os.ReadFile("../../action.yml")
+	text, err := os.ReadFile("../../action/check.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
 	last := -1
-	for _, step := range []string{`echo "::stop-commands::$stop"`, `"$bin/tare" check`, `cat "$bin/report.txt"`, `echo "::$stop::"`} {
+	for _, step := range []string{`echo "::stop-commands::$stop"`, `"$bin/tare" check`, `cat "$bin/report.txt"`, `echo "::$stop::"`, `cat "$bin/report.github"`} {
 		at := strings.Index(string(text), step)
 		if at < last || at < 0 || strings.Count(string(text), step) != 1 {
 			t.Errorf("%s stands once, and in this order", step)
