@@ -36,6 +36,8 @@ const DefaultLimit = 2 << 30
 
 // A Cache is a directory. A nil Cache holds nothing and keeps nothing.
 type Cache struct {
+	Far Far // where indexes are kept for several machines; the zero Far is nowhere
+
 	dir   string
 	limit int64
 	wrote atomic.Bool
@@ -98,6 +100,9 @@ func (c *Cache) Get(digest string, wants []analysis.Want, admit func(*Index) err
 		return nil, nil
 	}
 	blob, err := read(c.path("blobs", digest))
+	if err != nil && c.adopt(digest) {
+		blob, err = read(c.path("blobs", digest))
+	}
 	if err != nil {
 		return nil, nil
 	}
@@ -230,8 +235,9 @@ func (c *Cache) Put(digest string, index *Index) {
 		return
 	}
 	if c.write(c.path("index", index.DiffID), func(w io.Writer) error { return encode(w, index) }) == nil {
-		_ = c.write(c.path("blobs", digest),
-			whole(fmt.Appendf(nil, "%s %d %d\n", index.DiffID, index.Cost.Stored, index.Cost.Ratio)))
+		line := fmt.Appendf(nil, "%s %d %d\n", index.DiffID, index.Cost.Stored, index.Cost.Ratio)
+		_ = c.write(c.path("blobs", digest), whole(line))
+		c.give(digest, line, index.DiffID)
 	}
 }
 

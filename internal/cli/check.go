@@ -37,6 +37,7 @@ type checkFlags struct {
 	limits                    source.Limits
 	cacheDir                  string
 	noCache                   bool
+	shared                    string // a repository
 }
 
 func check(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
@@ -134,6 +135,8 @@ Every flag can be given as a variable, as in TARE_FAIL_ON=error.`,
 	fl.StringVar(&f.cacheDir, "cache-dir", "",
 		"where manifests and indexes of layers are kept (default: the user's cache directory)")
 	fl.BoolVar(&f.noCache, "no-cache", false, "keep nothing, and use nothing that was kept")
+	fl.StringVar(&f.shared, "shared-cache", "",
+		"a repository that machines share indexes of layers through, HOST/PATH: who may write there decides what is believed")
 	fl.BoolVar(&f.addedOnly, "added-only", false, "judge what stands above the base image alone")
 	fl.DurationVar(&f.timeout, "timeout", 30*time.Minute,
 		"limit: how long the run may take; what was judged by then is reported (0: no limit)")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/dockerfile"
@@ -172,4 +173,34 @@ func (fd *finder) trusted(key, image string, f *config.File) opener {
 	return fails(fmt.Errorf(
 		"%s: %s: %q is of registry %q, which only a configuration names: --trust-registry %s lets it, or --%s names the image",
 		display(f.Path), key, image, host, host, map[string]string{"image": "image", "baseline": "baseline-image"}[key]))
+}
+
+// share makes the cache one that machines share, where --shared-cache names a repository; nil where it
+// does not.
+func (fd *finder) share() (*source.Shared, error) {
+	if fd.flags.shared == "" {
+		return nil, nil
+	}
+	if fd.cache == nil {
+		return nil, usage("--shared-cache needs a cache: leave --no-cache out")
+	}
+	s, err := source.OpenShared(fd.ctx, fd.flags.shared, fd.options())
+	if err != nil {
+		return nil, usage("--shared-cache: %v", err)
+	}
+	fd.cache.Far = cache.Far{Get: s.Get, Put: s.Put}
+	return s, nil
+}
+
+// sharing says what was taken from a shared cache; "" where there is none.
+func sharing(name string, s *source.Shared) string {
+	if s == nil {
+		return ""
+	}
+	taken, given := int(s.Taken.Load()), int(s.Given.Load())
+	text := fmt.Sprintf("%d %s of layers taken from the shared cache %s, and %d put there", taken, number(taken, "index was", "indexes were"), name, given)
+	if s.Lost() {
+		text += "; it cannot be written to: docker login, or rights to push"
+	}
+	return text
 }

@@ -65,6 +65,10 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		defer kept.Trim()
 	}
 	found := newFinder(ctx, std, analyzers, kept, f)
+	shared, err := found.share()
+	if err != nil {
+		return err
+	}
 	if err := found.find(args); err != nil {
 		return err
 	}
@@ -104,6 +108,10 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	}, note)
 	if err != nil {
 		return err
+	}
+	if said := sharing(f.shared, shared); said != "" {
+		note(said)
+		doc.Remarks = append(doc.Remarks, said)
 	}
 	doc.Targets = append(doc.Targets, ledger.unused(opt)...)
 	doc.Join()

@@ -95,6 +95,8 @@ Exit status: as for check; 3 where an image could not be judged: each is listed.
 	fl.StringVar(&f.configRef, "config-ref", "", "read the configuration as it is in this commit or branch, not as it lies here")
 	fl.BoolVar(&f.noConfig, "no-config", false, "read no configuration")
 	fl.StringVar(&f.cacheDir, "cache-dir", "", "where manifests and indexes of layers are kept (default: the user's cache directory)")
+	fl.StringVar(&f.shared, "shared-cache", "",
+		"a repository that machines share indexes of layers through, HOST/PATH: who may write there decides what is believed")
 	fl.StringSliceVar(&f.insecure, "insecure", nil,
 		"registries, HOST[:PORT], that may speak plain HTTP, or have a certificate that nobody signed")
 	fl.DurationVar(&f.timeout, "timeout", 0, "limit: how long the run may take; the next one goes on (0: no limit)")
@@ -134,6 +136,10 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 		debug.SetGCPercent(100)
 	}
 	fd := newFinder(ctx, std, analyzers, kept, &f.checkFlags)
+	shared, err := fd.share()
+	if err != nil {
+		return err
+	}
 	opt, err := f.options(fd, analyzers)
 	if err != nil {
 		return err
@@ -152,6 +158,9 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 		defer cancel()
 	}
 	sum, failing, ended := f.scan(ctx, std, selection, opt)
+	if said := sharing(f.shared, shared); said != "" {
+		sum.Remarks = append(sum.Remarks, said)
+	}
 	if ended == nil {
 		opt.Metrics.End()
 	}

@@ -27,6 +27,7 @@ type Rollup struct {
 	Worst      []ImageSum                `json:"worst"`  // images of which most need not be there
 	Failed     []Failure                 `json:"failed"` // what could not be judged
 	Interrupt  bool                      `json:"interrupted"`
+	Remarks    []string                  `json:"remarks"`
 
 	layers map[string]int64
 	rules  map[string]*RuleSum
@@ -74,7 +75,7 @@ type ImageSum struct {
 func NewRollup(tool report.Tool) *Rollup {
 	return &Rollup{
 		Version: 1, Tool: tool, Findings: map[analysis.Severity]int{}, Rules: []RuleSum{}, Bases: []BaseSum{}, Lines: []LineSum{},
-		Worst: []ImageSum{}, Failed: []Failure{}, layers: map[string]int64{}, rules: map[string]*RuleSum{}, bases: map[string]*BaseSum{},
+		Remarks: []string{}, Worst: []ImageSum{}, Failed: []Failure{}, layers: map[string]int64{}, rules: map[string]*RuleSum{}, bases: map[string]*BaseSum{},
 		lines: map[string]*LineSum{},
 	}
 }

@@ -121,6 +121,7 @@ func fill(t *testing.T, host string, repositories, tags int) {
 type machine struct {
 	dir, cache string
 	onlyNew    bool
+	shared     *source.Shared
 }
 
 func newMachine(t *testing.T) *machine { return &machine{dir: t.TempDir(), cache: t.TempDir()} }
@@ -137,6 +138,9 @@ func (m *machine) scan(t *testing.T, ctx context.Context, selection *scan.Select
 		t.Fatal(err)
 	}
 	session := new(source.Session)
+	if m.shared != nil {
+		kept.Far = cache.Far{Get: m.shared.Get, Put: m.shared.Put}
+	}
 	opt := scan.Options{
 		Driver: driver.Options{Analyzers: analyzers.All, Limits: source.DefaultLimits, Cache: kept, Now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)},
 		Source: source.Options{Cache: kept, Limits: source.DefaultLimits, Session: session},
@@ -367,5 +371,43 @@ func TestState(t *testing.T) {
 	var none *scan.State
 	if none.Result(digest) != nil || none.Keep(digest, nil) != nil {
 		t.Error("no state keeps something")
+	}
+}
+
+// TestShared: machines that share indexes through a repository read each layer once, all together, and say
+// what one machine says; one with an empty disk reads none.
+func TestShared(t *testing.T) {
+	s := serve(t)
+	const repositories, tags = 4, 3
+	fill(t, s.host, repositories, tags)
+	layers := int64(2 + repositories*(1+tags))
+	alone, _, err := newMachine(t).scan(t, context.Background(), all(s.host), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	team := func(shard scan.Shard) (lines []string, taken, given int64) {
+		selection := all(s.host)
+		selection.Shard = shard
+		m := newMachine(t)
+		if m.shared, err = source.OpenShared(t.Context(), s.host+"/elsewhere/indexes", source.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if lines, _, err = m.scan(t, t.Context(), selection, nil); err != nil {
+			t.Fatal(err)
+		}
+		return lines, m.shared.Taken.Load(), m.shared.Given.Load()
+	}
+	var lines []string
+	var given int64
+	for i := range 3 {
+		l, _, g := team(scan.Shard{Index: i, Of: 3})
+		lines, given = append(lines, l...), given+g
+	}
+	if given != layers || len(lines) != len(alone) {
+		t.Errorf("three machines put %d indexes there, and say %d lines; want %d and %d", given, len(lines), layers, len(alone))
+	}
+	lines, taken, given := team(scan.Shard{})
+	if taken != layers || given != 0 || !slices.Equal(lines, alone) {
+		t.Errorf("a machine with an empty disk took %d indexes of %d, put %d there, and says\n%q\nwant\n%q", taken, layers, given, lines, alone)
 	}
 }

@@ -146,6 +146,9 @@ func text(w io.Writer, u *Rollup, color bool) error {
 		}
 	}
 	fmt.Fprintf(b, "%s\n%s\n", u.head(), u.counts())
+	for _, r := range u.Remarks {
+		fmt.Fprintf(b, "%s %s\n", dim("note:"), redact.Printable(r))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

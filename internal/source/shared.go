@@ -1,0 +1,125 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// A Shared is a repository of a registry that machines share indexes of layers through: each is an artifact
+// of one blob, tagged with the digest of its layer. Who may write to the repository decides what the others
+// believe of a layer: the user names it.
+type Shared struct {
+	Taken atomic.Int64 // indexes that were found there
+	Given atomic.Int64 // those that were put there
+
+	repo name.Repository
+	opt  Options
+	ctx  context.Context
+	lost atomic.Bool // it cannot be written to: not tried again
+}
+
+// sharedVersion is that of what the artifacts hold; another is another tag.
+const sharedVersion = "index-4"
+
+// The types of the artifact, which registries show.
+const (
+	sharedConfig types.MediaType = "application/vnd.tare.index.config.v1+json"
+	sharedLayer  types.MediaType = "application/vnd.tare.index.v1"
+)
+
+// maxShared is how many bytes an index has.
+const maxShared = 256 << 20
+
+// OpenShared reaches a repository, HOST/PATH. What is asked of it ends with ctx.
+func OpenShared(ctx context.Context, repository string, opt Options) (*Shared, error) {
+	var kind []name.Option
+	repo, err := name.NewRepository(repository)
+	if err == nil && opt.insecure(repo.RegistryStr()) {
+		kind = append(kind, name.Insecure)
+		repo, err = name.NewRepository(repository, kind...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%q is no repository: want HOST/PATH", repository)
+	}
+	return &Shared{repo: repo, opt: opt, ctx: ctx}, nil
+}
+
+// at is the reference of a layer's index.
+func (s *Shared) at(digest string) name.Reference {
+	return s.repo.Tag(sharedVersion + "-" + strings.TrimPrefix(digest, "sha256:"))
+}
+
+func (s *Shared) remote() ([]remote.Option, error) {
+	auth, err := credentials(s.ctx, s.repo)
+	if err != nil {
+		return nil, err
+	}
+	base, err := s.opt.transport(s.repo.RegistryStr())
+	if err != nil {
+		return nil, err
+	}
+	return []remote.Option{
+		remote.WithContext(s.ctx), remote.WithAuth(auth), remote.WithTransport(&confined{base, s.repo.RegistryStr()}), remote.WithUserAgent("tare"),
+	}, nil
+}
+
+// Get returns the index of the layer of that digest; nil if it is not there, or cannot be had.
+func (s *Shared) Get(digest string) []byte {
+	opt, err := s.remote()
+	if err != nil || s.opt.Offline {
+		return nil
+	}
+	im, err := remote.Image(s.at(digest), opt...)
+	if err != nil {
+		return nil
+	}
+	layers, err := im.Layers()
+	if err != nil || len(layers) != 1 {
+		return nil
+	}
+	rc, err := layers[0].Compressed() // its digest is checked as it is read
+	if err != nil {
+		return nil
+	}
+	defer rc.Close()
+	data, err := io.ReadAll(io.LimitReader(rc, maxShared+1))
+	if err != nil || len(data) > maxShared {
+		return nil
+	}
+	s.Taken.Add(1)
+	return data
+}
+
+// Put puts the index of a layer there. What cannot be written is left out: a shared cache that is not there
+// is slow, not wrong.
+func (s *Shared) Put(digest string, data []byte) {
+	if s.lost.Load() || s.opt.Offline || len(data) > maxShared {
+		return
+	}
+	opt, err := s.remote()
+	if err == nil {
+		var im v1.Image = mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), sharedConfig)
+		if im, err = mutate.AppendLayers(im, static.NewLayer(data, sharedLayer)); err == nil {
+			err = remote.Write(s.at(digest), im, opt...)
+		}
+	}
+	if err != nil {
+		s.lost.Store(true)
+		return
+	}
+	s.Given.Add(1)
+}
+
+// Lost reports whether the repository could not be written to.
+func (s *Shared) Lost() bool { return s.lost.Load() }
