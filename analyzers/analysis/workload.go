@@ -126,6 +126,7 @@ type Service struct {
 	Name, Namespace string
 	Selector        map[string]string
 	Targets         []string // ports of the pods, numbers or names
+	NoAddress       bool     // headless, or a name of another place: no variables are set for it
 	At              Location
 }
 

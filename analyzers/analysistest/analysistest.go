@@ -37,7 +37,8 @@ import (
 //   - In a txtar, image/N/PATH is a file of layer N, with the attributes mode=,
 //     size=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
-//     the lines target=, build-arg=, named=, now=, sibling=read. The file pod.yaml is a manifest, whose first container is judged. The files baseline/N/PATH are those of the
+//     the lines target=, build-arg=, named=, now=, sibling=read. The file pod.yaml is a manifest, each of whose
+//     containers is judged. The files baseline/N/PATH are those of the
 //     image to compare with, sibling/N/PATH those of the smaller one beside the base, whose layers were read
 //     before if flags say so. Lines "want PLACE "rx"" of its comment want
 //     findings at image/N/PATH, image/N, or image; lines "undecided RULE "rx"" want
@@ -77,8 +78,9 @@ type tcase struct {
 	target   driver.Target
 	now      time.Time
 	wants    []want
-	open     []want // rules that are not decided, and why
-	read     bool   // the layers of the base's sibling were read before
+	open     []want                // rules that are not decided, and why
+	read     bool                  // the layers of the base's sibling were read before
+	pods     []*analysis.Container // those that are judged, one after another; none: the target has none
 }
 
 type want struct {
@@ -99,12 +101,20 @@ func (c *tcase) run(t *testing.T) []analysis.Finding {
 			t.Fatal(err)
 		}
 	}
-	res, err := driver.Check(context.Background(), c.target, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err := range res.Errors {
-		t.Error(err)
+	var res driver.Result
+	for i := range max(1, len(c.pods)) {
+		target := c.target
+		if len(c.pods) > 0 {
+			target.Container = c.pods[i]
+		}
+		r, err := driver.Check(context.Background(), target, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range r.Errors {
+			t.Error(err)
+		}
+		res.Findings, res.NotRun = append(res.Findings, r.Findings...), append(res.NotRun, r.NotRun...)
 	}
 	keys := map[string]bool{}
 	for _, f := range res.Findings {
@@ -231,10 +241,13 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 			for _, err := range m.Broken {
 				t.Error(err)
 			}
-			if len(m.Workloads) == 0 {
+			for _, w := range m.Workloads {
+				c.pods = append(c.pods, w.Containers...)
+			}
+			if len(c.pods) == 0 {
 				t.Fatalf("%s describes no pod", f.Name)
 			}
-			c.target.Container, c.target.Services = m.Workloads[0].Containers[0], m.Services
+			c.target.Services = m.Services
 			c.wants = append(c.wants, sourceWants(t, f.Name, f.Data)...)
 		case f.Name == "tare.yaml":
 			c.target.Config.Sections = settings(t, a, f.Data)

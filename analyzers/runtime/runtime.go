@@ -67,10 +67,16 @@ func run(pass *analysis.Pass) error {
 	p := process.Fact.Of(pass)
 	if len(p.Argv) > 0 && !strings.Contains(p.Argv[0], "$(") {
 		if f, known := p.Find(pass, p.Argv[0]); known && f == nil {
+			remedy := "install it, or name one that is there"
+			switch conf := pass.Image.Config.Config; {
+			case strings.Contains(p.Argv[0], " "):
+				remedy = "write each word as one of the list"
+			case c.Command == nil && c.Args != nil && len(conf.Entrypoint) == 0:
+				remedy = "args replace the image's CMD, and it has no ENTRYPOINT: write the whole command"
+			}
 			pass.Report(analysis.Finding{
 				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0],
-				Message: fmt.Sprintf("%q runs %q, which the image does not have: the container never starts; install it, or name one that is there",
-					c.Name, p.Argv[0]),
+				Message: fmt.Sprintf("%q runs %q, which the image does not have: the container never starts; %s", c.Name, p.Argv[0], remedy),
 			})
 		} else if known && f.Mode.IsRegular() && f.Mode&0o111 == 0 {
 			pass.Report(analysis.Finding{
@@ -165,12 +171,12 @@ func write(pass *analysis.Pass, p *process.Process) {
 		}
 		return false
 	}
-	where := "a temporary directory"
+	where, mount := "a temporary directory", "/tmp"
 	if s.Tmp != "" {
 		if writable(s.Tmp) {
 			return
 		}
-		where = fmt.Sprintf("%q (worker_tmp_dir)", s.Tmp)
+		where, mount = fmt.Sprintf("%q (worker_tmp_dir)", s.Tmp), s.Tmp
 	} else {
 		for _, name := range []string{"TMPDIR", "TEMP", "TMP"} {
 			v, set, known := p.Env(name)
@@ -186,8 +192,8 @@ func write(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name,
-		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on /tmp, or give --worker-tmp-dir /dev/shm",
-			c.Name, where),
+		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on %s, or give --worker-tmp-dir /dev/shm",
+			c.Name, where, mount),
 		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
 	})
 }
@@ -200,7 +206,7 @@ func service(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	for _, s := range pass.Services {
-		if s.Namespace != c.Workload.Namespace || s.Name == "" {
+		if s.Namespace != c.Workload.Namespace || s.Name == "" || s.NoAddress {
 			continue
 		}
 		name := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_PORT"
@@ -212,7 +218,7 @@ func service(pass *analysis.Pass, p *process.Process) {
 		case p.Server != nil && name == "UVICORN_PORT" && p.Server.Kind == "uvicorn", p.Server != nil && name == "GRANIAN_PORT" && p.Server.Kind == "granian":
 			reads = p.Server.Kind
 		case asPort(p.Text, name):
-			reads = "its command"
+			reads = "the command"
 		}
 		if reads == "" {
 			continue
@@ -226,8 +232,11 @@ func service(pass *analysis.Pass, p *process.Process) {
 	}
 }
 
-// asPort reports whether a text uses a variable where a port stands.
+// asPort reports whether a text uses a variable where a port stands, and does not set it itself.
 func asPort(text, name string) bool {
+	if strings.Contains(text, name+"=") {
+		return false
+	}
 	re := regexp.MustCompile(`(?:--port[= ]|-p |:)["']?\$(?:` + regexp.QuoteMeta(name) + `\b|\{` + regexp.QuoteMeta(name) + `[}:])`)
 	return re.MatchString(text)
 }

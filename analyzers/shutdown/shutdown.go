@@ -140,7 +140,11 @@ func judgeText(pass *analysis.Pass, p started) {
 	}
 	name, args := lastCommand(f.Stmts)
 	lone := simple(f.Stmts)
-	if name == "exec" || reInit.MatchString(path.Base(name)) || reInit.MatchString(path.Base(args)) || traps(f) {
+	body := function(f, name)
+	if body != nil {
+		name, args = lastCommand([]*syntax.Stmt{body})
+	}
+	if name == "" && branches(f.Stmts[len(f.Stmts)-1]) || name == "exec" || reInit.MatchString(path.Base(name)) || reInit.MatchString(path.Base(args)) || traps(f) {
 		return
 	}
 	if lone {
@@ -156,11 +160,20 @@ func judgeText(pass *analysis.Pass, p started) {
 	}
 	pass.Reportf(shell, p.at, p.key,
 		"%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s",
-		p.name, short(p.text), remedy(p.form, f.Stmts))
+		p.name, short(p.text), remedy(p.form, f.Stmts, body != nil))
 }
 
-// remedy says how a script can hand process 1 to its last command.
-func remedy(form string, list []*syntax.Stmt) string {
+// branches reports whether a command is if or case, whose branches lastCommand has seen.
+func branches(stmt *syntax.Stmt) bool {
+	switch stmt.Cmd.(type) {
+	case *syntax.IfClause, *syntax.CaseClause:
+		return true
+	}
+	return false
+}
+
+// remedy says how a script can hand process 1 to its last command, which may be a function of its own.
+func remedy(form string, list []*syntax.Stmt, function bool) string {
 	last := list[len(list)-1]
 	for {
 		if b, ok := last.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && !last.Background {
@@ -178,15 +191,33 @@ func remedy(form string, list []*syntax.Stmt) string {
 		return "run the application alone, with exec, and leave its output to the platform; no part of a pipeline can be process 1"
 	case last.Background:
 		return "run the last command in the foreground, with exec before it"
+	case waits(last):
+		return "let it trap TERM and leave its loop, or run what repeats as a CronJob"
+	case function:
+		return "let its function end with exec and the application"
 	case call == nil || len(call.Args) == 0:
 		return "let it end with exec and the application"
 	case simple(list) && !needsShell(last, call):
 		return "write it in exec form, " + form
 	}
-	if program := call.Args[0].Lit(); program != "" {
+	switch program := call.Args[0].Lit(); program {
+	case "":
+	case "wait":
+		return "run one program alone, or several below an init that passes signals on to all of them (tini -g --)"
+	default:
 		return fmt.Sprintf("put exec before %q", program)
 	}
 	return "put exec before its last command"
+}
+
+// waits reports whether a command is a loop that sleeps between its turns.
+func waits(stmt *syntax.Stmt) bool {
+	loop, ok := stmt.Cmd.(*syntax.WhileClause)
+	if !ok {
+		return false
+	}
+	name, _ := lastCommand(loop.Do)
+	return name == "sleep"
 }
 
 // needsShell reports whether a command is more than its words: exec form
@@ -243,6 +274,9 @@ func lastCommand(list []*syntax.Stmt) (name, arg string) {
 		}
 	case *syntax.BinaryCmd:
 		if c.Op != syntax.Pipe && c.Op != syntax.PipeAll {
+			if name, arg := lastCommand([]*syntax.Stmt{c.X}); name == "exec" && c.Op == syntax.OrStmt { // exec app || exit 1
+				return name, arg
+			}
 			return lastCommand([]*syntax.Stmt{c.Y})
 		}
 	case *syntax.Block:

@@ -211,6 +211,7 @@ func (r *reader) service(root *yaml.Node) {
 	s := &analysis.Service{
 		Name: str(child(root, "metadata", "name")), Namespace: str(child(root, "metadata", "namespace")),
 		Selector: words(child(root, "spec", "selector")), At: r.at(root),
+		NoAddress: str(child(root, "spec", "clusterIP")) == "None" || str(child(root, "spec", "type")) == "ExternalName",
 	}
 	for _, p := range items(child(root, "spec", "ports")) {
 		target := str(child(p, "targetPort"))

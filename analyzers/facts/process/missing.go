@@ -16,9 +16,9 @@ var builtins = []string{
 	":", ".", "source", "type", "ulimit", "umask", "unset", "local", "return", "shift", "hash", "pwd", "times", "let", "declare",
 }
 
-// Missing is the program that a command of a probe or a hook names and that the container does not have: the
-// command's own, or, of a shell's, the first that it runs. It is "" where nothing is missing, or
-// where that is not known.
+// Missing is the program that a command of a probe or a hook names and that the container does not have, so that
+// the command always fails: the command's own, or, of a shell's one list of commands, the first that it runs. It
+// is "" where nothing is missing, where that is not known, and where another answers instead (curl ... || wget ...).
 func (p *Process) Missing(pass *analysis.Pass, command []string) string {
 	if len(command) == 0 || strings.Contains(command[0], "$(") {
 		return ""
@@ -37,7 +37,7 @@ func (p *Process) Missing(pass *analysis.Pass, command []string) string {
 		return ""
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(command[i+1]), "")
-	if err != nil || len(file.Stmts) == 0 {
+	if err != nil || len(file.Stmts) != 1 {
 		return ""
 	}
 	first := file.Stmts[0]
@@ -46,10 +46,13 @@ func (p *Process) Missing(pass *analysis.Pass, command []string) string {
 		if !ok {
 			break
 		}
+		if b.Op != syntax.AndStmt && (b.Op != syntax.OrStmt || !fails(b.Y)) {
+			return ""
+		}
 		first = b.X
 	}
 	call, ok := first.Cmd.(*syntax.CallExpr)
-	if !ok || len(call.Args) == 0 {
+	if !ok || len(call.Args) == 0 || first.Negated || first.Background {
 		return ""
 	}
 	name := call.Args[0].Lit()
@@ -60,4 +63,19 @@ func (p *Process) Missing(pass *analysis.Pass, command []string) string {
 		return name
 	}
 	return ""
+}
+
+// fails reports whether a command of a shell does nothing but end with a status that is not 0.
+func fails(stmt *syntax.Stmt) bool {
+	call, ok := stmt.Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) == 0 || stmt.Negated {
+		return false
+	}
+	switch call.Args[0].Lit() {
+	case "false":
+		return true
+	case "exit", "kill": // kill 1 restarts the container
+		return len(call.Args) > 1 && call.Args[1].Lit() != "0"
+	}
+	return false
 }

@@ -3,6 +3,7 @@ package process
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -69,6 +70,9 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 	}
 	switch name {
 	case "gunicorn":
+		if slices.Contains(argv, "--check-config") || slices.Contains(argv, "--version") || slices.Contains(argv, "--print-config") {
+			return nil // it serves nothing
+		}
 		return p.gunicorn(pass, argv)
 	case "uvicorn":
 		return p.byOptions("uvicorn", argv, "UVICORN_", -1)
