@@ -72,18 +72,27 @@ func added(pass *analysis.Pass, budget analysis.Bytes) {
 	}
 }
 
+// A Glob is a pattern of path.Match, or a name without any sign of one.
+type Glob string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (g *Glob) UnmarshalText(text []byte) error {
+	if _, err := path.Match(string(text), ""); err != nil || len(text) == 0 {
+		return fmt.Errorf("%q is no pattern: want a name, or one with * or ?", text)
+	}
+	*g = Glob(text)
+	return nil
+}
+
 // below holds directories to their budgets. The place is the layer that holds
 // most of what is below.
-func below(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
+func below(pass *analysis.Pass, budgets map[Glob]analysis.Bytes) {
 	if len(budgets) == 0 {
 		pass.Undecided(tree, nil, unset)
 		return
 	}
-	for _, dir := range slices.Sorted(maps.Keys(budgets)) {
-		if _, err := path.Match(dir, ""); err != nil {
-			pass.Undecided(tree, nil, fmt.Sprintf("%q is no pattern", dir))
-			continue
-		}
+	for _, glob := range slices.Sorted(maps.Keys(budgets)) {
+		dir := string(glob)
 		within := inside(strings.Trim(dir, "/"))
 		var total int64
 		by := map[*analysis.Layer]int64{}
@@ -93,7 +102,7 @@ func below(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 				by[f.Layer] += f.Size
 			}
 		}
-		if budget := budgets[dir]; total > int64(budget) {
+		if budget := budgets[glob]; total > int64(budget) {
 			over(pass, tree, heaviestLayer(pass, by), dir, total, "%s is %s, %s over its budget of %s", dir, analysis.Bytes(total),
 				analysis.Bytes(total-int64(budget)), budget)
 		}
@@ -142,7 +151,7 @@ func heaviestLayer(pass *analysis.Pass, by map[*analysis.Layer]int64) *analysis.
 }
 
 // installed holds packages to their budgets.
-func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
+func installed(pass *analysis.Pass, budgets map[Glob]analysis.Bytes) {
 	if len(budgets) == 0 {
 		pass.Undecided(pkg, nil, unset)
 		return
@@ -153,11 +162,9 @@ func installed(pass *analysis.Pass, budgets map[string]analysis.Bytes) {
 	}
 	named := map[string]analysis.Bytes{}
 	var patterns []string // the longest first: it says most
-	for name, budget := range budgets {
-		name = python.NormalizeName(name)
-		if _, err := path.Match(name, ""); err != nil {
-			pass.Undecided(pkg, nil, fmt.Sprintf("%q is no pattern", name))
-		} else if named[name] = budget; strings.ContainsAny(name, `*?[\`) {
+	for glob, budget := range budgets {
+		name := python.NormalizeName(string(glob))
+		if named[name] = budget; strings.ContainsAny(name, `*?[\`) {
 			patterns = append(patterns, name)
 		}
 	}

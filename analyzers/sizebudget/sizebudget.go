@@ -26,8 +26,8 @@ type Config struct {
 	Layer    analysis.Bytes `yaml:"layer"` // of each above the base: to download, or, where that is unknown, unpacked
 	App      analysis.Bytes `yaml:"app"`   // unpacked, of all above the base
 
-	Path    map[string]analysis.Bytes `yaml:"path"`    // of what a container sees below each directory
-	Package map[string]analysis.Bytes `yaml:"package"` // of installed packages by name or pattern; "*" is any
+	Path    map[Glob]analysis.Bytes `yaml:"path"`    // of what a container sees below each directory
+	Package map[Glob]analysis.Bytes `yaml:"package"` // of installed packages by name or pattern; "*" is any
 
 	Growth Growth `yaml:"growth" default:"total 5%, which warns"` // against the baseline image
 }

@@ -47,6 +47,8 @@ platforms of one (--platform all), the largest counts.`,
 	fl.StringVar(&f.platform, "platform", "", "the platform, OS/ARCH[/VARIANT], or all (default: this machine's)")
 	fl.StringSliceVar(&f.trusted, "trust-registry", nil, "registries that a configuration's images may be pulled from, HOST[:PORT]")
 	fl.StringVar(&f.cacheDir, "cache-dir", "", "where manifests and indexes of layers are kept (default: the user's cache directory)")
+	fl.StringSliceVar(&f.insecure, "insecure", nil,
+		"registries, HOST[:PORT], that may speak plain HTTP, or have a certificate that nobody signed")
 	fl.BoolVar(&f.noCache, "no-cache", false, "keep nothing, and use nothing that was kept")
 	fl.BoolVar(&f.offline, "offline", false, "ask nothing of the network")
 	return cmd

@@ -55,6 +55,8 @@ is different, and 3 where an image cannot be judged.`,
 	fl.StringArrayVarP(&f.formats, "format", "f", nil, analysis.Or(diff.Names())+"; FORMAT=FILE writes a file, several can be given")
 	fl.StringVarP(&f.output, "output", "o", "", "write the report to a file")
 	fl.StringVar(&f.cacheDir, "cache-dir", "", "where manifests and indexes of layers are kept (default: the user's cache directory)")
+	fl.StringSliceVar(&f.insecure, "insecure", nil,
+		"registries, HOST[:PORT], that may speak plain HTTP, or have a certificate that nobody signed")
 	fl.BoolVar(&f.noCache, "no-cache", false, "keep nothing, and use nothing that was kept")
 	fl.BoolVar(&f.offline, "offline", false, "ask nothing of the network")
 	return cmd

@@ -3,15 +3,19 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/internal/checkout"
 	"github.com/tareweight/tare/internal/config"
+	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/ignore"
 	"github.com/tareweight/tare/internal/kubernetes"
 	"github.com/tareweight/tare/internal/source"
 )
@@ -41,11 +45,10 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 	var services []*analysis.Service
 	read := map[string]*kubernetes.Manifest{}
 	for _, name := range names {
-		if kubernetes.IsTemplate(texts[name]) {
-			templates = append(templates, display(name))
-			continue
-		}
 		read[name] = kubernetes.Parse(display(name), texts[name])
+		if read[name].Template {
+			templates = append(templates, display(name))
+		}
 		services = append(services, read[name].Services...)
 	}
 	if len(templates) > 0 {
@@ -54,9 +57,7 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 	}
 	for _, name := range names {
 		m := read[name]
-		if m == nil {
-			continue
-		}
+		comments := sync.OnceValue(func() []*ignore.Ignore { return ignore.Read(display(name), texts[name], nil) })
 		chain, err := fd.chain(root, filepath.Dir(name))
 		if err != nil {
 			return err
@@ -71,7 +72,7 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 				t := fd.configured(config.Merge(chain...), nil)
 				t.Name = fmt.Sprintf("%s: %s %s, container %s", display(name), w.Kind, w.Name, c.Name)
 				t.Container, t.Services = c, services
-				t.Manifest.Path, t.Manifest.Text = display(name), texts[name]
+				t.Manifest = driver.Manifest{Path: display(name), Text: texts[name], Comments: comments}
 				t.files = []string{absolute(name)}
 				fd.each(root, t, fd.imageOf(c), fd.platforms(nil))
 			}
@@ -81,13 +82,16 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 }
 
 // reName is a container or an image that --image gives a reference for.
-var reName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+var reName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
 
 // setImages reads the values of --image: REF, or NAME=REF for a container of a manifest.
 func (f *checkFlags) setImages(values []string) error {
 	for _, v := range values {
 		name, ref, named := strings.Cut(v, "=")
-		if !named || !reName.MatchString(name) {
+		switch {
+		case named && name == "":
+			return usage("--image %q: want REF, or NAME=REF with the name of a container or its image", v)
+		case !named || !reName.MatchString(name) || source.HasTransport(name):
 			name, ref = "", v
 		}
 		if err := source.CheckReference(ref); err != nil {
@@ -100,11 +104,30 @@ func (f *checkFlags) setImages(values []string) error {
 			if f.images == nil {
 				f.images = map[string]string{}
 			}
+			if other := f.images[name]; other != "" {
+				return usage("--image gives %q two images, %q and %q", name, other, ref)
+			}
 			f.images[name] = ref
 		case f.image != "":
 			return usage("--image %q and %q: give one for a Dockerfile, and NAME=REF for each container of a manifest", f.image, ref)
 		default:
 			f.image = ref
+		}
+	}
+	return nil
+}
+
+// reHost is a registry without a repository.
+var reHost = regexp.MustCompile(`^(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)?(?::[0-9]+)?$`)
+
+// apart refuses a value that stands apart from --pull-images, which would mean all registries then.
+func (f *checkFlags) apart(args []string) error {
+	if len(f.pull) != 1 || f.pull[0] != "all" {
+		return nil
+	}
+	for _, arg := range args {
+		if _, err := os.Lstat(arg); err != nil && (arg == "all" || reHost.MatchString(arg)) {
+			return usage("%q is no file and no image: if it is the value of --pull-images, write --pull-images=%s", arg, arg)
 		}
 	}
 	return nil
@@ -132,8 +155,19 @@ func (fd *finder) imageOf(c *analysis.Container) opener {
 	return func(ctx context.Context, platform string) (*source.Image, error) { return open(ctx, platform) }
 }
 
-// unnamed is the error of an --image NAME=REF whose name no container has.
+// unnamed is the error of an --image NAME=REF whose name no container has, and of an --image REF where
+// there are containers alone.
 func (fd *finder) unnamed() error {
+	if ref := fd.flags.image; ref != "" && len(fd.targets) > 0 && fd.dockerfiles() == 0 {
+		var names []string
+		for _, t := range fd.targets {
+			if !slices.Contains(names, t.Container.Name) {
+				names = append(names, t.Container.Name)
+			}
+		}
+		return usage("--image %q is of no Dockerfile here: write --image NAME=%s with the name of a container or of its image: %s",
+			ref, ref, analysis.Or(names[:min(len(names), 5)]))
+	}
 	for name := range fd.flags.images {
 		if !fd.usedImages[name] {
 			return usage("--image %s=%s: no container of a manifest is called %q, nor is its image", name, fd.flags.images[name], name)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -73,7 +74,11 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		return err
 	}
 	if len(found.targets) == 0 {
-		return &statusError{Broken, errors.New("nothing was judged: what was named holds nothing that can be")}
+		why := "what was named holds no Dockerfile, no requirements and no pod"
+		if len(found.remarks) > 0 {
+			why = strings.Join(found.remarks, "; ")
+		}
+		return &statusError{Broken, errors.New("nothing was judged: " + why)}
 	}
 	if err := found.touched(); err != nil {
 		return err

@@ -148,7 +148,7 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 	if f.listen != "" {
 		stop, err := serve(f.listen, opt.Metrics)
 		if err != nil {
-			return &statusError{Broken, fmt.Errorf("--listen %q: %w", f.listen, err)}
+			return usage("--listen %q: %v", f.listen, err)
 		}
 		defer stop()
 	}
@@ -200,6 +200,10 @@ func (f *scanFlags) scan(ctx context.Context, std Streams, selection *scan.Selec
 	refs, failed := selection.Find(ctx, opt.Source)
 	opt.Log.Info("listed", "references", len(refs), "seconds", time.Since(start).Seconds())
 	if len(refs)+len(failed) == 0 {
+		if s := selection.Shard; s.Of > 1 {
+			sum.Remarks = append(sum.Remarks, fmt.Sprintf("no repository falls to shard %d of %d", s.Index, s.Of))
+			return sum, false, nil
+		}
 		return sum, false, errors.New("nothing was judged: what is named has no image")
 	}
 	images, unresolved, err := scan.Resolve(ctx, refs, opt.Source)

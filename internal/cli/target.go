@@ -111,6 +111,9 @@ func (fd *finder) find(args []string) error {
 	if n := readers(append(slices.Clone(args), f.image, f.baselineImage)); n > 1 {
 		return usage("standard input is named twice: it can be read once")
 	}
+	if err := f.apart(args); err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		if f.image != "" {
 			root, err := fd.root(".")
@@ -220,6 +223,9 @@ func (fd *finder) stdin() error {
 	if err != nil {
 		return &statusError{Broken, fmt.Errorf("open the directory of %q: %w", name, err)}
 	}
+	if isArchive(src) {
+		return usage(`standard input is an archive: if it holds an image, write "docker-archive:-" (docker save) or "oci-archive:-"`)
+	}
 	text := bytes.TrimSpace(src)
 	if kubernetes.Is(src) {
 		if name == "Dockerfile" {
@@ -309,7 +315,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 	if err := fd.manifests(root, texts); err != nil {
 		return err
 	}
-	if len(fd.targets) == before && len(found.dockerfiles) > 0 && len(files) == 0 {
+	if len(fd.targets) == before && len(files) == 0 && len(texts)+len(found.dockerfiles) > 0 && len(fd.remarks) > 0 {
 		return usage("nothing to check in %q: %s", dir, strings.Join(fd.remarks, "; "))
 	}
 	if len(fd.targets) == before && len(files) == 0 {

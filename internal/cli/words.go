@@ -155,7 +155,7 @@ func mistaken(root *checkout.Root, name string) string {
 		f.Close()
 	}
 	switch {
-	case len(head) > 262 && string(head[257:262]) == "ustar", bytes.HasPrefix(head, []byte{0x1f, 0x8b}), strings.HasSuffix(name, ".tar"):
+	case isArchive(head), strings.HasSuffix(name, ".tar"):
 		return fmt.Sprintf(`is an archive: if it holds an image, write "docker-archive:%s" (docker save) or "oci-archive:%[1]s"`, name)
 	case slices.Contains(strange, strings.ToLower(filepath.Ext(name))) && !reNamed.MatchString(filepath.Base(name)):
 		return "is neither a Dockerfile nor a file of Python requirements, nor a lock file that is read"
@@ -163,12 +163,17 @@ func mistaken(root *checkout.Root, name string) string {
 	return ""
 }
 
+// isArchive reports whether a file that begins so is a tar archive, or compressed.
+func isArchive(head []byte) bool {
+	return len(head) > 262 && string(head[257:262]) == "ustar" || bytes.HasPrefix(head, []byte{0x1f, 0x8b})
+}
+
 // nothing says why a directory has nothing to check.
 func nothing(root *checkout.Root, dir string) error {
 	if root.IsRegular(filepath.Join(dir, "oci-layout")) {
 		return usage("%q is an OCI layout, an image: write %q", dir, "oci:"+filepath.Clean(dir))
 	}
-	return usage("nothing to check in %q: no Dockerfile, no Containerfile", dir)
+	return usage("nothing to check in %q: no Dockerfile, no Containerfile, no manifest of Kubernetes", dir)
 }
 
 // writable says what keeps a report from being written to a file, before anything

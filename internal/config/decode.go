@@ -72,6 +72,11 @@ func strict(key string, node *yaml.Node, t reflect.Type) error {
 			k := node.Content[i-1]
 			name = k.Value
 			if t.Kind() == reflect.Map {
+				if word, ok := reflect.New(t.Key()).Interface().(encoding.TextUnmarshaler); ok {
+					if err := word.UnmarshalText([]byte(name)); err != nil {
+						return fmt.Errorf("%d: %q: %w", k.Line, key, err)
+					}
+				}
 				ct = t.Elem()
 			} else if ct = known[name]; ct == nil {
 				return unknown(k, known)

@@ -30,7 +30,7 @@ func TestMerged(t *testing.T) {
 	c := config.Merge(outer, nil, near)
 	want := sizebudget.Analyzer.Config.(sizebudget.Config)
 	want.Download, want.Layer = 100e6, 50e6
-	want.Path = map[string]analysis.Bytes{"usr": 1e9, "opt": 3e9}
+	want.Path = map[sizebudget.Glob]analysis.Bytes{"usr": 1e9, "opt": 3e9}
 	if got := c.Analyzers["sizebudget"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -146,8 +146,10 @@ func TestWrong(t *testing.T) {
 		"targets:\n- name: a\n  image: b\n  settings: 7":                              `x.yaml:4: "settings": want keys and values`,
 		"targets:\n- name: a\n  image: b\n  settings:\n    sizebudget: {download: x}": "x.yaml:5: ",
 		"exclude: [" + strings.Repeat("a,", 201) + "]":                                `x.yaml:1: "exclude": more than the limit of 200 entries`,
-		"build-args: [a]": `x.yaml:1: "build-args": want keys and values`,
-		"strict: maybe":   `x.yaml:1: "strict": want true or false`,
+		"sizebudget:\n  package: {'[': 1 MB}":                                         `x.yaml:2: "package": "[" is no pattern`,
+		"sizebudget:\n  path: {'': 1 MB}":                                             `x.yaml:2: "path": "" is no pattern`,
+		"build-args: [a]":                                                             `x.yaml:1: "build-args": want keys and values`,
+		"strict: maybe":                                                               `x.yaml:1: "strict": want true or false`,
 	} {
 		_, err := config.Parse("x.yaml", []byte(text), analyzers.All)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -52,8 +52,9 @@ type Target struct {
 
 // A Manifest is a file that describes pods.
 type Manifest struct {
-	Path string // as the report calls it
-	Text []byte
+	Path     string // as the report calls it
+	Text     []byte
+	Comments func() []*ignore.Ignore // what comments of it ignore; nil if it has no text
 }
 
 // A Place says where the paths of a report are in their repository, so that they can be told

@@ -176,8 +176,8 @@ func (c *checker) comments(t Target) (all []*ignore.Ignore) {
 		all = ignore.Read(d.Path, d.Source, func(first int) int { return ends[first] })
 		seen[d.Path] = true
 	}
-	if m := t.Manifest; m.Text != nil {
-		all = append(all, ignore.Read(m.Path, m.Text, nil)...)
+	if t.Manifest.Comments != nil {
+		all = append(all, t.Manifest.Comments()...)
 	}
 	if t.Context == nil {
 		return all

@@ -66,7 +66,7 @@ func Kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Option
 
 // kept indexes an image from the cache alone, and reports whether it could.
 func kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) bool {
-	if opt.Cache == nil {
+	if opt.Cache == nil || src.Stream != nil && len(src.Layers) == 0 { // of a stream they are not known before it is read
 		return false
 	}
 	for _, l := range src.Layers {

@@ -29,6 +29,7 @@ type Manifest struct {
 	Workloads []*analysis.Workload
 	Services  []*analysis.Service
 	Broken    []error // documents that cannot be read, with their lines
+	Template  bool    // a document of it is one that Helm has to render first: it is left out
 }
 
 var (
@@ -36,19 +37,41 @@ var (
 	reVersion  = regexp.MustCompile(`(?m)^apiVersion:`)
 	reTemplate = regexp.MustCompile(`(?m)^[^#\n]*\{\{-?\s*(?:\.Values|\.Release|\.Chart|\.Capabilities|include|if|range|with|define|template|toYaml|end)\b`)
 	reSplit    = regexp.MustCompile(`(?m)^---(?:[ \t].*)?\r?$`)
+	reBlock    = regexp.MustCompile(`(?:^|[:-] +)[|>][-+0-9]*(?: +#.*)?$`)
 	reSource   = regexp.MustCompile(`(?m)^# Source: (\S+)\r?$`)
 )
 
 // Is reports whether a text looks like a manifest.
 func Is(text []byte) bool { return reKind.Match(text) && reVersion.Match(text) }
 
-// IsTemplate reports whether a text is one that Helm has to render first.
-func IsTemplate(text []byte) bool { return reTemplate.Match(text) }
+// isTemplate reports whether a document is one that Helm has to render first. What stands in a block of text, as in
+// the ConfigMap of a program with templates of its own, is no template of Helm's.
+func isTemplate(doc []byte) bool {
+	if !reTemplate.Match(doc) {
+		return false
+	}
+	block := -1 // the indentation of the line that begins a block of text
+	for line := range bytes.Lines(doc) {
+		text := bytes.TrimRight(line, " \t\r\n")
+		indent := len(text) - len(bytes.TrimLeft(text, " "))
+		if len(text) == 0 || block >= 0 && indent > block {
+			continue
+		}
+		if block = -1; reBlock.Match(text) {
+			block = indent
+		}
+		if reTemplate.Match(text) {
+			return true
+		}
+	}
+	return false
+}
 
 // Parse reads the documents of a text, which is called name. A broken one leaves the others.
 func Parse(name string, text []byte) *Manifest {
 	m := &Manifest{}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	rendered := reSource.Match(text) // Helm writes it
 	line, rest := 0, text
 	for n := 0; ; n++ {
 		doc, next := rest, -1
@@ -63,12 +86,19 @@ func Parse(name string, text []byte) *Manifest {
 		if s := reSource.FindSubmatch(doc); s != nil {
 			r.source = string(s[1])
 		}
-		r.document(doc)
+		if !rendered && isTemplate(doc) {
+			m.Template = true
+		} else {
+			r.document(doc)
+		}
 		if next < 0 {
 			break
 		}
 		line += bytes.Count(rest[:next], []byte("\n"))
 		rest = rest[next:]
+	}
+	if m.Template {
+		m.Broken = nil // the others may be parts of the template
 	}
 	return m
 }
@@ -274,6 +304,12 @@ func (r *reader) texts(n *yaml.Node) (out []analysis.Text) {
 }
 
 func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Container {
+	for _, list := range []string{"command", "args"} {
+		if x := child(n, list); x != nil && x.Kind == yaml.ScalarNode && x.Tag != "!!null" && !strings.Contains(x.Value, "$") {
+			r.m.Broken = append(r.m.Broken, fmt.Errorf("%s:%d: %s of container %q is no list of words: the API server refuses it",
+				r.name, x.Line+r.above, list, str(child(n, "name"))))
+		}
+	}
 	c := &analysis.Container{
 		Workload: w, Name: str(child(n, "name")), At: r.at(n), Image: r.text(child(n, "image")), Command: r.texts(child(n, "command")),
 		Args: r.texts(child(n, "args")), Workdir: r.text(child(n, "workingDir")), EnvFrom: len(items(child(n, "envFrom"))) > 0,

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -29,6 +30,9 @@ func Parse(name string, text []byte) (*Document, error) {
 	d := new(Document)
 	if err := json.Unmarshal(text, d); err != nil || d.Tool.Name == "" {
 		return nil, fmt.Errorf("read report %q: it is no JSON report of Tare: tare check -f json=FILE writes one", name)
+	}
+	if len(d.Targets) == 0 && bytes.Contains(text, []byte(`"listed":`)) {
+		return nil, fmt.Errorf("read report %q: it compares two images (tare diff): want one of tare check", name)
 	}
 	if d.Version != Version {
 		return nil, fmt.Errorf("read report %q: it is of version %d, and this is version %d: write it anew", name, d.Version, Version)

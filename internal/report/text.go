@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -44,7 +45,7 @@ func Text(w io.Writer, d *Document, opt Options) error {
 			summary(b, p, t)
 		}
 		first := t.advice()
-		if len(first) > 0 && t.Image != nil && !opt.Quiet {
+		if t.Image != nil && !opt.Quiet && slices.ContainsFunc(first, func(a advised) bool { return a.Severity != analysis.Note || opt.Notes }) {
 			fmt.Fprintf(b, "\n%s\n", p.paint("1", "what to do first, by what it saves"))
 		}
 		advised := map[*Finding]bool{}

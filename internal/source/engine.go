@@ -286,14 +286,26 @@ func openEngine(ctx context.Context, at address, ref string, opt Options) (*Imag
 		}
 		return &watched{Reader: res.Body, body: res.Body, idle: cmp.Or(opt.idle, idleLimit), cancel: cancel, who: at.host}, nil
 	})
-	if config := opt.Cache.Document(id); config != nil { // it was read before: its layers may be kept too
-		if err := im.setConfig(config, opt.Platform); err == nil {
-			for _, d := range im.Config.RootFS.DiffIDs {
-				im.Layers = append(im.Layers, Blob{DiffID: d.String(), Size: -1, Plain: true, Local: true, Engine: true})
-			}
+	if config := opt.Cache.Document(id); isConfig(config) { // it was read before: its layers may be kept too
+		if err := im.setConfig(config, opt.Platform); err != nil {
+			return nil, err
+		}
+		for _, d := range im.Config.RootFS.DiffIDs {
+			im.Layers = append(im.Layers, Blob{DiffID: d.String(), Size: -1, Plain: true, Local: true, Engine: true})
 		}
 	}
 	return im, nil
+}
+
+// isConfig reports whether a document is the configuration of an image with layers. The Id of an engine is its
+// digest, but where the engine keeps images as containerd does: there it is a manifest's.
+func isConfig(raw []byte) bool {
+	var found struct {
+		RootFS struct {
+			DiffIDs []string `json:"diff_ids"`
+		} `json:"rootfs"`
+	}
+	return json.Unmarshal(raw, &found) == nil && len(found.RootFS.DiffIDs) > 0
 }
 
 // request asks an engine.

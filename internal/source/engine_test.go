@@ -317,6 +317,103 @@ func TestEngine(t *testing.T) {
 	}
 }
 
+// TestEngineKnown: what is kept of an image is believed only where it is the configuration of one of the platform that
+// is asked for. An engine that keeps images as containerd does names a manifest.
+func TestEngineKnown(t *testing.T) {
+	noEngines(t)
+	kept, err := cache.Open(t.TempDir(), cache.DefaultLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"config":{"digest":"sha256:%s","size":%d},"layers":[]}`, sha(conf), len(conf))
+	kept.PutDocument("sha256:"+sha(manifest), []byte(manifest))
+	kept.PutDocument("sha256:"+sha(conf), []byte(conf))
+	id := sha(manifest)
+	t.Setenv("DOCKER_HOST", docker(t, saved20(t), func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/json") {
+			fmt.Fprintf(w, `{"Id":"sha256:%s","Os":"linux","Architecture":"amd64"}`, id)
+			return true
+		}
+		return false
+	}))
+	im, err := Open(context.Background(), "docker-daemon:app:1", Options{Cache: kept, Limits: DefaultLimits})
+	if err != nil || im.Config != nil || len(im.Layers) != 0 {
+		t.Fatalf("a manifest's Id: %+v, %v", im, err)
+	}
+	if layers, err := streamOf(im); err != nil || same(im, layers) != "" {
+		t.Errorf("a manifest's Id: %v", err)
+	}
+	id = sha(conf)
+	im, err = Open(context.Background(), "docker-daemon:app:1", Options{Cache: kept, Limits: DefaultLimits, Platform: "linux/arm64"})
+	if err == nil || !strings.Contains(err.Error(), "not for linux/arm64") {
+		t.Errorf("another platform: %+v, %v", im, err)
+	}
+}
+
+// TestStreamGrows: what a compressed archive becomes is limited, whatever it is; what stands behind its end is not
+// decompressed; its file is closed.
+func TestStreamGrows(t *testing.T) {
+	packed := func(behind bool) string {
+		var b bytes.Buffer
+		w, err := zstd.NewWriter(&b, zstd.WithEncoderLevel(zstd.SpeedFastest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tw := tar.NewWriter(w)
+		if !behind {
+			if err := tw.WriteHeader(&tar.Header{Name: "x", Typeflag: tar.TypeReg, Size: 3 << 30}); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.CopyN(tw, zeros{}, 3<<30)
+		}
+		for _, f := range []string{"oci-layout", "index.json"} {
+			if err := tw.WriteHeader(&tar.Header{Name: f, Typeflag: tar.TypeReg, Size: 2}); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = tw.Write([]byte("{}"))
+		}
+		if err := tw.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if behind {
+			_, _ = io.CopyN(w, zeros{}, 3<<30)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(t.TempDir(), "a.tar.zst")
+		if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for behind, want := range map[bool]string{false: "(--max-ratio)", true: "it holds no image"} {
+		im, err := Open(context.Background(), "oci-archive:"+packed(behind), Options{Limits: DefaultLimits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = im.Stream(context.Background(), func(string, int64, io.Reader) error { return errors.New("it is no layer") })
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("behind the end %v: %v", behind, err)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "a.tgz")
+	if err := os.WriteFile(name, gzipped(t, saved20(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	im, err := Open(context.Background(), "docker-archive:"+name, Options{Limits: DefaultLimits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := streamOf(im); err != nil || im.closer == nil {
+		t.Errorf("the file is not closed: %v", err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
 // TestEngineWrong: each way in which an engine fails says what was tried, and what to write instead.
 func TestEngineWrong(t *testing.T) {
 	noEngines(t)

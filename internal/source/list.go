@@ -19,6 +19,7 @@ import (
 const (
 	maxPages   = 1000
 	maxPerPage = 1000
+	maxList    = 32 << 20 // bytes of all pages
 )
 
 // Tags lists the tags of a repository, sorted (OCI distribution-spec, "Listing Tags"). Pages are those of
@@ -33,6 +34,9 @@ func Tags(ctx context.Context, repository string, opt Options) ([]string, error)
 	}
 	if opt.Offline {
 		return nil, &Error{repository, "list tags", fmt.Errorf("registry %q is not asked: --offline", repo.RegistryStr())}
+	}
+	if _, err := places(strings.Replace(repo.Name(), name.DefaultRegistry+"/", "docker.io/", 1)); err != nil { // it may be blocked
+		return nil, &Error{repository, "list tags", err}
 	}
 	if opt.insecure(repo.RegistryStr()) {
 		if repo, err = name.NewRepository(repository, name.Insecure); err != nil {
@@ -81,6 +85,9 @@ func Repositories(ctx context.Context, host string, opt Options) ([]string, erro
 	if opt.Offline {
 		return fails(fmt.Errorf("registry %q is not asked: --offline", host))
 	}
+	if _, err := places(host); err != nil {
+		return fails(err)
+	}
 	// the scope of a catalog is asked for as if it were a repository's: registries that know none ignore it
 	client, err := opt.Session.client(ctx, reg.Repo("tare-catalog"), opt)
 	if err != nil {
@@ -113,6 +120,13 @@ func Resolve(ctx context.Context, ref string, opt Options) (string, error) {
 	if opt.Limits == (Limits{}) {
 		opt.Limits = DefaultLimits
 	}
+	r, err := name.ParseReference(ref)
+	if err == nil {
+		_, err = places(strings.Replace(r.Name(), name.DefaultRegistry+"/", "docker.io/", 1)) // it may be blocked
+	}
+	if err != nil {
+		return "", &Error{ref, "resolve", err}
+	}
 	reg, id, err := registryOf(ctx, ref, opt)
 	if err != nil {
 		return "", &Error{ref, "resolve", err}
@@ -125,6 +139,9 @@ func Resolve(ctx context.Context, ref string, opt Options) (string, error) {
 		}
 		res.Body.Close()
 		d.Digest, _ = v1.NewHash(res.Header.Get("Docker-Content-Digest"))
+		if got := d.Digest.String(); strings.HasPrefix(id, "sha256:") && d.Digest.Hex != "" && got != id {
+			return fmt.Errorf("the registry answers with %s", got)
+		}
 		return nil
 	})
 	if err != nil {
@@ -141,6 +158,7 @@ func Resolve(ctx context.Context, ref string, opt Options) (string, error) {
 // pages reads a list page by page, from its first on.
 func pages(ctx context.Context, client *http.Client, at *url.URL, limits Limits, each func([]byte) error) error {
 	host := at.Host
+	total := int64(0)
 	for n := 0; at != nil; n++ {
 		if n == maxPages {
 			return fmt.Errorf("its list has more than the limit of %d pages", maxPages)
@@ -149,22 +167,31 @@ func pages(ctx context.Context, client *http.Client, at *url.URL, limits Limits,
 		if err != nil {
 			return err
 		}
-		res, err := client.Do(req)
+		var raw []byte
+		var header http.Header
+		err = within(ctx, documentTime(idleLimit), func(ctx context.Context) error {
+			res, err := client.Do(req.WithContext(ctx))
+			if err != nil {
+				return err
+			}
+			if err := transport.CheckError(res, http.StatusOK); err != nil {
+				res.Body.Close()
+				return err
+			}
+			header = res.Header
+			raw, err = limits.readAll(res.Body)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		if err := transport.CheckError(res, http.StatusOK); err != nil {
-			res.Body.Close()
-			return err
-		}
-		raw, err := limits.readAll(res.Body)
-		if err != nil {
-			return err
+		if total += int64(len(raw)); total > maxList {
+			return fmt.Errorf("its list has more than the limit of %d bytes", maxList)
 		}
 		if err := each(raw); err != nil {
 			return err
 		}
-		next, err := following(res.Header, at)
+		next, err := following(header, at)
 		if err != nil {
 			return err
 		}

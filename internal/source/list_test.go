@@ -2,9 +2,12 @@ package source_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,5 +69,97 @@ func TestTags(t *testing.T) {
 	}
 	if _, err := source.Tags(context.Background(), host+"/many", source.Options{Offline: true}); err == nil || !strings.Contains(err.Error(), "--offline") {
 		t.Errorf("offline: %v", err)
+	}
+}
+
+// TestResolveDigest: a registry that answers a digest with another one is not believed.
+func TestResolveDigest(t *testing.T) {
+	asked, other := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	said := other
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/manifests/") {
+			return false
+		}
+		w.Header().Set("Docker-Content-Digest", said)
+		return true
+	})
+	ref := host + "/app@" + asked
+	if got, err := source.Resolve(context.Background(), ref, source.Options{}); err == nil || !strings.Contains(err.Error(), "the registry answers with "+other) {
+		t.Errorf("another: %q, %v", got, err)
+	}
+	said = asked
+	if got, err := source.Resolve(context.Background(), ref, source.Options{}); err != nil || got != asked {
+		t.Errorf("the same: %q, %v", got, err)
+	}
+}
+
+// TestListBytes: a list that grows without end is given up.
+func TestListBytes(t *testing.T) {
+	page := `{"tags":["` + strings.Repeat(strings.Repeat("t", 98)+`","`, 30_000) + `"]}`
+	asked := 0
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/tags/list") {
+			return false
+		}
+		asked++
+		w.Header().Set("Link", fmt.Sprintf("</v2/long/tags/list?last=%d>; rel=next", asked))
+		fmt.Fprint(w, page)
+		return true
+	})
+	if _, err := source.Tags(context.Background(), host+"/long", source.Options{}); err == nil || !strings.Contains(err.Error(), "more than the limit of 33554432 bytes") || asked > 12 {
+		t.Errorf("%d pages: %v", asked, err)
+	}
+}
+
+// TestMirror: the neighbours of an image that is taken from a mirror are those of the registry that was named; one that the
+// machine blocks is asked for no list.
+func TestMirror(t *testing.T) {
+	conf := `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}`
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":`+
+		`"application/vnd.oci.image.config.v1+json","digest":"sha256:%x","size":%d},"layers":[]}`, sha256.Sum256([]byte(conf)), len(conf))
+	asked := 0
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
+		asked++
+		switch {
+		case strings.Contains(r.URL.Path, "/manifests/"):
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			fmt.Fprint(w, manifest)
+		case strings.Contains(r.URL.Path, "/blobs/"):
+			fmt.Fprint(w, conf)
+		default:
+			return false
+		}
+		return true
+	})
+	file := filepath.Join(t.TempDir(), "registries.conf")
+	t.Setenv("CONTAINERS_REGISTRIES_CONF", file)
+	write := func(format string) {
+		if err := os.WriteFile(file, fmt.Appendf(nil, format, host), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("[[registry]]\nlocation=\"reg.example.com\"\n[[registry.mirror]]\nlocation=\"%s/m\"\ninsecure=true\n")
+	im, err := source.Open(context.Background(), "reg.example.com/app:1", source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := im.Neighbour(context.Background(), "reg.example.com/python:3"); err != nil {
+		t.Errorf("of the registry that was named: %v", err)
+	}
+	if _, err := im.Neighbour(context.Background(), host+"/m/python:3"); err == nil || !strings.Contains(err.Error(), "is of another registry") {
+		t.Errorf("of the mirror's: %v", err)
+	}
+	write("[[registry]]\nlocation=%q\nblocked=true\n")
+	asked = 0
+	_, terr := source.Tags(context.Background(), host+"/app", source.Options{})
+	_, rerr := source.Repositories(context.Background(), host, source.Options{})
+	_, derr := source.Resolve(context.Background(), host+"/app:1", source.Options{})
+	for _, err := range []error{terr, rerr, derr} {
+		if err == nil || !strings.Contains(err.Error(), "blocks") {
+			t.Errorf("blocked: %v", err)
+		}
+	}
+	if asked > 0 {
+		t.Errorf("a registry that is blocked is asked %d times", asked)
 	}
 }

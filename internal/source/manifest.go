@@ -173,9 +173,9 @@ func (im *Image) setConfig(raw []byte, want string) error {
 	if err != nil {
 		return &Error{Step: "read configuration", Err: err}
 	}
-	im.Config = c
-	im.Platform = strings.TrimSuffix(c.OS+"/"+c.Architecture+"/"+c.Variant, "/")
+	platform := strings.TrimSuffix(c.OS+"/"+c.Architecture+"/"+c.Variant, "/")
 	if want == "" || want == "all" || c.OS == "" || c.Architecture == "" {
+		im.Config, im.Platform = c, platform
 		return nil
 	}
 	p, err := v1.ParsePlatform(want)
@@ -185,9 +185,10 @@ func (im *Image) setConfig(raw []byte, want string) error {
 	if !(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}).Satisfies(
 		v1.Platform{OS: p.OS, Architecture: p.Architecture},
 	) {
-		err := fmt.Errorf("the image is for %s, not for %s: --platform %[1]s judges it", im.Platform, want)
+		err := fmt.Errorf("the image is for %s, not for %s: --platform %[1]s judges it", platform, want)
 		return &Error{Step: "read configuration", Err: err}
 	}
+	im.Config, im.Platform = c, platform
 	return nil
 }
 

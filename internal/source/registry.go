@@ -53,8 +53,9 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	if err != nil {
 		return nil, err
 	}
+	host := r.Context().RegistryStr()
 	if len(list) == 1 && !list[0].mirror && !list[0].insecure {
-		return openAt(ctx, list[0].ref, opt)
+		return openAt(ctx, list[0].ref, host, opt)
 	}
 	var remarks []string
 	for i, p := range list {
@@ -62,7 +63,7 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 		if other, err := name.ParseReference(p.ref); err == nil && p.insecure {
 			at.Insecure = append(slices.Clone(opt.Insecure), other.Context().RegistryStr())
 		}
-		im, err := openAt(ctx, p.ref, at)
+		im, err := openAt(ctx, p.ref, host, at)
 		if err != nil && i < len(list)-1 && ctx.Err() == nil {
 			remarks = append(remarks, fmt.Sprintf("mirror %q: %v", p.ref, err))
 			continue
@@ -77,13 +78,13 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	return nil, fmt.Errorf("registries.conf names no place for %q", ref)
 }
 
-// openAt opens an image where it lies.
-func openAt(ctx context.Context, ref string, opt Options) (*Image, error) {
+// openAt opens an image where it lies. Its neighbours are those of host, the registry that was named.
+func openAt(ctx context.Context, ref, host string, opt Options) (*Image, error) {
 	reg, id, err := registryOf(ctx, ref, opt)
 	if err != nil {
 		return nil, err
 	}
-	repo, idle := reg.repo, reg.idle
+	idle := reg.idle
 	raw, d, err := reg.root(ctx, id)
 	if err != nil {
 		return nil, &Error{Step: "read manifest", Err: err}
@@ -108,7 +109,7 @@ func openAt(ctx context.Context, ref string, opt Options) (*Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		if other.Context().RegistryStr() != repo.RegistryStr() {
+		if other.Context().RegistryStr() != host {
 			return nil, fmt.Errorf("%q is of another registry", ref)
 		}
 		opt := opt

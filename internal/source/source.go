@@ -121,15 +121,21 @@ var transports = []struct {
 	{"docker-archive:", openDocker},
 }
 
-// IsReference reports whether arg can be meant as an image: it begins with a
-// transport, or has a tag, a digest, or a registry.
-func IsReference(arg string) bool {
+// HasTransport reports whether arg begins with a transport or an engine, as in "oci:DIR".
+func HasTransport(arg string) bool {
 	for _, t := range transports {
 		if strings.HasPrefix(arg, t.prefix) {
 			return true
 		}
 	}
-	if _, _, ok := engineOf(arg); ok {
+	_, _, ok := engineOf(arg)
+	return ok
+}
+
+// IsReference reports whether arg can be meant as an image: it begins with a
+// transport, or has a tag, a digest, or a registry.
+func IsReference(arg string) bool {
+	if HasTransport(arg) {
 		return true
 	}
 	first, _, slash := strings.Cut(arg, "/")

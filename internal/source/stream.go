@@ -31,6 +31,7 @@ type streamed struct {
 	links  map[string]string
 	failed map[string]error // layers that could not be read
 	seen   map[string]bool  // layers
+	bytes  int64            // of docs
 }
 
 // read reads the archive to its end. It may be compressed as a whole.
@@ -38,20 +39,21 @@ func (s *streamed) read(ctx context.Context, r io.Reader, layer Layer) error {
 	s.docs, s.links, s.failed, s.seen = map[string][]byte{}, map[string]string{}, map[string]error{}, map[string]bool{}
 	ahead := readAhead(&untilDone{ctx, r})
 	defer ahead.stop()
-	r, done, err := uncompressed(ahead)
+	in := &counted{r: ahead}
+	r, done, err := uncompressed(in)
 	if err != nil {
 		return err
 	}
 	defer done()
 	kept := int64(0)
-	tr := tar.NewReader(r)
+	tr := tar.NewReader(&grown{r: r, in: in, limits: s.limits})
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		switch {
 		case err == io.EOF && n == 0:
 			return errors.New("it is empty: nothing came")
 		case err == io.EOF:
-			_, err := io.Copy(io.Discard, r) // who writes it must not be cut off
+			_, err := io.Copy(io.Discard, in) // who writes it must not be cut off
 			return err
 		case err != nil && n == 0 && ctx.Err() == nil:
 			return fmt.Errorf("it is no tar archive: %w", err)
@@ -91,7 +93,8 @@ func (s *streamed) file(name string, size int64, r io.Reader, layer Layer) error
 		if err != nil {
 			return err
 		}
-		if s.docs[name] = raw; s.kept() > maxStreamed {
+		s.bytes += int64(len(raw) - len(s.docs[name]))
+		if s.docs[name] = raw; s.bytes > maxStreamed {
 			return fmt.Errorf("its documents have more than the limit of %d bytes", maxStreamed)
 		}
 		return nil
@@ -106,13 +109,6 @@ func (s *streamed) file(name string, size int64, r io.Reader, layer Layer) error
 		s.failed[name] = err
 	}
 	return nil
-}
-
-func (s *streamed) kept() (n int64) {
-	for _, raw := range s.docs {
-		n += int64(len(raw))
-	}
-	return n
 }
 
 // open opens a document; of a layer it opens nothing, as that was read.
@@ -193,6 +189,34 @@ func uncompressed(r io.Reader) (io.Reader, func(), error) {
 	return in, func() {}, nil
 }
 
+// counted counts the bytes that are read.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// grown reads what a compressed archive became, up to the limit of the ratio.
+type grown struct {
+	r      io.Reader
+	in     *counted // compressed
+	n      int64
+	limits Limits
+}
+
+func (g *grown) Read(p []byte) (int, error) {
+	n, err := g.r.Read(p)
+	if g.n += int64(n); g.n > 1<<30 && g.n/max(g.in.n, 1) > g.limits.Ratio {
+		return n, &LimitError{fmt.Sprintf("compression ratio: a byte of the archive became %d", g.n/max(g.in.n, 1)), g.limits.Ratio, "--max-ratio"}
+	}
+	return n, err
+}
+
 // untilDone is a reader that ends with a context.
 type untilDone struct {
 	ctx context.Context
@@ -232,6 +256,7 @@ func stream(im *Image, want string, opt Options, open func(context.Context) (io.
 		}
 		found.Name, found.Kind, found.Stream, found.Neighbour = im.Name, im.Kind, im.Stream, im.Neighbour
 		found.Remarks = append(found.Remarks, im.Remarks...)
+		found.closer = im.closer
 		*im = *found
 		return nil
 	}

@@ -92,7 +92,7 @@ func (p *Process) argv(pass *analysis.Pass) {
 			if len(p.Argv) == 0 {
 				p.At = w.At
 			}
-			p.Argv = append(p.Argv, p.substitute(w.S))
+			p.Argv = append(p.Argv, substitute(c, w.S))
 		}
 	}
 	if c.Command != nil {
@@ -118,13 +118,13 @@ func (p *Process) argv(pass *analysis.Pass) {
 
 var reSubstitute = regexp.MustCompile(`\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)`)
 
-// substitute replaces $(VAR) as the kubelet does: of what the pod does not set it stays.
-func (p *Process) substitute(s string) string {
+// substitute replaces $(VAR) as the kubelet does: what the pod itself does not set stays, whatever the image sets.
+func substitute(c *analysis.Container, s string) string {
 	return reSubstitute.ReplaceAllStringFunc(s, func(m string) string {
 		if m == "$$" {
 			return "$"
 		}
-		if v, ok := p.env[m[2:len(m)-1]]; ok && v.Known {
+		if v, ok := c.Lookup(m[2 : len(m)-1]); ok && v.Known {
 			return v.Value
 		}
 		return m
