@@ -82,6 +82,22 @@ var (
 	reUVPython   = regexp.MustCompile(`^python(\d+\.\d+)`)
 )
 
+// Notice is how long before the end of its support a release is spoken of.
+const Notice = 90 * 24 * time.Hour
+
+// Ended counts the steps that releases have taken towards the end of their support by a day: what is said of them changes
+// only with it.
+func Ended(day time.Time) (n int) {
+	for _, e := range ends {
+		if left := e.Date.Sub(day); left < 0 {
+			n += 2
+		} else if left <= Notice {
+			n++
+		}
+	}
+	return n
+}
+
 // Ends returns the ends of support of what the name of b tells that it holds:
 // a Python, a distribution, or both.
 func (b Base) Ends() (out []End) {

@@ -165,7 +165,7 @@ func judgeRoot(pass *analysis.Pass, root *analysis.Stage) {
 		case left < 0:
 			f.Message = fmt.Sprintf("%s had its last security support on %s (%s): move to a supported release", e.What, day,
 				e.Source)
-		case left <= 90*24*time.Hour:
+		case left <= bases.Notice:
 			f.Severity = analysis.Note
 			f.Message = fmt.Sprintf("%s has security support until %s (%s): plan the move to a later release", e.What, day, e.Source)
 		default:

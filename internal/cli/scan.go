@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/config"
@@ -381,9 +382,10 @@ func (f *scanFlags) options(fd *finder, analyzers []*analysis.Analyzer) (opt sca
 	}
 	var ignores []any
 	for _, x := range t.Config.Ignores {
-		ignores = append(ignores, fmt.Sprintf("%+v", *x))
+		ignores = append(ignores, fmt.Sprintf("%+v %v", *x, x.Over(opt.Driver.Now)))
 	}
-	opt.State, err = scan.OpenState(dir, versionLine(), rules, t.Config.Sections, t.Config.Settings, ignores, t.Config.FailOn, t.Config.Bases, f.platform)
+	opt.State, err = scan.OpenState(dir, versionLine(), rules, t.Config.Sections, t.Config.Settings, ignores, t.Config.FailOn, t.Config.Strict,
+		t.Config.Bases, f.platform, bases.Ended(opt.Driver.Now))
 	if err != nil {
 		return opt, &statusError{Broken, fmt.Errorf("open the state %q: %w", dir, err)}
 	}

@@ -96,8 +96,9 @@ func (c *checker) neighbour(ctx context.Context, src *source.Image, im *analysis
 			ref = b.Ref + "@" + b.Digest
 		}
 		below, err := src.Neighbour(ctx, ref)
-		if err != nil {
-			continue // it is of elsewhere, or gone: the base stays unknown
+		if err != nil { // it is of elsewhere, or gone: the base stays unknown
+			c.passing(ref, err)
+			continue
 		}
 		if b.Digest == "" {
 			b.Digest = below.Digest

@@ -123,6 +123,7 @@ type Result struct {
 	NotRun     []analysis.Undecided // rules that were not run, or not decided at a place, by rule
 	Errors     []error              // what could not be judged
 	Remarks    []string             // what was chosen without being asked for
+	Passing    bool                 // an image beside the target's could not be had: at another time more may be found
 }
 
 // Check judges one target. The error is wrong usage: a stage that the

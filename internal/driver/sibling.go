@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -47,14 +48,26 @@ func (c *checker) sibling(ctx context.Context, t Target, src *source.Image, im *
 // trusted. Nil is any other, or one that is not there.
 func (c *checker) open(ctx context.Context, t Target, src *source.Image, ref, platform string) *source.Image {
 	if src.Neighbour != nil {
-		if im, err := src.Neighbour(ctx, ref); err == nil {
+		im, err := src.Neighbour(ctx, ref)
+		if err == nil {
 			return im
 		}
+		c.passing(ref, err)
 	}
 	if t.OpenTrusted != nil {
-		if im, err := t.OpenTrusted(ctx, ref, platform); err == nil {
+		im, err := t.OpenTrusted(ctx, ref, platform)
+		if err == nil {
 			return im
 		}
+		c.passing(ref, err)
 	}
 	return nil
+}
+
+// passing notes that an image beside the target's could not be had, where it may be at another time.
+func (c *checker) passing(ref string, err error) {
+	if source.IsPassing(err) && !c.res.Passing {
+		c.res.Passing = true
+		c.res.Remarks = append(c.res.Remarks, fmt.Sprintf("%q was looked for, and what stands on it is not known: %v", ref, err))
+	}
 }

@@ -33,6 +33,8 @@ type Result struct {
 	Digest string   `json:"digest"`
 	report.Target
 	Known bool `json:"-"` // it was judged by an earlier run
+
+	passing bool // at another time more may be found
 }
 
 // judges is how many images are judged at once, and rooms how many of their indexes are in memory.
@@ -57,7 +59,7 @@ func Run(ctx context.Context, images []*Image, opt Options, done func(*Result)) 
 			todo = append(todo, im)
 		} else if !opt.OnlyNew {
 			t.Name, t.Image.Name = im.Refs[0], im.Refs[0]
-			give(&Result{im.Refs, im.Digest, *t, true})
+			give(&Result{Refs: im.Refs, Digest: im.Digest, Target: *t, Known: true})
 		}
 	}
 	plan := prepare(ctx, todo, opt)
@@ -76,7 +78,7 @@ func Run(ctx context.Context, images []*Image, opt Options, done func(*Result)) 
 				if ctx.Err() != nil && len(r.Errors) > 0 {
 					continue // it was not judged: the next run does
 				}
-				if len(r.Errors) == 0 {
+				if len(r.Errors) == 0 && !r.passing {
 					if err := opt.State.Keep(p.Digest, &r.Target); err != nil {
 						opt.Log.Error("the result cannot be kept", "image", p.Refs[0], "digest", p.Digest, "error", err)
 					}
@@ -218,7 +220,7 @@ func judge(ctx context.Context, p *planned, opt Options, room chan struct{}) *Re
 		t.Err = err
 		res, _ = driver.Check(ctx, t, d)
 	}
-	r := &Result{Refs: p.Refs, Digest: p.Digest, Target: report.NewTarget(res, func(string, int, int) []string { return nil })}
+	r := &Result{Refs: p.Refs, Digest: p.Digest, Target: report.NewTarget(res, func(string, int, int) []string { return nil }), passing: res.Passing}
 	if held {
 		<-room
 	}

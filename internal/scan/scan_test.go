@@ -411,3 +411,58 @@ func TestShared(t *testing.T) {
 		t.Errorf("a machine with an empty disk took %d indexes of %d, put %d there, and says\n%q\nwant\n%q", taken, layers, given, lines, alone)
 	}
 }
+
+// TestPassing: an image that is judged while its base cannot be had is judged again, once it can; one whose base is
+// refused is not.
+func TestPassing(t *testing.T) {
+	for status, again := range map[int]bool{http.StatusNotImplemented: true, http.StatusNotFound: false} {
+		s := serve(t)
+		conf := &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}, Config: v1.Config{Env: []string{"PYTHON_VERSION=3.11.4"}}}
+		base, err := mutate.ConfigFile(empty.Image, conf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if base, err = mutate.AppendLayers(base, layer(t, "usr/lib/base", 300_000)); err != nil {
+			t.Fatal(err)
+		}
+		im, err := mutate.AppendLayers(base, layer(t, "app/main", 20_000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ref, im := range map[string]v1.Image{"library/python:3.11": base, "team/app:1": im} {
+			r, err := name.ParseReference(s.host + "/" + ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := remote.Write(r, im); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fails := true
+		s.forget(func(w http.ResponseWriter, r *http.Request) bool {
+			if !fails || !strings.Contains(r.URL.Path, "/library/python/manifests/") {
+				return false
+			}
+			w.WriteHeader(status)
+			return true
+		})
+		m := newMachine(t)
+		known := func() (known bool, base string) {
+			selection := &scan.Selection{Refs: []string{s.host + "/team/app:1"}}
+			if _, _, err := m.scan(t, t.Context(), selection, func(r *scan.Result) {
+				known = r.Known
+				base = r.Image.Base.Ref
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return known, base
+		}
+		if k, b := known(); k || b != "" {
+			t.Errorf("%d: known %v, base %q", status, k, b)
+		}
+		fails = false
+		if k, b := known(); k == again || (b == s.host+"/library/python:3.11") != again {
+			t.Errorf("%d: the next run: known %v, base %q", status, k, b)
+		}
+	}
+}

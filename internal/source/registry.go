@@ -293,6 +293,24 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 // explain says what a registry's refusal means, and what to do. Nothing that a
 // registry sent is quoted: it may repeat the credentials that it was sent.
 func explain(err error, repo name.Repository) error {
+	said := explained(err, repo)
+	var te *transport.Error
+	if errors.As(err, &te) && te.StatusCode < 500 && te.StatusCode != http.StatusTooManyRequests {
+		return said
+	}
+	return &passing{said}
+}
+
+// passing is an error that may be gone at another time.
+type passing struct{ error }
+
+func (p *passing) Unwrap() error { return p.error }
+
+// IsPassing reports whether what failed may be there at another time: the registry was not reached, was too slow, or had
+// too much to do. Of an image that is not there, or that is refused, it is false.
+func IsPassing(err error) bool { return errors.As(err, new(*passing)) }
+
+func explained(err error, repo name.Repository) error {
 	host := repo.RegistryStr()
 	var te *transport.Error
 	var ue *url.Error
