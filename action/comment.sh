@@ -9,12 +9,14 @@ if [ -z "$number" ]; then
   exit 0
 fi
 api=${GITHUB_API_URL:-https://api.github.com}/repos/$GITHUB_REPOSITORY
-call() { curl -fsS --retry 2 --max-time 30 -H "Authorization: Bearer $INPUT_TOKEN" -H "Accept: application/vnd.github+json" "$@"; }
+call() { curl -fsS --retry 2 --max-time 30 -H @<(printf 'Authorization: Bearer %s' "$INPUT_TOKEN") -H "Accept: application/vnd.github+json" "$@"; }
 body=$(jq -n --rawfile text "$1" --arg marker "$marker" '{body: ($marker + "\n" + $text)}')
+# Only a comment of this token's own is updated: anyone may write the marker. A workflow's token has no user, and writes as a bot.
+me=$(call "${GITHUB_API_URL:-https://api.github.com}/user" 2>/dev/null | jq -r '.login // empty')
 id="" page=1
 while [ "$page" -le 20 ]; do
   list=$(call "$api/issues/$number/comments?per_page=100&page=$page") || { echo "comment: the comments cannot be read: the token lacks pull-requests: read"; exit 0; }
-  id=$(jq -r --arg marker "$marker" '[.[] | select(.body | startswith($marker))][0].id // empty' <<<"$list")
+  id=$(jq -r --arg marker "$marker" --arg me "$me" '[.[] | select((if $me == "" then .user.type == "Bot" else .user.login == $me end) and (.body | startswith($marker)))][0].id // empty' <<<"$list")
   if [ -n "$id" ] || [ "$(jq length <<<"$list")" -lt 100 ]; then break; fi
   page=$((page + 1))
 done

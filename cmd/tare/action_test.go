@@ -24,7 +24,7 @@ func TestAction(t *testing.T) {
 		}
 	}
 	var mu sync.Mutex
-	comments := map[int]string{1: "first!"}
+	comments := map[int]string{1: "<!-- tare --> of someone else"}
 	readonly := false
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
@@ -40,7 +40,7 @@ func TestAction(t *testing.T) {
 		case r.Method == http.MethodGet && r.URL.Path == "/repos/o/r/issues/7/comments":
 			list := []map[string]any{}
 			for id, text := range comments {
-				list = append(list, map[string]any{"id": id, "body": text})
+				list = append(list, map[string]any{"id": id, "body": text, "user": map[string]string{"type": map[bool]string{true: "User", false: "Bot"}[id == 1]}})
 			}
 			_ = json.NewEncoder(w).Encode(list)
 		case readonly:
@@ -115,7 +115,7 @@ func TestAction(t *testing.T) {
 	if len(comments) != 2 || !strings.HasPrefix(comments[2], "<!-- tare -->\n### Tare: 2 errors") {
 		t.Errorf("comments: %v", comments)
 	}
-	if run(nil); len(comments) != 2 || !strings.HasSuffix(comments[2], "\nupdated") || comments[1] != "first!" {
+	if run(nil); len(comments) != 2 || !strings.HasSuffix(comments[2], "\nupdated") || comments[1] != "<!-- tare --> of someone else" {
 		t.Errorf("the second time: %v", comments)
 	}
 	readonly = true

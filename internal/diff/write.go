@@ -105,10 +105,21 @@ func (d *Diff) sections() (out []section) {
 	add("packages", lines)
 	lines = nil
 	for _, f := range d.Files {
-		lines = append(lines, line{Change: f.Change(), What: f.Path, Detail: state(f.Old != nil, f.New != nil)})
+		lines = append(lines, line{Change: f.Change(), What: f.Path, Detail: listed(f, analysis.Bytes(d.Listed))})
 	}
 	add(fmt.Sprintf("files of %s and more", analysis.Bytes(d.Listed)), lines)
 	return out
+}
+
+// listed says of a file that one of the lists does not have that it may be too small for it.
+func listed(f File, least analysis.Bytes) string {
+	switch {
+	case f.Old == nil:
+		return fmt.Sprintf("new, or below %s before", least)
+	case f.New == nil:
+		return fmt.Sprintf("gone, or below %s now", least)
+	}
+	return ""
 }
 
 // made is what made a layer as its Dockerfile has it: without what the builder adds.

@@ -37,5 +37,8 @@ func Parse(name string, text []byte) (*Document, error) {
 	if d.Version != Version {
 		return nil, fmt.Errorf("read report %q: it is of version %d, and this is version %d: write it anew", name, d.Version, Version)
 	}
+	if err := d.valid(); err != nil {
+		return nil, fmt.Errorf("read report %q: %w", name, err)
+	}
 	return d, nil
 }

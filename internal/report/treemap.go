@@ -110,6 +110,7 @@ func treemap(t *Target) []*box {
 		b.fit(least)
 	}
 	slices.SortStableFunc(all, func(a, b *box) int { return cmp.Compare(b.bytes, a.bytes) })
+	all = all[:min(len(all), maxParts)]
 	layout(all, 0, 0, mapWidth, mapHeight)
 	n := 0
 	var out []*box
@@ -188,7 +189,11 @@ func (b *box) fit(least int64) {
 		b.parts = append(b.parts, &box{Label: "other files", Class: "rest", Finding: -1, bytes: left})
 	}
 	slices.SortStableFunc(b.parts, func(x, y *box) int { return cmp.Compare(y.bytes, x.bytes) })
+	b.parts = b.parts[:min(len(b.parts), maxParts)]
 }
+
+// maxParts is how many parts of a layer, and how many layers, are drawn: no one can see more.
+const maxParts = 400
 
 // layout gives boxes their places, the largest first, as squares as they can be (Bruls, Huizing, van Wijk, "Squarified Treemaps").
 func layout(list []*box, x, y, w, h float64) {
@@ -202,6 +207,9 @@ func layout(list []*box, x, y, w, h float64) {
 	scale := w * h / total
 	for len(list) > 0 {
 		side := min(w, h)
+		if side <= 0 { // the rest is too small to be seen
+			return
+		}
 		n, sum := 0, 0.0
 		worst := func(n int, sum float64) float64 {
 			ratio := 0.0
