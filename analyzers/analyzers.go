@@ -5,6 +5,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/ignore"
 	"github.com/tareweight/tare/analyzers/multistage"
+	"github.com/tareweight/tare/analyzers/observability"
 	"github.com/tareweight/tare/analyzers/origin"
 	"github.com/tareweight/tare/analyzers/pinned"
 	"github.com/tareweight/tare/analyzers/probes"
@@ -20,6 +21,7 @@ import (
 var All = []*analysis.Analyzer{
 	ignore.Analyzer,
 	multistage.Analyzer,
+	observability.Analyzer,
 	origin.Analyzer,
 	pinned.Analyzer,
 	probes.Analyzer,

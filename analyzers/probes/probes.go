@@ -4,6 +4,7 @@ package probes
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "probes",
 	Doc:   doc,
-	Rules: []*analysis.Rule{loopback, missing, identical},
+	Rules: []*analysis.Rule{loopback, missing, identical, deep},
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact}},
 	Run:   run,
 }
@@ -45,11 +46,19 @@ var identical = &analysis.Rule{
 	Needs:    analysis.InputWorkload,
 }
 
+var deep = &analysis.Rule{
+	ID:       "probes-liveness-deep",
+	Title:    "liveness asks what depends on other services",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputWorkload,
+}
+
 func run(pass *analysis.Pass) error {
 	c := pass.Container
 	if c == nil {
 		return nil
 	}
+	depends(pass)
 	if c.Liveness != nil && c.Readiness != nil {
 		alike(pass)
 	}
@@ -74,6 +83,35 @@ func all(c *analysis.Container) (list []named) {
 		}
 	}
 	return list
+}
+
+// reReady are paths that are readiness by their names.
+var reReady = regexp.MustCompile(`(?i)^/(?:[a-z0-9._~-]+/)*(?:ready|readyz|readiness|is-?ready)/?$`)
+
+// depends finds a liveness probe on a path of readiness, or on one that checks services by contract: dockerflow's /__heartbeat__
+// does, /__lbheartbeat__ does not (github.com/mozilla-services/Dockerflow).
+func depends(pass *analysis.Pass) {
+	a := pass.Container.Liveness
+	if a == nil || a.Kind != "httpGet" {
+		return
+	}
+	path, _, _ := strings.Cut(a.Path, "?")
+	what := "a name of readiness"
+	switch {
+	case strings.TrimSuffix(path, "/") == "/__heartbeat__":
+		what = "which checks the services that the application depends on (dockerflow)"
+	case !reReady.MatchString(path):
+		return
+	}
+	remedy := "ask a path that answers for the process alone, such as /livez"
+	if strings.Contains(path, "heartbeat") {
+		remedy = "ask /__lbheartbeat__, which answers for the process alone"
+	}
+	pass.Report(analysis.Finding{
+		Rule: deep, Location: a.At, Key: pass.Container.Name,
+		Message: fmt.Sprintf("liveness of %q asks %q, %s: while another service is down, its pods are restarted over and over; %s",
+			pass.Container.Name, path, what, remedy),
+	})
 }
 
 // alike finds probes that ask for the same, and wait for it equally long.

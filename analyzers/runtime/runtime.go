@@ -98,7 +98,21 @@ func user(pass *analysis.Pass) {
 	if set.NonRoot == nil {
 		set = c.Workload.Security
 	}
-	if set.NonRoot == nil || !*set.NonRoot || c.Security.User.Set || c.Workload.Security.User.Set {
+	if set.NonRoot == nil || !*set.NonRoot {
+		return
+	}
+	number := c.Security.User
+	if !number.Set {
+		number = c.Workload.Security.User
+	}
+	if number.Set {
+		if number.N == 0 {
+			pass.Report(analysis.Finding{
+				Rule: nonroot, Location: set.At, Key: c.Name,
+				Message: fmt.Sprintf("runAsNonRoot is set, and runAsUser of %q is 0, which is root: the kubelet refuses to start it; name another number", c.Name),
+				Related: []analysis.Related{{Location: number.At, Message: "runAsUser"}},
+			})
+		}
 		return
 	}
 	name, _, _ := strings.Cut(pass.Image.Config.Config.User, ":")

@@ -109,6 +109,7 @@ type reader struct {
 	name   string
 	above  int // lines before the document
 	source string
+	fixed  map[string]bool // volumes of the pod that nobody can write: Kubernetes mounts them read-only
 }
 
 func (r *reader) document(doc []byte) {
@@ -270,6 +271,14 @@ func (r *reader) workload(root *yaml.Node, kind string, template *yaml.Node) {
 	if n := child(root, "metadata", "name"); n != nil {
 		w.At = r.at(n)
 	}
+	r.fixed = map[string]bool{}
+	for _, v := range items(child(spec, "volumes")) {
+		for _, kind := range []string{"configMap", "secret", "downwardAPI", "projected"} {
+			if child(v, kind) != nil {
+				r.fixed[str(child(v, "name"))] = true
+			}
+		}
+	}
 	for _, c := range items(child(spec, "containers")) {
 		w.Containers = append(w.Containers, r.container(w, c))
 	}
@@ -330,7 +339,7 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 	}
 	for _, m := range items(child(n, "volumeMounts")) {
 		c.Mounts = append(c.Mounts, analysis.Mount{
-			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")), SubPath: child(m, "subPath") != nil, At: r.at(m),
+			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")) || r.fixed[str(child(m, "name"))], SubPath: child(m, "subPath") != nil, At: r.at(m),
 		})
 	}
 	for _, p := range items(child(n, "ports")) {

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
@@ -129,20 +130,32 @@ func text(w io.Writer, u *Rollup, color bool) error {
 			continue
 		}
 		fmt.Fprintln(b, dim(t.Title))
-		for _, row := range t.Rows {
-			b.WriteString(" ")
+		width := make([]int, len(t.Heads))
+		for _, row := range append([][]string{t.Heads}, t.Rows...) {
+			for i, cell := range row {
+				width[i] = max(width[i], utf8.RuneCountInString(redact.Printable(cell)))
+			}
+		}
+		write := func(row []string) string {
+			line := " "
 			for i, cell := range row {
 				cell = redact.Printable(cell)
 				switch {
 				case i == len(row)-1:
-					fmt.Fprintf(b, "  %s", cell)
+					line += "  " + cell
 				case len(row) == 2: // a failure
-					fmt.Fprintf(b, " %s:", cell)
+					line += " " + cell + ":"
 				default:
-					fmt.Fprintf(b, " %8s", cell)
+					line += fmt.Sprintf(" %*s", width[i], cell)
 				}
 			}
-			b.WriteString("\n")
+			return line + "\n"
+		}
+		if len(t.Heads) > 2 {
+			b.WriteString(dim(strings.TrimSuffix(write(t.Heads), "\n")) + "\n")
+		}
+		for _, row := range t.Rows {
+			b.WriteString(write(row))
 		}
 	}
 	fmt.Fprintf(b, "%s\n%s\n", u.head(), u.counts())

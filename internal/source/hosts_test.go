@@ -275,3 +275,18 @@ func TestMirror(t *testing.T) {
 func dialTo(dial func(context.Context, string, string) (net.Conn, error), to string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, _ string) (net.Conn, error) { return dial(ctx, network, to) }
 }
+
+// TestPlain: a registry that speaks no TLS is named with the flag that lets it.
+func TestPlain(t *testing.T) {
+	h := httptest.NewServer(http.NotFoundHandler())
+	defer h.Close()
+	host := strings.TrimPrefix(h.URL, "http://")
+	_, err := http.Get("https://" + host + "/v2/")
+	repo, nerr := name.NewRepository(host + "/app")
+	if err == nil || nerr != nil {
+		t.Fatal(err, nerr)
+	}
+	if got, want := explain(err, repo).Error(), fmt.Sprintf("registry %q speaks plain HTTP: --insecure %[1]s lets it", host); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

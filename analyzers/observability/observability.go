@@ -1,0 +1,76 @@
+// Package observability judges whether what the application says can be seen from outside while it runs.
+package observability
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+//go:embed README.md
+var doc string
+
+// Analyzer is the check.
+var Analyzer = &analysis.Analyzer{
+	Name:  "observability",
+	Doc:   doc,
+	Rules: []*analysis.Rule{unbuffered},
+	Run:   run,
+}
+
+var unbuffered = &analysis.Rule{
+	ID:       "observability-unbuffered",
+	Title:    "PYTHONUNBUFFERED=0 leaves the output buffered",
+	Severity: analysis.Warning,
+	Any:      analysis.InputDockerfile | analysis.InputWorkload,
+	Runtime:  true,
+}
+
+// variable is read as a number where it is one, so that 0 is as if it were not set; any other text sets it (measured
+// with CPython 3.11: docs.python.org, "PYTHONUNBUFFERED").
+const variable = "PYTHONUNBUFFERED"
+
+func run(pass *analysis.Pass) error {
+	if c := pass.Container; c != nil {
+		if v, ok := c.Lookup(variable); ok && v.Known && v.Value == "0" {
+			report(pass, v.At, c.Name, fmt.Sprintf("%q in the pod", c.Name))
+		}
+		return nil
+	}
+	if pass.Dockerfile == nil {
+		return nil
+	}
+	var last *analysis.Instruction // that sets it to 0, and that no other overrides
+	for _, s := range pass.Dockerfile.Chain() {
+		for _, i := range s.Instructions {
+			env, ok := i.Command.(*instructions.EnvCommand)
+			if !ok {
+				continue
+			}
+			for _, kv := range env.Env {
+				if strings.Trim(kv.Key, `"'`) != variable {
+					continue
+				}
+				if last = nil; strings.Trim(kv.Value, `"'`) == "0" {
+					last = i
+				}
+			}
+		}
+	}
+	if last != nil {
+		report(pass, last, variable, "the image")
+	}
+	return nil
+}
+
+func report(pass *analysis.Pass, at analysis.Node, key, of string) {
+	pass.Report(analysis.Finding{
+		Rule: unbuffered, Location: at.Location(), Key: key,
+		Message: fmt.Sprintf("%s=0 of %s is as if it were not set: what is printed is held back in a buffer, and lost when the process is killed; write %[1]s=1, or leave it out",
+			variable, of),
+	})
+}
