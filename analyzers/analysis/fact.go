@@ -73,7 +73,8 @@ func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecide
 
 func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
 	return &Pass{
-		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Baseline: t.Baseline, Container: t.Container, Services: t.Services, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named,
+		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Baseline: t.Baseline,
+		Container: t.Container, Services: t.Services, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named,
 		Now: t.Now, AddedOnly: t.AddedOnly, Config: config,
 		Report: report, undecided: undecided, facts: map[AnyFact]*memo{},
 	}

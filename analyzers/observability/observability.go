@@ -70,7 +70,7 @@ func run(pass *analysis.Pass) error {
 func report(pass *analysis.Pass, at analysis.Node, key, of string) {
 	pass.Report(analysis.Finding{
 		Rule: unbuffered, Location: at.Location(), Key: key,
-		Message: fmt.Sprintf("%s=0 of %s is as if it were not set: what is printed is held back in a buffer, and lost when the process is killed; write %[1]s=1, or leave it out",
-			variable, of),
+		Message: fmt.Sprintf("%s=0 of %s is as if it were not set: what is printed is held back in a buffer, and lost when the "+
+			"process is killed; write %[1]s=1, or leave it out", variable, of),
 	})
 }

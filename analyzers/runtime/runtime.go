@@ -109,7 +109,8 @@ func user(pass *analysis.Pass) {
 		if number.N == 0 {
 			pass.Report(analysis.Finding{
 				Rule: nonroot, Location: set.At, Key: c.Name,
-				Message: fmt.Sprintf("runAsNonRoot is set, and runAsUser of %q is 0, which is root: the kubelet refuses to start it; name another number", c.Name),
+				Message: fmt.Sprintf("runAsNonRoot is set, and runAsUser of %q is 0, which is root: the kubelet refuses to start it; "+
+					"name another number", c.Name),
 				Related: []analysis.Related{{Location: number.At, Message: "runAsUser"}},
 			})
 		}
@@ -206,8 +207,8 @@ func write(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name,
-		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on %s, or give --worker-tmp-dir /dev/shm",
-			c.Name, where, mount),
+		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on %s, "+
+			"or give --worker-tmp-dir /dev/shm", c.Name, where, mount),
 		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
 	})
 }
@@ -239,8 +240,8 @@ func service(pass *analysis.Pass, p *process.Process) {
 		}
 		pass.Report(analysis.Finding{
 			Rule: links, Location: p.At, Key: c.Name + " " + name,
-			Message: fmt.Sprintf("%s of %q reads %s as a port, and Kubernetes sets it to tcp://IP:PORT of Service %q: set enableServiceLinks: false, or %s in the pod's env",
-				reads, c.Name, name, s.Name, name),
+			Message: fmt.Sprintf("%s of %q reads %s as a port, and Kubernetes sets it to tcp://IP:PORT of Service %q: "+
+				"set enableServiceLinks: false, or %s in the pod's env", reads, c.Name, name, s.Name, name),
 			Related: []analysis.Related{{Location: s.At, Message: fmt.Sprintf("Service %q", s.Name)}},
 		})
 	}

@@ -50,13 +50,15 @@ func pod(pass *analysis.Pass) {
 	if known && limit > 0 && hook >= limit-2 {
 		pass.Report(analysis.Finding{
 			Rule: hookBudget, Location: c.PreStop.At, Key: c.Name,
-			Message: fmt.Sprintf("preStop of %q sleeps %d s and %s: the server is killed 2 s after it is told to end; terminationGracePeriodSeconds: %d",
+			Message: fmt.Sprintf("preStop of %q sleeps %d s and %s: the server is killed 2 s after it is told to end; "+
+				"terminationGracePeriodSeconds: %d",
 				c.Name, hook, stated, hook+35),
 		})
 	} else if known && hook > 0 && p.Server != nil && p.Server.Drain > 0 && hook+p.Server.Drain > limit {
 		pass.Report(analysis.Finding{
 			Rule: graceShort, Location: c.PreStop.At, Key: c.Name,
-			Message: fmt.Sprintf("preStop of %q sleeps %d s, %s waits up to %d s for requests, and %s: SIGKILL cuts them after %d s; terminationGracePeriodSeconds: %d",
+			Message: fmt.Sprintf("preStop of %q sleeps %d s, %s waits up to %d s for requests, and %s: SIGKILL cuts them after %d s; "+
+				"terminationGracePeriodSeconds: %d",
 				c.Name, hook, p.Server.Kind, p.Server.Drain, stated, limit-hook, hook+p.Server.Drain+5),
 		})
 	}
@@ -75,7 +77,8 @@ func pod(pass *analysis.Pass) {
 			if name := p.Missing(pass, h.handler.Command); name != "" {
 				remedy := "use a program that is there"
 				if name == "sleep" {
-					remedy = fmt.Sprintf("use %s: {sleep: {seconds: %s}} (Kubernetes 1.30)", h.name, lastWord(strings.Join(append([]string{"10"}, h.handler.Command[1:]...), " ")))
+					remedy = fmt.Sprintf("use %s: {sleep: {seconds: %s}} (Kubernetes 1.30)", h.name,
+						lastWord(strings.Join(append([]string{"10"}, h.handler.Command[1:]...), " ")))
 				}
 				pass.Report(analysis.Finding{
 					Rule: hookMissing, Location: h.handler.At, Key: c.Name + " " + h.name,

@@ -104,7 +104,8 @@ func encode(w io.Writer, x *Index) error {
 		for _, x := range []struct {
 			on   bool
 			flag int64
-		}{{f.Hard, flagHard}, {f.Deleted, flagDeleted}, {f.Opaque, flagOpaque}, {f.Contents != nil, flagContents}, {f.Needed.Names != nil, flagNeeded}, {f.Needed.Unknown, flagUnknown}} {
+		}{{f.Hard, flagHard}, {f.Deleted, flagDeleted}, {f.Opaque, flagOpaque}, {f.Contents != nil, flagContents},
+			{f.Needed.Names != nil, flagNeeded}, {f.Needed.Unknown, flagUnknown}} {
 			if x.on {
 				flags |= x.flag
 			}

@@ -111,7 +111,8 @@ something could not be judged.`,
 		Version: versionLine(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(check(std, analyzers), scanCommand(std, analyzers), convertCommand(std), diffCommand(std, analyzers), budgetCommand(std, analyzers), list(analyzers), explain(analyzers), configCommand(std, analyzers),
+	root.AddCommand(check(std, analyzers), scanCommand(std, analyzers), convertCommand(std),
+		diffCommand(std, analyzers), budgetCommand(std, analyzers), list(analyzers), explain(analyzers), configCommand(std, analyzers),
 		initCommand(std, analyzers), cacheCommand(), version())
 	refuseTopics(root)
 	root.SetArgs(args)

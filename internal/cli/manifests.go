@@ -35,6 +35,30 @@ func readManifest(root *checkout.Root, name string) []byte {
 	return text
 }
 
+// readManifests reads the manifests among files of a directory, as many as one input may hold. That others are not
+// read is an error of theirs.
+func (fd *finder) readManifests(root *checkout.Root, dir string, names []string) map[string][]byte {
+	texts := map[string][]byte{}
+	left := kubernetes.MaxSize
+	for _, name := range names {
+		text := readManifest(root, name)
+		if text == nil {
+			continue
+		}
+		if len(text) > left {
+			t := target{}
+			t.Name = display(name)
+			t.Err = fmt.Errorf("read manifest %q: with it those of %q have more than the limit of %d bytes: name it, or a directory below",
+				t.Name, dir, kubernetes.MaxSize)
+			fd.push(root, t)
+			continue
+		}
+		left -= len(text)
+		texts[name] = text
+	}
+	return texts
+}
+
 // manifests adds the containers of manifests: files of one input, whose Services are those of all.
 func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error {
 	var names, templates []string

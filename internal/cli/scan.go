@@ -3,14 +3,10 @@ package cli
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -22,7 +18,6 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/bases"
-	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/config"
 	"github.com/tareweight/tare/internal/driver"
@@ -155,7 +150,11 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 	}
 	if f.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("the scan takes longer than the limit of %v (--timeout)", f.timeout))
+		ctx, cancel = context.WithTimeoutCause(
+			ctx,
+			f.timeout,
+			fmt.Errorf("the scan takes longer than the limit of %v (--timeout)", f.timeout),
+		)
 		defer cancel()
 	}
 	sum, failing, ended := f.scan(ctx, std, selection, opt)
@@ -195,7 +194,12 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 
 // scan finds, resolves and judges the images. It returns what was found of them, whether some of it fails,
 // and why the run ended before all were judged.
-func (f *scanFlags) scan(ctx context.Context, std Streams, selection *scan.Selection, opt scan.Options) (sum *scan.Rollup, failing bool, ended error) {
+func (f *scanFlags) scan(
+	ctx context.Context,
+	std Streams,
+	selection *scan.Selection,
+	opt scan.Options,
+) (sum *scan.Rollup, failing bool, ended error) {
 	sum = scan.NewRollup(report.Tool{Name: "tare", Version: programVersion()})
 	start := time.Now()
 	refs, failed := selection.Find(ctx, opt.Source)
@@ -255,7 +259,12 @@ func (f *scanFlags) scan(ctx context.Context, std Streams, selection *scan.Selec
 
 // writeSARIF writes the findings of one image.
 func (f *scanFlags) writeSARIF(r *scan.Result, opt scan.Options) error {
-	doc := report.New(report.Tool{Name: "tare", Version: programVersion()}, opt.Driver.Now.Format(time.DateOnly), opt.Driver.Analyzers, opt.Driver.Enabled)
+	doc := report.New(
+		report.Tool{Name: "tare", Version: programVersion()},
+		opt.Driver.Now.Format(time.DateOnly),
+		opt.Driver.Analyzers,
+		opt.Driver.Enabled,
+	)
 	doc.Targets = append(doc.Targets, r.Target)
 	var b bytes.Buffer
 	if err := report.SARIF(&b, doc, report.Options{}); err != nil {
@@ -325,19 +334,6 @@ func references(in io.Reader, name string) (refs []string, err error) {
 	return refs, lines.Err()
 }
 
-// logger is what --log says.
-func (f *scanFlags) logger(w io.Writer) (*slog.Logger, error) {
-	switch f.log {
-	case "none":
-		return slog.New(slog.DiscardHandler), nil
-	case "text":
-		return slog.New(slog.NewTextHandler(w, nil)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, nil)), nil
-	}
-	return nil, usage("--log %q: want none, text or json", f.log)
-}
-
 // options are how the images are judged: as the configuration of the current directory says.
 func (f *scanFlags) options(fd *finder, analyzers []*analysis.Analyzer) (opt scan.Options, err error) {
 	root, err := fd.root(".")
@@ -384,62 +380,21 @@ func (f *scanFlags) options(fd *finder, analyzers []*analysis.Analyzer) (opt sca
 	for _, x := range t.Config.Ignores {
 		ignores = append(ignores, fmt.Sprintf("%+v %v", *x, x.Over(opt.Driver.Now)))
 	}
-	opt.State, err = scan.OpenState(dir, versionLine(), rules, t.Config.Sections, t.Config.Settings, ignores, t.Config.FailOn, t.Config.Strict,
-		t.Config.Bases, f.platform, bases.Ended(opt.Driver.Now))
+	opt.State, err = scan.OpenState(
+		dir,
+		versionLine(),
+		rules,
+		t.Config.Sections,
+		t.Config.Settings,
+		ignores,
+		t.Config.FailOn,
+		t.Config.Strict,
+		t.Config.Bases,
+		f.platform,
+		bases.Ended(opt.Driver.Now),
+	)
 	if err != nil {
 		return opt, &statusError{Broken, fmt.Errorf("open the state %q: %w", dir, err)}
 	}
 	return opt, nil
-}
-
-// serve answers at an address while the scan runs.
-func serve(at string, m *scan.Metrics) (stop func(), err error) {
-	l, err := net.Listen("tcp", at)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		_ = m.Write(w)
-	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !m.IsReady() {
-			http.Error(w, "the images are being listed", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = s.Serve(l) }()
-	return func() { s.Close() }, nil
-}
-
-// A progress is one line at a terminal that says how far a run is.
-type progress struct {
-	w     io.Writer // nil: it is none
-	n, of int
-	last  time.Time
-}
-
-func newProgress(w io.Writer, of int) *progress {
-	if !colored(w) {
-		w = nil
-	}
-	return &progress{w: w, of: of}
-}
-
-func (p *progress) step(name string) {
-	if p.n++; p.w == nil || time.Since(p.last) < 100*time.Millisecond {
-		return
-	}
-	p.last = time.Now()
-	fmt.Fprintf(p.w, "\r\x1b[K%d of %d images: %s", p.n, p.of, analysis.Clip(redact.Printable(cmp.Or(name, "?")), 60))
-}
-
-func (p *progress) end() {
-	if p.w != nil {
-		fmt.Fprint(p.w, "\r\x1b[K")
-	}
 }

@@ -306,24 +306,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 	if err := fd.images(root, dir, found); err != nil {
 		return err
 	}
-	texts := map[string][]byte{}
-	size := 0
-	for _, name := range found.manifests {
-		text := readManifest(root, name)
-		if text == nil {
-			continue
-		}
-		if size += len(text); size > kubernetes.MaxSize {
-			t := target{}
-			t.Name = display(name)
-			t.Err = fmt.Errorf("read manifest %q: with it those of %q have more than the limit of %d bytes: name it, or a directory below",
-				t.Name, dir, kubernetes.MaxSize)
-			fd.push(root, t)
-			size -= len(text)
-			continue
-		}
-		texts[name] = text
-	}
+	texts := fd.readManifests(root, dir, found.manifests)
 	if err := fd.manifests(root, texts); err != nil {
 		return err
 	}

@@ -131,9 +131,10 @@ type Result struct {
 // what could not be when ctx ended.
 func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	c := &checker{
-		opt:   opt,
-		res:   &Result{Target: t},
-		world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly, Container: t.Container, Services: t.Services},
+		opt: opt,
+		res: &Result{Target: t},
+		world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly,
+			Container: t.Container, Services: t.Services},
 	}
 	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
 	if t.Container == nil {

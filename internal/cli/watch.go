@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/redact"
+	"github.com/tareweight/tare/internal/scan"
+)
+
+// logger is what --log says.
+func (f *scanFlags) logger(w io.Writer) (*slog.Logger, error) {
+	switch f.log {
+	case "none":
+		return slog.New(slog.DiscardHandler), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(w, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, nil)), nil
+	}
+	return nil, usage("--log %q: want none, text or json", f.log)
+}
+
+// serve answers at an address while the scan runs.
+func serve(at string, m *scan.Metrics) (stop func(), err error) {
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		_ = m.Write(w)
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !m.IsReady() {
+			http.Error(w, "the images are being listed", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.Serve(l) }()
+	return func() { s.Close() }, nil
+}
+
+// A progress is one line at a terminal that says how far a run is.
+type progress struct {
+	w     io.Writer // nil: it is none
+	n, of int
+	last  time.Time
+}
+
+func newProgress(w io.Writer, of int) *progress {
+	if !colored(w) {
+		w = nil
+	}
+	return &progress{w: w, of: of}
+}
+
+func (p *progress) step(name string) {
+	if p.n++; p.w == nil || time.Since(p.last) < 100*time.Millisecond {
+		return
+	}
+	p.last = time.Now()
+	fmt.Fprintf(p.w, "\r\x1b[K%d of %d images: %s", p.n, p.of, analysis.Clip(redact.Printable(cmp.Or(name, "?")), 60))
+}
+
+func (p *progress) end() {
+	if p.w != nil {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
