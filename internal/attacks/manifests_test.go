@@ -1,0 +1,38 @@
+package attacks
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestManifests: manifests of many pods, comments and documents, and more of them than memory holds, are judged in time, or
+// their limit is named.
+func TestManifests(t *testing.T) {
+	pod := func(i int) string {
+		return fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: a%d}\nspec: {containers: [{name: a, image: a}]}\n", i)
+	}
+	var comments, documents, bomb strings.Builder
+	for i := range 1200 {
+		comments.WriteString(pod(i) + "# tare: ignore=waste -- " + strings.Repeat("x", 2900) + "\n---\n")
+	}
+	documents.WriteString(pod(0))
+	for range 100_000 {
+		documents.WriteString("---\na: 1\n")
+	}
+	bomb.WriteString(pod(0) + "a: &a [x, x, x, x, x, x, x, x, x, x]\n")
+	for _, n := range "bcdefghij" {
+		last := string(n - 1)
+		fmt.Fprintf(&bomb, "%c: &%c [%s]\n", n, n, strings.Repeat("*"+last+", ", 9)+"*"+last)
+	}
+	large := map[string]string{}
+	for i := range 12 {
+		large[fmt.Sprintf("k%d.yaml", i)] = pod(i) + strings.Repeat("# "+strings.Repeat("y", 97)+"\n", 300_000)
+	}
+	try(t, map[string]attack{
+		"comments":  {make: files(map[string]string{"k.yaml": comments.String()}, every("k.yaml")...), status: []int{0, 1}},
+		"documents": {make: files(map[string]string{"k.yaml": documents.String()}, every("k.yaml")...), status: []int{3}, want: []string{"more than the limit of 20000 documents"}},
+		"aliases":   {make: files(map[string]string{"k.yaml": bomb.String()}, every("k.yaml")...), status: []int{3}, want: []string{"more than the limit of 200000"}},
+		"large":     {make: files(large, every()...), status: []int{3}, want: []string{"have more than the limit of 67108864 bytes"}},
+	})
+}
