@@ -324,10 +324,11 @@ func (c *checker) run(a *analysis.Analyzer) {
 		c.notRun(a, func(r *analysis.Rule) bool { return runnable[r] }, err.Error())
 		return
 	}
-	for _, f := range found {
-		if runnable[f.Rule] {
-			c.res.Findings = append(c.res.Findings, f)
-		}
+	found = slices.DeleteFunc(found, func(f analysis.Finding) bool { return !runnable[f.Rule] })
+	if c.res.Findings == nil { // there may be very many: they are not copied
+		c.res.Findings = found
+	} else {
+		c.res.Findings = append(c.res.Findings, found...)
 	}
 	for _, u := range undecided {
 		if runnable[u.Rule] {
