@@ -89,6 +89,9 @@ func pod(pass *analysis.Pass) {
 	}
 	if c.Workload.LongRunning() {
 		podShell(pass, p)
+		if pass.HasFiles() {
+			ignores(pass, p)
+		}
 	}
 }
 

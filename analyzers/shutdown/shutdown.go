@@ -26,7 +26,7 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "shutdown",
 	Doc:   doc,
-	Rules: []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort},
+	Rules: []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort, unhandled},
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact}},
 	Run:   run,
 }
