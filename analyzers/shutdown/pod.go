@@ -3,7 +3,6 @@ package shutdown
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -106,7 +105,7 @@ func slept(h *analysis.Handler) (int64, bool) {
 		return 0, false
 	}
 	words := h.Command
-	if len(words) == 3 && shells[path.Base(words[0])] && words[1] == "-c" {
+	if len(words) == 3 && process.Script(words) == 2 {
 		words = strings.Fields(words[2])
 	}
 	if len(words) != 2 || path.Base(words[0]) != "sleep" {
@@ -122,8 +121,7 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 	if len(p.Argv) == 0 || c.Command == nil && pass.Dockerfile != nil {
 		return // the Dockerfile's own are judged there
 	}
-	if i := slices.IndexFunc(p.Argv, func(a string) bool { return len(a) > 1 && a[0] == '-' && a[1] != '-' && strings.HasSuffix(a, "c") }); i > 0 &&
-		i+1 < len(p.Argv) && shells[path.Base(p.Argv[0])] {
+	if i := process.Script(p.Argv); i > 0 {
 		if c.Workload.SharedProcesses {
 			pass.Undecided(shell, p.At, "shareProcessNamespace: process 1 is not the container's")
 			return
@@ -134,14 +132,14 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 		} else if c.Args != nil {
 			name = "args"
 		}
-		judgeText(pass, started{at: p.At, name: name, key: c.Name, text: p.Argv[i+1], sh: p.Argv[:i+1], form: `command: ["program", "argument"]`})
+		judgeText(pass, started{at: p.At, name: name, key: c.Name, text: p.Argv[i], sh: p.Argv[:i], form: `command: ["program", "argument"]`})
 		return
 	}
 	if !pass.HasFiles() {
 		return
 	}
 	word := p.Argv[0]
-	if shells[path.Base(word)] && len(p.Argv) > 1 && !strings.HasPrefix(p.Argv[1], "-") {
+	if process.IsShell(word) && len(p.Argv) > 1 && !strings.HasPrefix(p.Argv[1], "-") {
 		word = p.Argv[1]
 	}
 	f := p.File(pass, word)
@@ -150,7 +148,7 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 	}
 	text := string(f.Contents)
 	line, _, _ := strings.Cut(text, "\n")
-	if !shells[path.Base(strings.TrimSpace(lastWord(line)))] && !strings.Contains(line, "sh") {
+	if !process.IsShell(lastWord(line)) && !strings.Contains(line, "sh") {
 		return
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")

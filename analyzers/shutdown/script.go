@@ -9,13 +9,14 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
+	"github.com/tareweight/tare/analyzers/facts/process"
 	tareshell "github.com/tareweight/tare/analyzers/facts/shell"
 )
 
 // judgeScript judges an entrypoint that is a script of the build context.
 func judgeScript(pass *analysis.Pass, p *process1) {
 	name := p.args[0]
-	if shells[path.Base(name)] && len(p.args) > 1 && !strings.HasPrefix(p.args[1], "-") {
+	if process.IsShell(name) && len(p.args) > 1 && !strings.HasPrefix(p.args[1], "-") {
 		name = p.args[1]
 	}
 	if reInit.MatchString(path.Base(name)) || !path.IsAbs(name) && !strings.Contains(name, "/") {
@@ -34,7 +35,7 @@ func judgeScript(pass *analysis.Pass, p *process1) {
 	}
 	line, _, _ := strings.Cut(text, "\n")
 	if !strings.HasPrefix(line, "#!") ||
-		!shells[path.Base(strings.TrimSpace(lastWord(line)))] && !strings.Contains(line, "sh") {
+		!process.IsShell(lastWord(line)) && !strings.Contains(line, "sh") {
 		return
 	}
 	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")

@@ -69,11 +69,8 @@ func run(pass *analysis.Pass) error {
 	if p == nil {
 		return nil
 	}
-	if p.text == "" && len(p.args) > 2 && shells[path.Base(p.args[0])] {
-		if i := slices.IndexFunc(p.args, func(a string) bool { return len(a) > 1 && a[0] == '-' && strings.HasSuffix(a, "c") }); i > 0 &&
-			i+1 < len(p.args) {
-			p.sh, p.text = p.args[:i+1], p.args[i+1]
-		}
+	if i := process.Script(p.args); p.text == "" && i > 0 {
+		p.sh, p.text = p.args[:i], p.args[i]
 	}
 	switch {
 	case p.text != "":
@@ -85,8 +82,6 @@ func run(pass *analysis.Pass) error {
 	}
 	return nil
 }
-
-var shells = map[string]bool{"sh": true, "dash": true, "bash": true, "ash": true}
 
 // first finds process 1: the last ENTRYPOINT of the chain, else the last CMD.
 func first(d *analysis.Dockerfile) *process1 {
@@ -144,7 +139,8 @@ func judgeText(pass *analysis.Pass, p started) {
 	if body != nil {
 		name, args = lastCommand([]*syntax.Stmt{body})
 	}
-	if name == "" && branches(f.Stmts[len(f.Stmts)-1]) || name == "exec" || reInit.MatchString(path.Base(name)) || reInit.MatchString(path.Base(args)) || traps(f) {
+	if name == "" && branches(f.Stmts[len(f.Stmts)-1]) || name == "exec" || reInit.MatchString(path.Base(name)) ||
+		reInit.MatchString(path.Base(args)) || traps(f) {
 		return
 	}
 	if lone {

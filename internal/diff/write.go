@@ -1,9 +1,7 @@
 package diff
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -253,17 +251,7 @@ func markdown(w io.Writer, d *Diff, _ bool) error {
 	return err
 }
 
-func asJSON(w io.Writer, d *Diff, _ bool) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(d); err != nil {
-		return err
-	}
-	_, err := w.Write(redact.JSON(b.Bytes()))
-	return err
-}
+func asJSON(w io.Writer, d *Diff, _ bool) error { return report.Encode(w, d) }
 
 //go:embed page.html
 var pageText string

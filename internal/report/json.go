@@ -10,11 +10,11 @@ import (
 
 // JSON writes the document itself.
 func JSON(w io.Writer, d *Document, _ Options) error {
-	return encode(w, d)
+	return Encode(w, d)
 }
 
-// encode writes v as JSON whose strings a terminal or a CI runner may print.
-func encode(w io.Writer, v any) error {
+// Encode writes v as JSON, indented, whose strings a terminal or a CI runner may print.
+func Encode(w io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -66,7 +66,7 @@ func SARIF(w io.Writer, d *Document, _ Options) error {
 	}
 	r.bound()
 	log.Runs = append(log.Runs, r)
-	return encode(w, log)
+	return Encode(w, log)
 }
 
 // problemSeverity is what GitHub calls a severity.

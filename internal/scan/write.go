@@ -12,6 +12,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
+	"github.com/tareweight/tare/internal/report"
 )
 
 // A Format is a form of a Rollup.
@@ -189,17 +190,7 @@ func markdown(w io.Writer, u *Rollup, _ bool) error {
 	return err
 }
 
-func asJSON(w io.Writer, u *Rollup, _ bool) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(u); err != nil {
-		return err
-	}
-	_, err := w.Write(redact.JSON(b.Bytes()))
-	return err
-}
+func asJSON(w io.Writer, u *Rollup, _ bool) error { return report.Encode(w, u) }
 
 //go:embed page.html
 var pageText string

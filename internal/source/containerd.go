@@ -73,7 +73,7 @@ func openContainerd(ctx context.Context, at address, ref string, opt Options) (*
 	for _, ns := range containerdNamespaces() {
 		c.namespace = ns
 		err = answer(ctx, at, opt, func(ctx context.Context) (err error) {
-			target, err = c.image(ctx, strings.Replace(full.Name(), name.DefaultRegistry+"/", "docker.io/", 1))
+			target, err = c.image(ctx, dockerName(full.Name()))
 			return err
 		})
 		if !errors.Is(err, errAbsent) {

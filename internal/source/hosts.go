@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/pelletier/go-toml/v2"
 )
 
@@ -135,6 +136,11 @@ type place struct {
 	ref      string
 	insecure bool
 	mirror   bool
+}
+
+// dockerName is a name as engines and registries.conf write it: Docker Hub is docker.io there.
+func dockerName(full string) string {
+	return strings.Replace(full, name.DefaultRegistry+"/", "docker.io/", 1)
 }
 
 // places are where the machine's configuration says that ref may be pulled from, in order: mirrors

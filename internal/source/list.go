@@ -35,7 +35,7 @@ func Tags(ctx context.Context, repository string, opt Options) ([]string, error)
 	if opt.Offline {
 		return nil, &Error{repository, "list tags", fmt.Errorf("registry %q is not asked: --offline", repo.RegistryStr())}
 	}
-	if _, err := places(strings.Replace(repo.Name(), name.DefaultRegistry+"/", "docker.io/", 1)); err != nil { // it may be blocked
+	if _, err := places(dockerName(repo.Name())); err != nil { // it may be blocked
 		return nil, &Error{repository, "list tags", err}
 	}
 	if opt.insecure(repo.RegistryStr()) {
@@ -122,7 +122,7 @@ func Resolve(ctx context.Context, ref string, opt Options) (string, error) {
 	}
 	r, err := name.ParseReference(ref)
 	if err == nil {
-		_, err = places(strings.Replace(r.Name(), name.DefaultRegistry+"/", "docker.io/", 1)) // it may be blocked
+		_, err = places(dockerName(r.Name())) // it may be blocked
 	}
 	if err != nil {
 		return "", &Error{ref, "resolve", err}

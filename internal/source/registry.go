@@ -49,7 +49,7 @@ func openRegistry(ctx context.Context, ref string, opt Options) (*Image, error) 
 	if opt.Offline {
 		return nil, fmt.Errorf("registry %q is not asked: --offline", r.Context().RegistryStr())
 	}
-	list, err := places(strings.Replace(r.Name(), name.DefaultRegistry+"/", "docker.io/", 1))
+	list, err := places(dockerName(r.Name()))
 	if err != nil {
 		return nil, err
 	}

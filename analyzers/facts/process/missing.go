@@ -1,7 +1,6 @@
 package process
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -12,7 +11,8 @@ import (
 
 // builtins are words of a shell's command that are no programs.
 var builtins = []string{
-	"test", "[", "[[", "echo", "cd", "true", "false", "exit", "command", "printf", "kill", "read", "set", "export", "eval", "exec", "trap", "wait",
+	"test", "[", "[[", "echo", "cd", "true", "false", "exit", "command", "printf", "kill", "read", "set", "export", "eval", "exec", "trap",
+	"wait",
 	":", ".", "source", "type", "ulimit", "umask", "unset", "local", "return", "shift", "hash", "pwd", "times", "let", "declare",
 }
 
@@ -29,14 +29,11 @@ func (p *Process) Missing(pass *analysis.Pass, command []string) string {
 		}
 		return ""
 	}
-	if !shells[path.Base(command[0])] {
+	i := Script(command)
+	if i == 0 {
 		return ""
 	}
-	i := slices.IndexFunc(command, func(a string) bool { return len(a) > 1 && a[0] == '-' && a[1] != '-' && strings.HasSuffix(a, "c") })
-	if i < 1 || i+1 >= len(command) {
-		return ""
-	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(command[i+1]), "")
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(command[i]), "")
 	if err != nil || len(file.Stmts) != 1 {
 		return ""
 	}

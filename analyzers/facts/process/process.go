@@ -19,8 +19,10 @@ var Fact = &analysis.Fact[*Process]{
 	Name: "process",
 	Needs: analysis.Needs{Contents: []analysis.Want{
 		{Glob: "**/*entrypoint*", Max: maxScript}, {Glob: "**/gunicorn.conf.py", Max: maxScript}, {Glob: "**/gunicorn_conf.py", Max: maxScript},
-		{Glob: "*.sh", Max: maxScript}, {Glob: "app/*.sh", Max: maxScript}, {Glob: "usr/local/bin/*.sh", Max: maxScript}, {Glob: "etc/passwd", Max: 1 << 20},
-		{Glob: "*.py", Max: maxScript}, {Glob: "*/*.py", Max: maxScript}, {Glob: "*/*/*.py", Max: maxScript}, {Glob: "usr/src/*/*.py", Max: maxScript},
+		{Glob: "*.sh", Max: maxScript}, {Glob: "app/*.sh", Max: maxScript}, {Glob: "usr/local/bin/*.sh", Max: maxScript},
+		{Glob: "etc/passwd", Max: 1 << 20},
+		{Glob: "*.py", Max: maxScript}, {Glob: "*/*.py", Max: maxScript}, {Glob: "*/*/*.py", Max: maxScript},
+		{Glob: "usr/src/*/*.py", Max: maxScript},
 	}},
 	Compute: compute,
 }
@@ -134,6 +136,22 @@ func substitute(c *analysis.Container, s string) string {
 
 var shells = map[string]bool{"sh": true, "dash": true, "bash": true, "ash": true}
 
+// IsShell reports whether a word of a command is the program of a shell.
+func IsShell(word string) bool { return shells[path.Base(word)] }
+
+// Script is where the text that a shell runs stands among its words: behind -c, or options that end with it; 0
+// where the words run none.
+func Script(words []string) int {
+	if len(words) == 0 || !IsShell(words[0]) {
+		return 0
+	}
+	i := slices.IndexFunc(words, func(w string) bool { return len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.HasSuffix(w, "c") })
+	if i < 1 || i+1 >= len(words) {
+		return 0
+	}
+	return i + 1
+}
+
 // inits start one program and pass signals on.
 var inits = map[string]bool{"tini": true, "tini-static": true, "dumb-init": true, "catatonit": true, "docker-init": true}
 
@@ -156,7 +174,7 @@ func (p *Process) unwrap(pass *analysis.Pass, argv []string, depth int) []string
 			}
 		}
 		return p.unwrap(pass, rest, depth+1)
-	case shells[name]:
+	case IsShell(name):
 		return p.shell(pass, argv, depth)
 	case name == "exec" || name == "nice" && len(argv) == 2 || name == "env" && len(argv) > 1 && !strings.HasPrefix(argv[1], "-"):
 		rest := argv[1:]
@@ -280,8 +298,8 @@ func (p *Process) Mounted(pass *analysis.Pass, dir string) bool {
 
 // shell sees through a shell that runs one command, or nothing but assignments and what sets options before it.
 func (p *Process) shell(pass *analysis.Pass, argv []string, depth int) []string {
-	i := slices.IndexFunc(argv, func(a string) bool { return len(a) > 1 && a[0] == '-' && a[1] != '-' && strings.HasSuffix(a, "c") })
-	if i < 1 || i+1 >= len(argv) {
+	i := Script(argv)
+	if i == 0 {
 		if len(argv) == 2 && !strings.HasPrefix(argv[1], "-") { // sh script
 			if text, ok := p.scriptText(pass, argv[1]); ok {
 				p.Text += "\n" + text
@@ -290,9 +308,9 @@ func (p *Process) shell(pass *analysis.Pass, argv []string, depth int) []string 
 		return nil
 	}
 	if p.Shell == "" {
-		p.Shell = argv[i+1]
+		p.Shell = argv[i]
 	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(argv[i+1]), "")
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(argv[i]), "")
 	if err != nil || len(file.Stmts) == 0 {
 		return nil
 	}
