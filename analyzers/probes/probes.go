@@ -146,7 +146,8 @@ func absent(pass *analysis.Pass, p *process.Process) {
 		}
 		f := analysis.Finding{
 			Rule: missing, Location: x.probe.At, Key: pass.Container.Name + " " + x.name + " " + name,
-			Message: fmt.Sprintf("the %s probe of %q runs %q, which the image does not have: the probe always fails; use httpGet, or a program that is there",
+			Message: fmt.Sprintf("the %s probe of %q runs %q, which the image does not have: "+
+				"the probe always fails; use httpGet, or a program that is there",
 				x.name, pass.Container.Name, name),
 		}
 		if x.name == "readiness" {
@@ -211,7 +212,8 @@ func reach(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: loopback, Location: at, Key: c.Name + " " + s.Kind,
-		Message: fmt.Sprintf("%s of %q listens on %s:%s (%s), which is reached from within the pod alone, and %s %s the pod's address: give it %s",
+		Message: fmt.Sprintf("%s of %q listens on %s:%s (%s), which is reached from within the pod alone, "+
+			"and %s %s the pod's address: give it %s",
 			s.Kind, c.Name, s.Host, s.Port, s.By, analysis.And(who, 4), map[bool]string{true: "asks", false: "ask"}[len(who) == 1], remedy),
 		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
 	})

@@ -81,7 +81,8 @@ func run(pass *analysis.Pass) error {
 		} else if known && f.Mode.IsRegular() && f.Mode&0o111 == 0 {
 			pass.Report(analysis.Finding{
 				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0],
-				Message: fmt.Sprintf("%q runs %q, which is not executable: the container never starts; chmod +x it where it is copied (COPY --chmod=755)",
+				Message: fmt.Sprintf("%q runs %q, which is not executable: "+
+					"the container never starts; chmod +x it where it is copied (COPY --chmod=755)",
 					c.Name, p.Argv[0]),
 			})
 		}
@@ -230,7 +231,8 @@ func service(pass *analysis.Pass, p *process.Process) {
 		}
 		reads := ""
 		switch {
-		case p.Server != nil && name == "UVICORN_PORT" && p.Server.Kind == "uvicorn", p.Server != nil && name == "GRANIAN_PORT" && p.Server.Kind == "granian":
+		case p.Server != nil && name == "UVICORN_PORT" && p.Server.Kind == "uvicorn",
+			p.Server != nil && name == "GRANIAN_PORT" && p.Server.Kind == "granian":
 			reads = p.Server.Kind
 		case asPort(p.Text, name):
 			reads = "the command"

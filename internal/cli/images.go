@@ -147,7 +147,8 @@ func (fd *finder) open(ref string, root *checkout.Root) opener {
 // options are how an image is reached.
 func (fd *finder) options() source.Options {
 	return source.Options{
-		Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Offline: fd.flags.offline, Insecure: fd.flags.insecure, Stdin: fd.std.In, Local: true,
+		Cache: fd.cache, Limits: fd.flags.limits, Session: &fd.session, Offline: fd.flags.offline, Insecure: fd.flags.insecure,
+		Stdin: fd.std.In, Local: true,
 	}
 }
 
@@ -198,7 +199,8 @@ func sharing(name string, s *source.Shared) string {
 		return ""
 	}
 	taken, given := int(s.Taken.Load()), int(s.Given.Load())
-	text := fmt.Sprintf("%d %s of layers taken from the shared cache %s, and %d put there", taken, number(taken, "index was", "indexes were"), name, given)
+	text := fmt.Sprintf("%d %s of layers taken from the shared cache %s, and %d put there", taken,
+		number(taken, "index was", "indexes were"), name, given)
 	if s.Lost() {
 		text += "; it cannot be written to: docker login, or rights to push"
 	}

@@ -76,8 +76,9 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 		services = append(services, read[name].Services...)
 	}
 	if len(templates) > 0 {
-		fd.remarks = append(fd.remarks, fmt.Sprintf("%d %s of Helm's, which %s to be rendered first: helm template DIR | tare check - (%s)", len(templates),
-			number(len(templates), "manifest is a template", "manifests are templates"), number(len(templates), "has", "have"), analysis.And(templates, 3)))
+		n := len(templates)
+		fd.remarks = append(fd.remarks, fmt.Sprintf("%d %s of Helm's, which %s to be rendered first: helm template DIR | tare check - (%s)",
+			n, number(n, "manifest is a template", "manifests are templates"), number(n, "has", "have"), analysis.And(templates, 3)))
 	}
 	for _, name := range names {
 		m := read[name]

@@ -31,7 +31,7 @@ type File struct {
 	Overrides []Override       `yaml:"overrides"` // severities for some paths
 	FailOn    Threshold        `yaml:"fail-on"`   // the lowest severity that fails
 	Strict    *bool            `yaml:"strict"`    // whether what could not be decided fails too
-	Bases     []string         `yaml:"bases"`     // images that others stand on, "*" in a tag for any characters: looked for where a base is not known
+	Bases     []string         `yaml:"bases"`     // images that others stand on, "*" in a tag for any characters: where a base is not known
 
 	sections []section // of analyzers
 	list     []Setting // all but those of builds

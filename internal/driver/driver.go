@@ -341,7 +341,8 @@ func (c *checker) run(a *analysis.Analyzer) {
 // is missing, or all of those of which it needs one. It is "" if it can.
 func (c *checker) lacking(r *analysis.Rule) string {
 	found := r.Any == 0
-	if t := c.res.Target; r.Needs&analysis.InputBaseline != 0 && t.OpenImage != nil && t.OpenBaseline == nil { // the image is not opened for it
+	t := c.res.Target
+	if r.Needs&analysis.InputBaseline != 0 && t.OpenImage != nil && t.OpenBaseline == nil { // the image is not opened for it
 		return c.missing[analysis.InputBaseline]
 	}
 	for in := analysis.InputDockerfile; in <= analysis.InputWorkload; in <<= 1 {

@@ -38,7 +38,8 @@ func (c *checker) sibling(ctx context.Context, t Target, src *source.Image, im *
 		s.Size.Download += max(0, l.Size)
 	}
 	_, wants := c.needs(t)
-	if below := image.New(other); !c.opt.Manifests && image.Kept(ctx, below, other, image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}) {
+	opt := image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}
+	if below := image.New(other); !c.opt.Manifests && image.Kept(ctx, below, other, opt) {
 		s.Image, s.Size.Unpacked = below, below.Size().Unpacked
 	}
 	im.Sibling = s

@@ -35,10 +35,11 @@ type Manifest struct {
 var (
 	reKind     = regexp.MustCompile(`(?m)^kind:`)
 	reVersion  = regexp.MustCompile(`(?m)^apiVersion:`)
-	reTemplate = regexp.MustCompile(`(?m)^[^#\n]*\{\{-?\s*(?:\.Values|\.Release|\.Chart|\.Capabilities|include|if|range|with|define|template|toYaml|end)\b`)
-	reSplit    = regexp.MustCompile(`(?m)^---(?:[ \t].*)?\r?$`)
-	reBlock    = regexp.MustCompile(`(?:^|[:-] +)[|>][-+0-9]*(?: +#.*)?$`)
-	reSource   = regexp.MustCompile(`(?m)^# Source: (\S+)\r?$`)
+	reTemplate = regexp.MustCompile(`(?m)^[^#\n]*\{\{-?\s*` +
+		`(?:\.Values|\.Release|\.Chart|\.Capabilities|include|if|range|with|define|template|toYaml|end)\b`)
+	reSplit  = regexp.MustCompile(`(?m)^---(?:[ \t].*)?\r?$`)
+	reBlock  = regexp.MustCompile(`(?:^|[:-] +)[|>][-+0-9]*(?: +#.*)?$`)
+	reSource = regexp.MustCompile(`(?m)^# Source: (\S+)\r?$`)
 )
 
 // Is reports whether a text looks like a manifest.
@@ -79,7 +80,8 @@ func Parse(name string, text []byte) *Manifest {
 			doc, next = rest[:at[0]], at[1]
 		}
 		if n == MaxDocuments {
-			m.Broken = append(m.Broken, fmt.Errorf("%s:%d: more than the limit of %d documents: those behind it are not read", name, line+1, MaxDocuments))
+			m.Broken = append(m.Broken, fmt.Errorf(
+				"%s:%d: more than the limit of %d documents: those behind it are not read", name, line+1, MaxDocuments))
 			break
 		}
 		r := &reader{m: m, name: name, above: line}
@@ -339,7 +341,8 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 	}
 	for _, m := range items(child(n, "volumeMounts")) {
 		c.Mounts = append(c.Mounts, analysis.Mount{
-			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")) || r.fixed[str(child(m, "name"))], SubPath: child(m, "subPath") != nil, At: r.at(m),
+			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")) || r.fixed[str(child(m, "name"))],
+			SubPath: child(m, "subPath") != nil, At: r.at(m),
 		})
 	}
 	for _, p := range items(child(n, "ports")) {

@@ -134,7 +134,8 @@ func Markdown(w io.Writer, d *Document, opt Options) error {
 		if steps := t.advice(); len(steps) > 0 {
 			b.WriteString("\n| | saves | where | what to do |\n|---:|---:|---|---|\n")
 			for n, s := range steps {
-				fmt.Fprintf(b, "| %d | %s | %s | %s |\n", n+1, s.size(), redact.Code(s.Location.String()), redact.Markdown(analysis.Clip(s.Message, 400)))
+				fmt.Fprintf(b, "| %d | %s | %s | %s |\n", n+1, s.size(), redact.Code(s.Location.String()),
+					redact.Markdown(analysis.Clip(s.Message, 400)))
 			}
 		}
 	}
@@ -143,7 +144,8 @@ func Markdown(w io.Writer, d *Document, opt Options) error {
 		if p.Severity == analysis.Note && !opt.Notes || p.Bytes != nil && !p.OfBase {
 			continue // it stands above
 		}
-		line := fmt.Sprintf("- %s %s: %s `%s`\n", p.Severity, redact.Markdown(p.Location.String()), redact.Markdown(analysis.Clip(p.Message, 1000)), p.Rule)
+		line := fmt.Sprintf("- %s %s: %s `%s`\n", p.Severity, redact.Markdown(p.Location.String()),
+			redact.Markdown(analysis.Clip(p.Message, 1000)), p.Rule)
 		if b.Len()+len(line) > maxMarkdown {
 			left++
 			continue
@@ -211,7 +213,8 @@ func (t *Target) advice() (list []advised) {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b advised) int {
-		return cmp.Or(cmp.Compare(max(b.Bytes.Unpacked, b.Bytes.Download), max(a.Bytes.Unpacked, a.Bytes.Download)), cmp.Compare(b.Bytes.Download, a.Bytes.Download))
+		return cmp.Or(cmp.Compare(max(b.Bytes.Unpacked, b.Bytes.Download), max(a.Bytes.Unpacked, a.Bytes.Download)),
+			cmp.Compare(b.Bytes.Download, a.Bytes.Download))
 	})
 	return list
 }

@@ -75,7 +75,8 @@ type ImageSum struct {
 func NewRollup(tool report.Tool) *Rollup {
 	return &Rollup{
 		Version: 1, Tool: tool, Findings: map[analysis.Severity]int{}, Rules: []RuleSum{}, Bases: []BaseSum{}, Lines: []LineSum{},
-		Remarks: []string{}, Worst: []ImageSum{}, Failed: []Failure{}, layers: map[string]int64{}, rules: map[string]*RuleSum{}, bases: map[string]*BaseSum{},
+		Remarks: []string{}, Worst: []ImageSum{}, Failed: []Failure{},
+		layers: map[string]int64{}, rules: map[string]*RuleSum{}, bases: map[string]*BaseSum{},
 		lines: map[string]*LineSum{},
 	}
 }

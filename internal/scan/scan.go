@@ -220,7 +220,8 @@ func judge(ctx context.Context, p *planned, opt Options, room chan struct{}) *Re
 		t.Err = err
 		res, _ = driver.Check(ctx, t, d)
 	}
-	r := &Result{Refs: p.Refs, Digest: p.Digest, Target: report.NewTarget(res, func(string, int, int) []string { return nil }), passing: res.Passing}
+	target := report.NewTarget(res, func(string, int, int) []string { return nil })
+	r := &Result{Refs: p.Refs, Digest: p.Digest, Target: target, passing: res.Passing}
 	if held {
 		<-room
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -98,7 +99,8 @@ func openContainerd(ctx context.Context, at address, ref string, opt Options) (*
 
 // image asks for the descriptor of an image.
 func (c *containerd) image(ctx context.Context, ref string) (d v1.Descriptor, err error) {
-	body, err := c.call(ctx, "containerd.services.images.v1.Images/Get", protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), ref))
+	body, err := c.call(ctx, "containerd.services.images.v1.Images/Get",
+		protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), ref))
 	if err != nil {
 		return d, err
 	}
@@ -164,7 +166,8 @@ func (r *contentReader) Close() error { return r.messages.Close() }
 func (c *containerd) call(ctx context.Context, method string, message []byte) (*messages, error) {
 	head := make([]byte, 5, 5+len(message)) // not compressed, and the length
 	binary.BigEndian.PutUint32(head[1:], uint32(len(message)))
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://containerd/"+method, strings.NewReader(string(append(head, message...))))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://containerd/"+method,
+		bytes.NewReader(append(head, message...)))
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,8 @@ func (e engine) openLocal(ctx context.Context, ref string, opt Options) (*Image,
 			tried = append(tried, at.host+": nothing listens there")
 			continue
 		case errors.Is(err, errAbsent):
-			return nil, &Error{Step: "ask " + e.title, Err: fmt.Errorf("%s has no image %q: pull or build it, or docker://%s takes it from its registry",
+			return nil, &Error{Step: "ask " + e.title, Err: fmt.Errorf(
+				"%s has no image %q: pull or build it, or docker://%s takes it from its registry",
 				at.host, ref, ref)}
 		}
 		return nil, &Error{Step: "ask " + e.title, Err: err}

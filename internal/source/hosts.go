@@ -26,7 +26,8 @@ func certificates(host string, insecure bool) (*tls.Config, error) {
 	found := insecure
 	home, _ := os.UserHomeDir()
 	for _, dir := range []string{
-		filepath.Join(home, ".config/containers/certs.d"), filepath.Join(home, ".docker/certs.d"), "/etc/containers/certs.d", "/etc/docker/certs.d",
+		filepath.Join(home, ".config/containers/certs.d"), filepath.Join(home, ".docker/certs.d"),
+		"/etc/containers/certs.d", "/etc/docker/certs.d",
 	} {
 		dir = filepath.Join(dir, host)
 		entries, err := os.ReadDir(dir)
@@ -158,7 +159,9 @@ func places(ref string) ([]place, error) {
 		}
 	}
 	home, _ := os.UserHomeDir()
-	for _, name := range []string{os.Getenv("CONTAINERS_REGISTRIES_CONF"), filepath.Join(home, ".config/containers/registries.conf"), "/etc/containers/registries.conf"} {
+	for _, name := range []string{
+		os.Getenv("CONTAINERS_REGISTRIES_CONF"), filepath.Join(home, ".config/containers/registries.conf"), "/etc/containers/registries.conf",
+	} {
 		if name == "" {
 			continue
 		}

@@ -104,7 +104,8 @@ func Repositories(ctx context.Context, host string, opt Options) ([]string, erro
 		return nil
 	})
 	var te *transport.Error
-	if errors.As(err, &te) && (te.StatusCode == http.StatusNotFound || te.StatusCode == http.StatusUnauthorized || te.StatusCode == http.StatusForbidden) {
+	refused := []int{http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden}
+	if errors.As(err, &te) && slices.Contains(refused, te.StatusCode) {
 		return fails(fmt.Errorf("registry %q lists none (%d): name them, %s/REPOSITORY, or give a list (--from FILE)", host, te.StatusCode, host))
 	}
 	if err != nil {

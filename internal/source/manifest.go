@@ -124,7 +124,8 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 			return nil, &Error{Step: "read manifest", Err: fmt.Errorf("layer %d is said to have %d bytes", i, l.Size)}
 		}
 		im.Layers = append(im.Layers, Blob{
-			Digest: l.Digest.String(), File: path.Join("blobs", l.Digest.Algorithm, l.Digest.Hex), DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size,
+			Digest: l.Digest.String(), File: path.Join("blobs", l.Digest.Algorithm, l.Digest.Hex),
+			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size,
 			MediaType: string(l.MediaType), Local: s.kind != "registry",
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l) },
 		})

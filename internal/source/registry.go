@@ -326,7 +326,8 @@ func explained(err error, repo name.Repository) error {
 			return fmt.Errorf("registry %q asks to slow down (429): log in, or try again later", host)
 		}
 		return fmt.Errorf("registry %q answers %d %s", host, te.StatusCode, http.StatusText(te.StatusCode))
-	case errors.As(err, &ue) && strings.Contains(ue.Err.Error(), "server gave HTTP response to HTTPS client"): // net/http has no error of its own
+	// net/http has no error of its own for it
+	case errors.As(err, &ue) && strings.Contains(ue.Err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("registry %q speaks plain HTTP: --insecure %[1]s lets it", host)
 	case errors.As(err, &ue):
 		at := host

@@ -70,7 +70,8 @@ func (s *Shared) remote() ([]remote.Option, error) {
 		return nil, err
 	}
 	return []remote.Option{
-		remote.WithContext(s.ctx), remote.WithAuth(auth), remote.WithTransport(&confined{base, s.repo.RegistryStr()}), remote.WithUserAgent("tare"),
+		remote.WithContext(s.ctx), remote.WithAuth(auth), remote.WithTransport(&confined{base, s.repo.RegistryStr()}),
+		remote.WithUserAgent("tare"),
 	}, nil
 }
 

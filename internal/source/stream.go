@@ -88,7 +88,8 @@ func (s *streamed) file(name string, size int64, r io.Reader, layer Layer) error
 	if err != nil {
 		return err
 	}
-	if text := bytes.TrimLeft(head, " \t\r\n"); size <= s.limits.Manifest && (len(text) == 0 || text[0] == '{' || text[0] == '[' || size < 512) {
+	text := bytes.TrimLeft(head, " \t\r\n")
+	if size <= s.limits.Manifest && (len(text) == 0 || text[0] == '{' || text[0] == '[' || size < 512) {
 		raw, err := io.ReadAll(in)
 		if err != nil {
 			return err
@@ -211,8 +212,9 @@ type grown struct {
 
 func (g *grown) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
-	if g.n += int64(n); g.n > 1<<30 && g.n/max(g.in.n, 1) > g.limits.Ratio {
-		return n, &LimitError{fmt.Sprintf("compression ratio: a byte of the archive became %d", g.n/max(g.in.n, 1)), g.limits.Ratio, "--max-ratio"}
+	g.n += int64(n)
+	if ratio := g.n / max(g.in.n, 1); g.n > 1<<30 && ratio > g.limits.Ratio {
+		return n, &LimitError{fmt.Sprintf("compression ratio: a byte of the archive became %d", ratio), g.limits.Ratio, "--max-ratio"}
 	}
 	return n, err
 }

@@ -14,7 +14,8 @@ const maxScript = 64 << 10
 // scripts are where the scripts of entrypoints are, by custom.
 func scripts() (wants []analysis.Want) {
 	for _, glob := range []string{
-		"**/*entrypoint*", "*.sh", "app/*.sh", "code/*.sh", "srv/*.sh", "opt/*.sh", "app/bin/*.sh", "app/scripts/*.sh", "usr/local/bin/*.sh", "usr/bin/*.sh",
+		"**/*entrypoint*", "*.sh", "app/*.sh", "code/*.sh", "srv/*.sh", "opt/*.sh", "app/bin/*.sh", "app/scripts/*.sh",
+		"usr/local/bin/*.sh", "usr/bin/*.sh",
 	} {
 		wants = append(wants, analysis.Want{Glob: glob, Max: maxScript})
 	}
