@@ -1,6 +1,7 @@
 package scan_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -216,6 +217,11 @@ func TestState(t *testing.T) {
 		t.Error("a result of something else")
 	}
 	var none *scan.State
+	for _, no := range []string{"sha256:../x", "../../etc/passwd", "sha256:" + strings.Repeat("A", 64), ""} {
+		if err := a.Keep(no, &report.Target{Name: "x", Image: &report.Image{}}); err != nil || a.Result(no) != nil {
+			t.Errorf("%q is kept: %v", no, err)
+		}
+	}
 	if none.Result(digest) != nil || none.Keep(digest, nil) != nil {
 		t.Error("no state keeps something")
 	}
@@ -310,6 +316,59 @@ func TestPassing(t *testing.T) {
 		fails = false
 		if k, b := known(); k == again || (b == s.host+"/library/python:3.11") != again {
 			t.Errorf("%d: the next run: known %v, base %q", status, k, b)
+		}
+	}
+}
+
+// TestForeign: names, instructions and errors of a registry reach no terminal, page or runner as they are.
+func TestForeign(t *testing.T) {
+	const evil = "a\x1b]0;x\a\u202e</td><script>`|[x](y)\n::error::pwned"
+	size := int64(5_000_000)
+	target := report.Target{
+		Image: &report.Image{
+			Name: evil, UnpackedBytes: &size, CompressedBytes: &size, Base: report.ImageBase{Ref: evil, Layers: 1},
+			Layers: []report.Layer{{DiffID: "d", UnpackedBytes: &size, CompressedBytes: &size, CreatedBy: evil}, {DiffID: "b", UnpackedBytes: &size, CompressedBytes: &size, Base: true}},
+		},
+		Savings: &report.Bytes{Unpacked: 7, Download: 7},
+		Findings: []report.Finding{{
+			Rule: "waste-cache", Severity: "warning", Message: evil, Bytes: &report.Bytes{Unpacked: 7, Download: 7},
+			Location: report.Location{Layer: "d"},
+		}},
+	}
+	r := &scan.Result{Refs: []string{evil}, Digest: "sha256:x", Target: target}
+	sum := scan.NewRollup(report.Tool{Name: "tare"})
+	sum.Add(r)
+	sum.Add(&scan.Result{Refs: []string{evil}, Target: report.Target{Errors: []string{evil}}})
+	sum.Remarks = append(sum.Remarks, evil)
+	sum.Finish()
+	line, err := r.Line()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{"line": string(line)}
+	for _, f := range scan.Formats {
+		var b bytes.Buffer
+		if err := f.Write(&b, sum, false); err != nil {
+			t.Fatal(err)
+		}
+		texts[f.Name] = b.String()
+		if strings.Count(b.String(), "::error") < 3 {
+			t.Errorf("%s does not show them: the test asks for nothing", f.Name)
+		}
+	}
+	for name, text := range texts {
+		for _, bad := range []string{"\x1b", "\a", "\u202e", "\n::error"} {
+			if strings.Contains(text, bad) {
+				t.Errorf("%s has %q", name, bad)
+			}
+		}
+	}
+	if strings.Contains(texts["html"], "<script") {
+		t.Error("the page runs it")
+	}
+	for row := range strings.Lines(texts["markdown"]) {
+		if strings.HasPrefix(row, "|") && strings.Count(strings.ReplaceAll(row, `\|`, ""), "|") > 6 || strings.Contains(row, "[x](y)") && !strings.Contains(row, "`") {
+			t.Errorf("markdown: %s", row)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +51,8 @@ func login(t *testing.T, host, user, password string) {
 func TestRealmElsewhere(t *testing.T) {
 	var sent []string
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		sent = append(sent, r.Header.Get("Authorization"))
+		body, _ := io.ReadAll(r.Body)
+		sent = append(sent, r.Header.Get("Authorization")+string(body))
 		fmt.Fprint(w, `{"token":"t"}`)
 	}))
 	defer other.Close()
@@ -69,6 +71,14 @@ func TestRealmElsewhere(t *testing.T) {
 	_, err := Open(context.Background(), host+"/app:1", Options{})
 	if err == nil || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("got %v", err)
+	}
+	// An identity token is sent in the body of a POST (docs.docker.com/registry/spec/auth/oauth).
+	conf := filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json")
+	if err := os.WriteFile(conf, fmt.Appendf(nil, `{"auths":{%q:{"identitytoken":"s3cret"}}}`, host), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), host+"/app:1", Options{}); err == nil || !strings.Contains(err.Error(), "which is of another site: they are not sent there") {
+		t.Errorf("an identity token: %v", err)
 	}
 	for _, a := range sent {
 		if a != "" {

@@ -163,3 +163,59 @@ func TestMirror(t *testing.T) {
 		t.Errorf("a registry that is blocked is asked %d times", asked)
 	}
 }
+
+// TestOffline: a registry is asked for nothing, whatever it is named for.
+func TestOffline(t *testing.T) {
+	asked := 0
+	host := serve(t, func(http.ResponseWriter, *http.Request) bool { asked++; return false })
+	opt := source.Options{Offline: true}
+	_, open := source.Open(t.Context(), host+"/app:1", opt)
+	_, tags := source.Tags(t.Context(), host+"/app", opt)
+	_, repositories := source.Repositories(t.Context(), host, opt)
+	_, resolve := source.Resolve(t.Context(), host+"/app:1", opt)
+	for what, err := range map[string]error{"open": open, "tags": tags, "repositories": repositories, "resolve": resolve} {
+		if err == nil || !strings.Contains(err.Error(), "--offline") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	shared, err := source.OpenShared(t.Context(), host+"/indexes", opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := "sha256:" + strings.Repeat("a", 64)
+	if shared.Put(digest, []byte("x")); shared.Get(digest) != nil || shared.Given.Load() != 0 {
+		t.Error("a shared cache is used")
+	}
+	if asked > 0 {
+		t.Errorf("it was asked %d times", asked)
+	}
+}
+
+// TestSharedLost: a shared cache that cannot be written to is tried once, and said; what is read of it is checked.
+func TestSharedLost(t *testing.T) {
+	refused := 0
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return false
+		}
+		refused++
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+	shared, err := source.OpenShared(t.Context(), host+"/indexes", source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := "sha256:" + strings.Repeat("a", 64)
+	shared.Put(digest, []byte("x"))
+	before := refused
+	if shared.Put(digest, []byte("y")); refused != before || before == 0 || !shared.Lost() || shared.Given.Load() != 0 {
+		t.Errorf("asked %d times, then %d, lost %v", before, refused-before, shared.Lost())
+	}
+	if shared.Get(digest) != nil || shared.Taken.Load() != 0 {
+		t.Error("what is not there is found")
+	}
+	if _, err := source.OpenShared(t.Context(), "UPPER/x:y", source.Options{}); err == nil || !strings.Contains(err.Error(), "want HOST/PATH") {
+		t.Errorf("no repository: %v", err)
+	}
+}

@@ -26,6 +26,7 @@ type Shared struct {
 	repo name.Repository
 	opt  Options
 	ctx  context.Context
+	most int         // bytes of an index: maxShared
 	lost atomic.Bool // it cannot be written to: not tried again
 }
 
@@ -52,7 +53,7 @@ func OpenShared(ctx context.Context, repository string, opt Options) (*Shared, e
 	if err != nil {
 		return nil, fmt.Errorf("%q is no repository: want HOST/PATH", repository)
 	}
-	return &Shared{repo: repo, opt: opt, ctx: ctx}, nil
+	return &Shared{repo: repo, opt: opt, ctx: ctx, most: maxShared}, nil
 }
 
 // at is the reference of a layer's index.
@@ -94,8 +95,8 @@ func (s *Shared) Get(digest string) []byte {
 		return nil
 	}
 	defer rc.Close()
-	data, err := io.ReadAll(io.LimitReader(rc, maxShared+1))
-	if err != nil || len(data) > maxShared {
+	data, err := io.ReadAll(io.LimitReader(rc, int64(s.most)+1))
+	if err != nil || len(data) > s.most {
 		return nil
 	}
 	s.Taken.Add(1)
@@ -105,7 +106,7 @@ func (s *Shared) Get(digest string) []byte {
 // Put puts the index of a layer there. What cannot be written is left out: a shared cache that is not there
 // is slow, not wrong.
 func (s *Shared) Put(digest string, data []byte) {
-	if s.lost.Load() || s.opt.Offline || len(data) > maxShared {
+	if s.lost.Load() || s.opt.Offline || len(data) > s.most {
 		return
 	}
 	opt, err := s.remote()
