@@ -88,6 +88,16 @@ func TestBroken(t *testing.T) {
 			t.Errorf("%.30q: %v, %d workloads, want %q", text, m.Broken, len(m.Workloads), want)
 		}
 	}
+	list := "kind: Pod\nspec: {containers: [{name: a}]}"
+	for i := range maxLists + 1 {
+		if got := len(Parse("k.yaml", []byte(list)).Workloads); got != 1 {
+			t.Errorf("a pod in %d lists: %d workloads", i, got)
+		}
+		list = "kind: List\nitems:\n- " + strings.ReplaceAll(list, "\n", "\n  ")
+	}
+	if got := len(Parse("k.yaml", []byte(list)).Workloads); got != 0 {
+		t.Errorf("a pod in %d lists: %d workloads", maxLists+1, got)
+	}
 	m := Parse("k.yaml", []byte(strings.Repeat("---\nkind: X\n", MaxDocuments+5)))
 	if len(m.Broken) != 1 || !strings.Contains(m.Broken[0].Error(), "more than the limit of 20000 documents") {
 		t.Error(m.Broken)

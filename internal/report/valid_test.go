@@ -46,7 +46,7 @@ func TestTreemapMany(t *testing.T) {
 	one := int64(1)
 	for range n {
 		im.Layers = append(im.Layers, Layer{DiffID: strings.Repeat("d", 1+len(im.Layers)%7), UnpackedBytes: &one})
-		im.Packages = append(im.Packages, Package{Name: "p", Layer: "d", Bytes: 1 << 40})
+		im.Packages = append(im.Packages, Package{Name: "p", Layer: "d", Bytes: 1})
 	}
 	im.UnpackedBytes = &one
 	if got := len(treemap(&Target{Image: im})); got > 2*maxParts {

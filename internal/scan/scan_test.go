@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -215,6 +217,20 @@ func TestState(t *testing.T) {
 	}
 	if b.Result(digest) != nil || a.Result("sha256:../../x") != nil || a.Result("sha256:"+strings.Repeat("1", 64)) != nil {
 		t.Error("a result of something else")
+	}
+	kept, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.json"))
+	if err != nil || len(kept) != 1 {
+		t.Fatal(kept, err)
+	}
+	text, err := os.ReadFile(kept[0])
+	if err == nil {
+		err = os.WriteFile(filepath.Join(filepath.Dir(kept[0]), "..", "x.json"), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Result("sha256:../x"); got != nil {
+		t.Errorf("a file outside of the state is read: %v", got)
 	}
 	var none *scan.State
 	for _, no := range []string{"sha256:../x", "../../etc/passwd", "sha256:" + strings.Repeat("A", 64), ""} {

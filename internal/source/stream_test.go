@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -173,3 +174,25 @@ func TestStreamGrows(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestStreamDocuments: the documents of a stream are kept up to a limit, in all; one that comes again replaces what it was.
+func TestStreamDocuments(t *testing.T) {
+	large := "{" + strings.Repeat(" ", 3<<20) + "}"
+	for again, want := range map[bool]string{false: "its documents have more than the limit of 67108864 bytes", true: "manifest.json"} {
+		var members []member
+		for i := range 25 {
+			if again {
+				i = 0
+			}
+			members = append(members, member{name: fmt.Sprintf("d%d.json", i), text: large})
+		}
+		s := &streamed{limits: DefaultLimits}
+		err := s.read(t.Context(), bytes.NewReader(archive(t, members...)), func(string, int64, io.Reader) error { return nil })
+		if err == nil {
+			_, err = s.image(t.Context(), "docker archive", "", Options{Limits: DefaultLimits})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("again %v: %v, want %q", again, err, want)
+		}
+	}
+}
