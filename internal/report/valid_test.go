@@ -49,6 +49,13 @@ func TestTreemapMany(t *testing.T) {
 		im.Packages = append(im.Packages, Package{Name: "p", Layer: "d", Bytes: 1})
 	}
 	im.UnpackedBytes = &one
+	b := &box{bytes: 5000}
+	for range 5000 {
+		b.parts = append(b.parts, &box{bytes: 1})
+	}
+	if b.fit(1); len(b.parts) != maxParts {
+		t.Errorf("a box has %d parts", len(b.parts))
+	}
 	if got := len(treemap(&Target{Image: im})); got > 2*maxParts {
 		t.Errorf("%d parts", got)
 	}
