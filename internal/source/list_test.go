@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tareweight/tare/internal/source"
@@ -193,12 +194,12 @@ func TestOffline(t *testing.T) {
 
 // TestSharedLost: a shared cache that cannot be written to is tried once, and said; what is read of it is checked.
 func TestSharedLost(t *testing.T) {
-	refused := 0
+	var refused atomic.Int32 // the blobs are put side by side
 	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			return false
 		}
-		refused++
+		refused.Add(1)
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	})
@@ -208,9 +209,9 @@ func TestSharedLost(t *testing.T) {
 	}
 	digest := "sha256:" + strings.Repeat("a", 64)
 	shared.Put(digest, []byte("x"))
-	before := refused
-	if shared.Put(digest, []byte("y")); refused != before || before == 0 || !shared.Lost() || shared.Given.Load() != 0 {
-		t.Errorf("asked %d times, then %d, lost %v", before, refused-before, shared.Lost())
+	before := refused.Load()
+	if shared.Put(digest, []byte("y")); refused.Load() != before || before == 0 || !shared.Lost() || shared.Given.Load() != 0 {
+		t.Errorf("asked %d times, then %d, lost %v", before, refused.Load()-before, shared.Lost())
 	}
 	if shared.Get(digest) != nil || shared.Taken.Load() != 0 {
 		t.Error("what is not there is found")
