@@ -80,6 +80,12 @@ func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided f
 	}
 }
 
+// Derive computes facts that passes will need, side by side. A fact that fails is an error of each pass that
+// needs it.
+func (t *Target) Derive(facts []AnyFact) {
+	_ = t.load(t.pass(&Analyzer{Name: "facts"}, nil, nil, nil), facts)
+}
+
 // load computes the facts, side by side: none of them needs another that is not among its own needs.
 func (t *Target) load(p *Pass, facts []AnyFact) error {
 	var wg sync.WaitGroup

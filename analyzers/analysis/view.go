@@ -1,10 +1,7 @@
 package analysis
 
 import (
-	"errors"
 	"iter"
-	"path"
-	"slices"
 	"strings"
 )
 
@@ -20,172 +17,10 @@ const (
 // to some hundred thousand.
 const maxFollowed = 64 << 20
 
-// What a merged view may grow to that layers of few bytes describe.
-var (
-	ErrDirectories = errors.New("too many directories that no entry names")
-	ErrPaths       = errors.New("too many bytes of paths, after links among their directories are followed")
-)
-
-// Merge makes the merged view of the layers' files: layers are applied in
-// order, as a container runtime does it (OCI image-spec, layer.md "Applying
-// Changesets"). A deletion touches older layers alone; directories among an
-// entry's parents that are symbolic links are followed (usr-merge). The image
-// is Indexed then. Where it would hold more directories that no entry names than
-// directories, or where more than bytes of links' targets were to be followed or
-// of paths that no entry has to be kept, it is not, and the error is
-// ErrDirectories or ErrPaths.
-func (im *Image) Merge(directories int, bytes int64) error {
-	im.root = &node{dir: new(dir)}
-	im.number()
-	for _, l := range im.Layers {
-		v := view{root: im.root, left: directories, follow: func(n int) bool {
-			bytes -= int64(n)
-			return bytes >= 0
-		}}
-		for _, f := range l.Files {
-			switch {
-			case f.Deleted:
-				if dir := v.parent(f.Path, false); dir != nil {
-					dir.remove(path.Base(f.Path))
-				}
-			case f.Opaque:
-				// the mark is an entry of the directory, so that links to it are followed
-				if n := resolve(v.root, f.Path, nil, v.follow); n != nil && n.isDir() {
-					n.clear()
-				}
-			}
-		}
-		v.lastDir = nil
-		for _, f := range l.Files {
-			if !f.Deleted && !f.Opaque {
-				v.add(f)
-			}
-		}
-		if directories = v.left; directories < 0 {
-			im.root = nil
-			return ErrDirectories
-		}
-		if bytes < 0 {
-			im.root = nil
-			return ErrPaths
-		}
-	}
-	im.list = make([]entry, 0, im.Entries())
-	if im.flatten(im.root, "", &bytes); bytes < 0 {
-		im.root, im.list = nil, nil
-		return ErrPaths
-	}
-	im.Indexed = true
-	return nil
-}
-
-// number gives each entry its place among all.
-func (im *Image) number() {
-	n := int32(0)
-	for _, l := range im.Layers {
-		for _, f := range l.Files {
-			f.ordinal = n
-			n++
-		}
-	}
-}
-
 // An entry is one path that a container sees.
 type entry struct {
 	path string
 	*node
-}
-
-// flatten lists what is below n, names in order, a directory before what it
-// holds, until left bytes of paths are made.
-func (im *Image) flatten(n *node, prefix string, left *int64) {
-	first := len(im.list)
-	n.each(func(child *node) { im.list = append(im.list, entry{child.name, child}) })
-	here := slices.Clone(im.list[first:])
-	im.list = im.list[:first]
-	byName := func(a, b entry) int { return strings.Compare(a.path, b.path) }
-	if !slices.IsSortedFunc(here, byName) {
-		slices.SortFunc(here, byName)
-	}
-	for _, e := range here {
-		if e.file != nil && len(e.file.Path) == len(prefix)+len(e.path) && strings.HasPrefix(e.file.Path, prefix) &&
-			strings.HasSuffix(e.file.Path, e.path) {
-			e.path = e.file.Path // shared
-		} else {
-			e.path = prefix + e.path
-			if *left -= int64(len(e.path)); *left < 0 {
-				return
-			}
-		}
-		im.list = append(im.list, e)
-		if e.isDir() {
-			im.flatten(e.node, e.path+"/", left)
-		}
-	}
-}
-
-// A view applies the entries of one layer. Neighbours of a layer share their
-// directory, which is remembered.
-type view struct {
-	root    *node
-	left    int                  // directories that may still be made; less than 0: one more was needed
-	follow  func(bytes int) bool // whether so many more bytes of a link's target may be followed
-	last    string
-	lastDir *node
-	nodes   []node // to be used
-}
-
-func (v *view) add(f *File) {
-	parent := v.parent(f.Path, true)
-	if parent == nil {
-		return // below a loop of links: no container can see it
-	}
-	name := f.Path[strings.LastIndexByte(f.Path, '/')+1:]
-	if len(v.nodes) == 0 {
-		v.nodes = make([]node, 256)
-	}
-	n := &v.nodes[0]
-	v.nodes = v.nodes[1:]
-	n.name, n.file, n.inode = name, f, f
-	if f.Hard {
-		if target := v.walk(f.Link); target != nil && target.inode != nil {
-			n.inode = target.inode
-		}
-	}
-	i, old := parent.find(name), (*node)(nil)
-	if i >= 0 {
-		old = parent.list[i]
-	}
-	switch {
-	case f.Mode.IsDir() && old != nil && old.isDir():
-		old.file, old.inode = f, f
-		return
-	case f.Mode.IsDir():
-		n.dir = new(dir)
-	}
-	if old != nil && (old.isDir() || old.file != nil && old.file.Link != "") {
-		v.lastDir = nil // what was remembered may be gone
-	}
-	parent.put(i, n)
-}
-
-// parent returns the directory that holds p. Where create is set, what is
-// missing is made, and what is no directory gives way to one.
-func (v *view) parent(p string, create bool) *node {
-	dir := p[:max(0, strings.LastIndexByte(p, '/'))] // p is clean
-	if v.lastDir != nil && dir == v.last {
-		return v.lastDir
-	}
-	var left *int
-	if create {
-		left = &v.left
-	}
-	n := resolve(v.root, dir, left, v.follow)
-	if n == nil || !n.isDir() {
-		return nil
-	}
-	v.last, v.lastDir = dir, n
-	return n
 }
 
 // walk returns the node at p, its last part not followed if it is a link.

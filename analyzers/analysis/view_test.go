@@ -176,7 +176,7 @@ func TestBudgets(t *testing.T) {
 		{3, 100, nil}, {2, 100, ErrDirectories}, {3, made, nil}, {3, made - 1, ErrPaths},
 	} {
 		im := &Image{Layers: layers()}
-		if err := im.Merge(test.directories, test.bytes); err != test.want || im.Indexed != (err == nil) {
+		if err := im.Merge(len(im.Layers[0].Files)+test.directories, test.bytes); err != test.want || im.Indexed != (err == nil) {
 			t.Errorf("%d directories, %d bytes: %v, want %v; indexed %v", test.directories, test.bytes, err, test.want, im.Indexed)
 		}
 		if test.want != nil && (im.Regular("a/b/c/f") != nil || im.Lookup("a/b/c/f") != nil) {

@@ -166,13 +166,17 @@ func (c *Cache) index(id string, form Cost, wants []analysis.Want, admit func(*I
 	return index, nil
 }
 
-// HasLayer is Has for Layer.
-func (c *Cache) HasLayer(diffID string) bool {
+// IndexBytes is how many bytes the index of the layer of that diffID has as it is kept; 0 where none is, or
+// where Layer refuses it.
+func (c *Cache) IndexBytes(diffID string) int64 {
 	if c == nil || !reDigest.MatchString(diffID) {
-		return false
+		return 0
 	}
-	_, err := os.Lstat(c.path("index", diffID))
-	return err == nil
+	info, err := os.Lstat(c.path("index", diffID))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // Has reports whether something is kept of the blob of that digest, which Get may still refuse.

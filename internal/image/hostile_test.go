@@ -395,6 +395,16 @@ func TestCacheAndLimits(t *testing.T) {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
+	// what layers hold and what merging makes of it are one sum: the paths "l", "d" and "l/file", then "d" that is followed,
+	// "d" and "d/file" that no entry has
+	linked := layer(t, "-- l link=d --\n-- l/file --\nx\n")
+	for keep, refused := range map[int64]bool{15: true, 16: false} {
+		limits := source.DefaultLimits
+		limits.Keep = keep
+		if _, err := index(one(linked, linked), image.Options{Limits: limits}); (err != nil) != refused || refused && !strings.Contains(err.Error(), "--max-keep") {
+			t.Errorf("--max-keep %d: %v", keep, err)
+		}
+	}
 	// as one of more than a gigabyte, of which a byte became 150
 	x, err := c.Get(digest(plain), nil, func(*cache.Index) error { return nil })
 	if err != nil || x == nil {

@@ -70,7 +70,7 @@ func kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Option
 		return false
 	}
 	for _, l := range src.Layers {
-		if !opt.Cache.Has(l.Digest) && !(l.Engine && opt.Cache.HasLayer(l.DiffID)) {
+		if !opt.Cache.Has(l.Digest) && !(l.Engine && opt.Cache.IndexBytes(l.DiffID) > 0) {
 			return false
 		}
 	}
@@ -84,7 +84,7 @@ func kept(ctx context.Context, im *analysis.Image, src *source.Image, opt Option
 }
 
 // Index reads the layers of src, which im was made of, side by side, the
-// largest first, and makes the merged view. The error names the image and, if one
+// largest first, and makes the merged view meanwhile. The error names the image and, if one
 // is at fault, the layer; im is as before then.
 func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Options) error {
 	if n := len(src.Layers); n > opt.Limits.Layers {
@@ -108,13 +108,19 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(src.Layers[b].Size, src.Layers[a].Size) })
+	read := make([]int64, len(order)) // bytes; of layers whose index is kept none, in the order in which they are merged
+	for i, b := range src.Layers {
+		if opt.Cache.IndexBytes(b.DiffID) == 0 {
+			read[i] = b.Size
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(read[b], read[a]) })
 	work := make(chan int, len(order))
 	for _, i := range order {
 		work <- i
 	}
 	close(work)
-	results := make([]*cache.Index, len(order))
+	join := &joiner{merge: im.NewMerger(opt.Limits.Entries, opt.Limits.Keep), layers: im.Layers, read: make([]*cache.Index, len(order))}
 	want := newMatcher(opt.Wants)
 	var keep budget
 	keep.left.Store(opt.Limits.Keep)
@@ -131,48 +137,27 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 				if x == nil && err == nil {
 					x, err = r.index(ctx)
 				}
-				if results[i] = x; err != nil {
+				if err != nil {
 					cancel(fmt.Errorf("read layer %d (%s) of %q: %w", i, name(src.Layers[i]), src.Name, err))
+					return
+				}
+				if err := join.add(i, x); err != nil {
+					cancel(merging(err, src.Name, opt.Limits))
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
+	err := context.Cause(ctx)
+	if err == nil {
+		err = merging(join.merge.Finish(opt.Limits.Keep-keep.left.Load()), src.Name, opt.Limits)
 	}
-	n := 0
-	for i, r := range results {
-		n += len(r.Files)
-		l := im.Layers[i]
-		l.Files, l.Size.Unpacked = r.Files, r.Unpacked
-		for _, f := range l.Files {
-			f.Layer = l
-			switch { // the layer may have been measured in another form of it
-			case r.Packed == 0 || l.Size.Download == 0:
-				f.Packed = 0
-			case r.Packed != l.Size.Download:
-				f.Packed = int64(float64(f.Packed) * float64(l.Size.Download) / float64(r.Packed))
-			}
+	if err != nil {
+		for _, l := range im.Layers {
+			l.Files, l.Size.Unpacked = nil, 0
 		}
 	}
-	err := im.Merge(opt.Limits.Entries-n, keep.left.Load())
-	switch err {
-	case nil:
-		return nil
-	case analysis.ErrDirectories:
-		err = &source.LimitError{
-			What:  "entries of the image and directories above them",
-			Limit: int64(opt.Limits.Entries),
-			Flag:  "--max-entries",
-		}
-	case analysis.ErrPaths:
-		err = &source.LimitError{What: err.Error(), Limit: opt.Limits.Keep, Flag: "--max-keep"}
-	}
-	for _, l := range im.Layers {
-		l.Files, l.Size.Unpacked = nil, 0
-	}
-	return fmt.Errorf("merge the layers of %q: %w", src.Name, err)
+	return err
 }
 
 // name is a layer as a person may look it up.

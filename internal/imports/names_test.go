@@ -16,7 +16,7 @@ import (
 // driverOnly are the names of package analysis that are for who runs checks, not for who writes
 // them: a check gets its Pass and its Image made. Go cannot export them to the driver alone, as
 // checks of other modules import the package too.
-var driverOnly = []string{"Target", "NewPass", "Merge"}
+var driverOnly = []string{"Target", "NewPass", "Merge", "NewMerger"}
 
 // TestNames: no check and no fact names them.
 func TestNames(t *testing.T) {
