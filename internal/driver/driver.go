@@ -159,12 +159,22 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	if t.Context == nil {
 		c.missing[analysis.InputContext] = "needs the files of the build context"
 	}
-	for _, a := range opt.Analyzers {
-		if ctx.Err() != nil {
-			c.notRun(a, c.enabled, "the time was over")
-			continue
+	var facts []analysis.AnyFact
+	runnable := make([]map[*analysis.Rule]bool, len(opt.Analyzers))
+	for i, a := range opt.Analyzers {
+		if runnable[i] = c.runnable(a); len(runnable[i]) > 0 && ctx.Err() == nil {
+			facts = append(facts, a.Needs.Facts...)
 		}
-		c.run(a)
+	}
+	c.world.Derive(facts)
+	for i, a := range opt.Analyzers {
+		switch can := runnable[i]; {
+		case len(can) == 0:
+		case ctx.Err() != nil:
+			c.notRun(a, func(r *analysis.Rule) bool { return can[r] }, "the time was over")
+		default:
+			c.run(a, can)
+		}
 	}
 	if ctx.Err() != nil {
 		c.late(ctx)
@@ -289,8 +299,8 @@ func (c *checker) inventory() {
 	}
 }
 
-// run runs one analyzer, if one of its enabled rules can be decided.
-func (c *checker) run(a *analysis.Analyzer) {
+// runnable are the enabled rules of a that can be decided. Of the others it notes why not.
+func (c *checker) runnable(a *analysis.Analyzer) map[*analysis.Rule]bool {
 	runnable := map[*analysis.Rule]bool{}
 	for _, r := range a.Rules {
 		if !c.enabled(r) {
@@ -303,9 +313,11 @@ func (c *checker) run(a *analysis.Analyzer) {
 		}
 		runnable[r] = true
 	}
-	if len(runnable) == 0 {
-		return
-	}
+	return runnable
+}
+
+// run runs one analyzer for its rules that can be decided.
+func (c *checker) run(a *analysis.Analyzer, runnable map[*analysis.Rule]bool) {
 	config := c.res.Target.Config.Sections[a.Name]
 	if config == nil {
 		config = a.Config

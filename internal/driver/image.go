@@ -54,25 +54,41 @@ func (c *checker) image(ctx context.Context, t Target) {
 	provenance := c.provenance(ctx, t, src)
 	im := image.New(src)
 	c.res.Remarks = append(c.res.Remarks, src.Remarks...)
+	c.res.Image, c.world.Image = im, im
 	if need&analysis.InputFiles == 0 {
 		absent("the image's layers were not read: no enabled rule needs them", analysis.InputFiles)
-	} else if err := c.hold(ctx); err != nil {
+		c.align(im, provenance)
+		c.remember(im)
+		return
+	}
+	indexed := make(chan error, 1)
+	if err := c.hold(ctx); err != nil {
 		absent("the time was over", analysis.InputFiles)
-	} else if err := image.Index(ctx, im, src, indexing); err != nil {
+		indexed <- nil
+	} else {
+		go func() { indexed <- image.Index(ctx, im, src, indexing) }()
+	}
+	// What stands below the image is asked for while its layers are read: neither knows of the other.
+	c.align(im, provenance)
+	if im.Base.How == "" {
+		c.base(ctx, t, src, im)
+	}
+	smaller := c.sibling(ctx, t, src, im)
+	if err := <-indexed; err != nil {
 		c.fail(err)
 		absent("the image's layers cannot be read", analysis.InputFiles)
 	}
-	c.res.Image, c.world.Image = im, im
+	if im.Indexed {
+		im.Sibling = smaller
+	}
+	c.remember(im)
+}
+
+// align joins the image with the Dockerfile, if there is one.
+func (c *checker) align(im *analysis.Image, provenance *attribution.Provenance) {
 	if c.res.Dockerfile != nil {
 		attribution.Align(c.res.Dockerfile, im, provenance)
 	}
-	if im.Base.How == "" && need&analysis.InputFiles != 0 {
-		c.base(ctx, t, src, im)
-	}
-	if im.Indexed {
-		c.sibling(ctx, t, src, im)
-	}
-	c.remember(im)
 }
 
 // complete reads a source that comes in one piece and tells its configuration last; it does nothing

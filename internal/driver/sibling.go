@@ -12,13 +12,13 @@ import (
 )
 
 // sibling asks for the manifest of the smaller image that the base's repository has beside it, where a
-// rule that is enabled says what it would save, and the user named the registry. It costs one or two
+// rule that is enabled says what it would save, and the user named the registry; nil if there is none. It costs one or two
 // small requests, which are kept; its layers' indexes are used where they are kept already.
-func (c *checker) sibling(ctx context.Context, t Target, src *source.Image, im *analysis.Image) {
+func (c *checker) sibling(ctx context.Context, t Target, src *source.Image, im *analysis.Image) *analysis.Sibling {
 	if !slices.ContainsFunc(c.opt.Analyzers, func(a *analysis.Analyzer) bool {
 		return slices.ContainsFunc(a.Rules, func(r *analysis.Rule) bool { return r.Siblings && c.enabled(r) })
 	}) {
-		return
+		return nil
 	}
 	ref := im.Base.Ref
 	if c.res.Dockerfile != nil {
@@ -26,11 +26,11 @@ func (c *checker) sibling(ctx context.Context, t Target, src *source.Image, im *
 	}
 	b := bases.Lookup(ref)
 	if !b.Full || im.Base.How == "" {
-		return
+		return nil
 	}
 	other := c.open(ctx, t, src, b.Sibling, im.Platform)
 	if other == nil {
-		return
+		return nil
 	}
 	defer other.Close()
 	s := &analysis.Sibling{Ref: b.Sibling}
@@ -42,7 +42,7 @@ func (c *checker) sibling(ctx context.Context, t Target, src *source.Image, im *
 	if below := image.New(other); !c.opt.Manifests && image.Kept(ctx, below, other, opt) {
 		s.Image, s.Size.Unpacked = below, below.Size().Unpacked
 	}
-	im.Sibling = s
+	return s
 }
 
 // open opens another image where the user named its registry: it is that of the image, or one that is
