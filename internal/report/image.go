@@ -142,7 +142,23 @@ func largest(im *analysis.Image) []File {
 	return out
 }
 
-// tree sums the files that a container sees by directory, three levels deep,
+// treeDepth is how many levels deep directories are summed.
+const treeDepth = 3
+
+// top is the directory of a file, or the one above it that is treeDepth levels deep.
+func top(p string) string {
+	end := 0
+	for range treeDepth {
+		i := strings.IndexByte(p[end:], '/')
+		if i < 0 {
+			break
+		}
+		end += i + 1
+	}
+	return p[:max(0, end-1)]
+}
+
+// tree sums the files that a container sees by directory, treeDepth levels deep,
 // and keeps what holds one percent or more.
 func tree(im *analysis.Image) []Dir {
 	sums := map[string]int64{}
@@ -150,9 +166,7 @@ func tree(im *analysis.Image) []Dir {
 	dir := ""
 	flush := func() { // what was found in dir counts for it and the directories above
 		for d := dir; here > 0 && d != "." && d != ""; d = path.Dir(d) {
-			if strings.Count(d, "/") < 3 {
-				sums[d] += here
-			}
+			sums[d] += here
 		}
 		here = 0
 	}
@@ -160,7 +174,7 @@ func tree(im *analysis.Image) []Dir {
 		if !f.Mode.IsRegular() || f.Hard {
 			continue
 		}
-		if d := p[:max(0, strings.LastIndexByte(p, '/'))]; d != dir {
+		if d := top(p); d != dir {
 			flush()
 			dir = d
 		}

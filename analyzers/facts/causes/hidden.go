@@ -233,12 +233,13 @@ type directory struct {
 func look(dir string) directory {
 	begins := func(prefix string) bool { return strings.HasPrefix(dir, prefix) }
 	holds := func(part string) bool { return strings.Contains(dir, part) }
+	dotted := holds("/.") // most directories are not, and need not be looked at for each of the names
 	return directory{
 		// the interpreter's own headers are not meant
 		headers: slices.ContainsFunc(headerDirs, begins) && !holds("/include/python") && !holds("/config-"),
-		cache:   slices.ContainsFunc(systemCaches, begins) || slices.ContainsFunc(userCaches, holds),
+		cache:   slices.ContainsFunc(systemCaches, begins) || dotted && slices.ContainsFunc(userCaches, holds),
 		pkgs:    holds("/pkgs/"),
-		vcs:     slices.ContainsFunc(vcsDirs, holds),
+		vcs:     dotted && slices.ContainsFunc(vcsDirs, holds),
 		tests:   holds("site-packages/") && (holds("/tests/") || holds("/test/")),
 	}
 }

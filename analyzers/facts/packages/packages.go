@@ -113,10 +113,15 @@ func Read(im *analysis.Image) *Set {
 	if im == nil || !im.Indexed {
 		return s
 	}
-	// Both read the same view and nothing of each other's: side by side.
-	system, rest := newReader(im), newReader(im)
+	// They read the same view and nothing of each other's: side by side.
+	system, first, second := newReader(im), newReader(im), newReader(im)
 	var wg sync.WaitGroup
-	wg.Go(rest.rest)
+	wg.Go(func() {
+		list := found(im)
+		n := half(list)
+		wg.Go(func() { second.places(list[n:]) })
+		first.places(list[:n])
+	})
 	system.dpkg()
 	system.distroless()
 	system.apk()
@@ -124,7 +129,8 @@ func Read(im *analysis.Image) *Set {
 	wg.Wait()
 	s.owner, s.others = analysis.NewTable[*Package](im), analysis.NewTable[*Package](im)
 	s.adopt(system)
-	s.adopt(rest)
+	s.adopt(first)
+	s.adopt(second)
 	if im.Exhausted() {
 		s.Unread = "links lead so far that the files of its packages are not all found"
 	}

@@ -104,3 +104,36 @@ func TestAPK(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestPlaces: distributions and conda's packages are found wherever they say that they are, those that are part of
+// another left out, each with its files; and however their reading is divided.
+func TestPlaces(t *testing.T) {
+	files := map[string][]byte{
+		"opt/env/conda-meta/zlib-1.json":          []byte(`{"name":"zlib","version":"1.3","files":["lib/libz.so"]}`),
+		"opt/env/lib/libz.so":                     []byte("z"),
+		"opt/env/other/zlib-1.json":               []byte(`{"name":"not","version":"1"}`),
+		"srv/old.egg-info/PKG-INFO":               []byte("Name: old\nVersion: 2\n"),
+		"srv/older-1.egg-info":                    []byte("Name: older\nVersion: 1\n"),
+		"srv/a/_vendor/v-1.dist-info/METADATA":    []byte("Name: vendored\nVersion: 1\n"),
+		"usr/lib/python3/large-1.dist-info/WHEEL": []byte("Name: none\n"),
+	}
+	want := "conda zlib 1.3 opt/env/lib/libz.so; pypi old 2; pypi older 1"
+	for i := range 5 {
+		dir := fmt.Sprintf("usr/lib/python3/p%d", i)
+		files[dir+"-1.dist-info/METADATA"] = []byte(fmt.Sprintf("Name: p%d\nVersion: 1\n", i))
+		files[dir+"-1.dist-info/RECORD"] = []byte(fmt.Sprintf("p%d/a.py,,\n", i))
+		files[dir+"/a.py"] = []byte("x")
+		want += fmt.Sprintf("; pypi p%d 1 %s/a.py", i, dir)
+	}
+	var got []string
+	for _, p := range read(t, files).List {
+		line := fmt.Sprintf("%s %s %s", p.Type, p.Name, p.Version)
+		for _, f := range p.Files {
+			line += " " + f.Path
+		}
+		got = append(got, line)
+	}
+	if strings.Join(got, "; ") != want {
+		t.Errorf("got %q, want %q", strings.Join(got, "; "), want)
+	}
+}

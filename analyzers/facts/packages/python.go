@@ -12,21 +12,49 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
-// rest finds what lies anywhere: Python distributions and conda packages.
-func (r *reader) rest() {
-	for name, f := range r.image.Inodes() {
-		dir, base := path.Split(name)
-		dir = strings.TrimSuffix(dir, "/")
+// A place is where a Python distribution or a conda package says that it is installed.
+type place struct {
+	name  string // of the file
+	file  *analysis.File
+	conda bool
+	dir   string // the distribution's dist-info or egg-info; of conda the environment
+}
+
+// found are the places of an image, in order.
+func found(im *analysis.Image) (list []place) {
+	for name, f := range im.Inodes() {
 		switch {
-		case base == "METADATA" && strings.HasSuffix(dir, ".dist-info"),
-			base == "PKG-INFO" && strings.HasSuffix(dir, ".egg-info"):
-			r.distribution(name, f, dir)
-		case strings.HasSuffix(base, ".egg-info"):
-			r.distribution(name, f, name)
-		case path.Base(dir) == "conda-meta" && strings.HasSuffix(base, ".json"):
-			if r.text(name, f) {
-				r.conda(f, path.Dir(dir))
-			}
+		case strings.HasSuffix(name, ".dist-info/METADATA"), strings.HasSuffix(name, ".egg-info/PKG-INFO"):
+			list = append(list, place{name: name, file: f, dir: path.Dir(name)})
+		case strings.HasSuffix(name, ".egg-info"):
+			list = append(list, place{name: name, file: f, dir: name})
+		case strings.HasSuffix(name, ".json") && path.Base(path.Dir(name)) == "conda-meta":
+			list = append(list, place{name: name, file: f, dir: path.Dir(path.Dir(name)), conda: true})
+		}
+	}
+	return list
+}
+
+// half is how many of the first places have about half of what is to be read.
+func half(list []place) (n int) {
+	var sum, all int
+	for _, p := range list {
+		all += len(p.file.Contents)
+	}
+	for ; n < len(list) && sum < all/2; n++ {
+		sum += len(list[n].file.Contents)
+	}
+	return n
+}
+
+// places reads what is installed at each place.
+func (r *reader) places(list []place) {
+	for _, p := range list {
+		switch {
+		case !p.conda:
+			r.distribution(p.name, p.file, p.dir)
+		case r.text(p.name, p.file):
+			r.conda(p.file, p.dir)
 		}
 	}
 }

@@ -14,12 +14,16 @@ import (
 
 // Fact holds what another base would change. It is nil where no sibling of the base is known.
 var Fact = &analysis.Fact[*Swap]{
-	Name: "swap",
-	Needs: analysis.Needs{
-		Facts:    []analysis.AnyFact{packages.Fact, causes.Fact},
-		Contents: scripts(),
-	},
+	Name:    "swap",
+	Needs:   analysis.Needs{Facts: []analysis.AnyFact{used, packages.Fact, causes.Fact}},
 	Compute: compute,
+}
+
+// used holds what of the base is used above it. It needs no causes, and is found while those are.
+var used = &analysis.Fact[*comparison]{
+	Name:    "used",
+	Needs:   analysis.Needs{Facts: []analysis.AnyFact{packages.Fact}, Contents: scripts()},
+	Compute: compare,
 }
 
 // A Swap is the difference that the sibling makes.
@@ -41,7 +45,7 @@ type Use struct {
 	By      *analysis.File
 }
 
-func compute(pass *analysis.Pass) (*Swap, error) {
+func compare(pass *analysis.Pass) (*comparison, error) {
 	if !pass.HasFiles() || pass.Image.Sibling == nil || pass.Image.Base.How == "" {
 		return nil, nil
 	}
@@ -63,13 +67,20 @@ func compute(pass *analysis.Pass) (*Swap, error) {
 	c.held()
 	c.libraries()
 	c.commands()
-	c.back(causes.Fact.Of(pass))
 	for _, u := range c.uses {
 		slices.Sort(u.Names)
 		s.Uses = append(s.Uses, u)
 	}
 	slices.SortFunc(s.Uses, func(a, b *Use) int { return strings.Compare(a.Package.Name, b.Package.Name) })
-	return s, nil
+	return c, nil
+}
+
+func compute(pass *analysis.Pass) (*Swap, error) {
+	c := used.Of(pass)
+	if c == nil {
+		return nil, nil
+	}
+	return c.back(causes.Fact.Of(pass)), nil
 }
 
 // A comparison is of an image with what it would be.
@@ -109,7 +120,7 @@ func (c *comparison) held() {
 			wanted = append(wanted, p)
 		}
 	}
-	libraries := c.found()
+	libraries, _ := c.found(nil)
 	for _, f := range c.image.Inodes() { // of the interpreter, which no package owns
 		if !f.Layer.Base || c.set.Owner(f) != nil {
 			continue
@@ -123,28 +134,30 @@ func (c *comparison) held() {
 	c.have = c.set.Closure(wanted, nil)
 }
 
-// found are the libraries of the base that a container sees, by name: the files that hold their bytes.
-func (c *comparison) found() map[string]*analysis.File {
-	out := map[string]*analysis.File{}
+// found are the libraries that a container sees, by name: of the base the files that hold their bytes, and
+// those that come from above it. Where needed is not nil, others are not looked at.
+func (c *comparison) found(needed map[string]*analysis.File) (base map[string]*analysis.File, above map[string]bool) {
+	base, above = map[string]*analysis.File{}, map[string]bool{}
 	for p, f := range c.image.Files() {
-		if base := path.Base(p); f.Layer.Base && strings.Contains(base, ".so") && out[base] == nil {
+		name := p[strings.LastIndexByte(p, '/')+1:]
+		if !strings.Contains(name, ".so") || needed != nil && needed[name] == nil {
+			continue
+		}
+		if !f.Layer.Base {
+			above[name] = true
+		} else if base[name] == nil {
 			if inode := c.image.Inode(p); inode != nil {
-				out[base] = inode
+				base[name] = inode
 			}
 		}
 	}
-	return out
+	return base, above
 }
 
 // libraries finds what the ELF files above the base are linked with.
 func (c *comparison) libraries() {
-	above := map[string]bool{}
-	for p, f := range c.image.Files() {
-		if !f.Layer.Base {
-			above[path.Base(p)] = true
-		}
-	}
-	base := c.found()
+	needed := map[string]*analysis.File{} // by name, the first that needs it
+	var names []string
 	for _, f := range c.image.Inodes() {
 		if f.Layer.Base || f.Kind != analysis.KindELF {
 			continue
@@ -156,9 +169,16 @@ func (c *comparison) libraries() {
 			c.swap.Unread++
 		}
 		for _, name := range f.Needed.Names {
-			if !above[name] && !c.names[name] {
-				c.use(c.set.Owner(base[name]), name, f)
+			if needed[name] == nil && !c.names[name] {
+				needed[name] = f
+				names = append(names, name)
 			}
+		}
+	}
+	base, above := c.found(needed)
+	for _, name := range names {
+		if !above[name] {
+			c.use(c.set.Owner(base[name]), name, needed[name])
 		}
 	}
 }
@@ -179,7 +199,9 @@ func (c *comparison) use(p *packages.Package, name string, by *analysis.File) {
 }
 
 // back finds what comes back: what the uses need, and what packages installed above the base need of it.
-func (c *comparison) back(reported *causes.Causes) {
+// What was compared stays as it is: others may read it.
+func (c *comparison) back(reported *causes.Causes) *Swap {
+	out := *c.swap
 	var used, installed []*packages.Package
 	for p := range c.uses {
 		used = append(used, p)
@@ -195,14 +217,15 @@ func (c *comparison) back(reported *causes.Causes) {
 			installed = append(installed, p)
 		}
 	}
-	c.swap.Back = c.weigh(c.set.Closure(slices.Concat(used, installed), c.have))
+	out.Back = c.weigh(c.set.Closure(slices.Concat(used, installed), c.have))
 	stay := slices.DeleteFunc(slices.Clone(installed), func(p *packages.Package) bool { return slices.Contains(gone, p) })
-	c.swap.Kept = c.weigh(c.set.Closure(slices.Concat(used, stay), c.have))
+	out.Kept = c.weigh(c.set.Closure(slices.Concat(used, stay), c.have))
 	for _, p := range installed {
 		if !p.Auto && c.weigh(c.set.Closure([]*packages.Package{p}, c.have)).Unpacked > 1e6 {
-			c.swap.With = append(c.swap.With, p.Name)
+			out.With = append(out.With, p.Name)
 		}
 	}
+	return &out
 }
 
 // weigh is what the packages of the base that the sibling lacks weigh.
