@@ -33,6 +33,7 @@ type Rule struct {
 	Uses     Input    // what it reads besides, where the target has it: it may decide otherwise then
 	Many     string   // what a report says of many findings in one file, after "5 lines of PATH": "are not pinned"; "" lists them one by one
 	Siblings bool     // says what the smaller sibling of a base would save: its manifest is asked for
+	Bytes    bool     // decides by the bytes of files, which are not read of a layer that is Listed unless the user asks for the rule
 	Runtime  bool     // judges the image that ships: notes only, where the judged stage is one for development that nobody chose
 }
 

@@ -86,6 +86,11 @@ type Layer struct {
 	Base         bool           // it came with the base image
 	From         *Stage         // of a layer of the base: the stage whose FROM brought it; nil if unknown
 	Files        []*File        // its entries in order, deletions included; nil unless indexed
+
+	// Listed says that the layer's files are those that its table of contents tells: of those whose contents nobody
+	// wanted neither the kind is known nor the libraries that they need, and their hashes tell copies apart among
+	// Listed layers alone.
+	Listed bool
 }
 
 // Location is the Dockerfile's line that made the layer: the first of its
@@ -110,6 +115,7 @@ const (
 	KindScript       // begins with #!
 	KindArchive      // ar: a static library
 	KindPacked       // already compressed: gzip, zip, xz, bzip2, zstd, png, jpeg
+	KindUnknown      // of a layer that is Listed: its bytes were not read
 )
 
 // Key names the layer in a finding's key: by the first instruction that made it,

@@ -37,7 +37,8 @@ import (
 //   - In a txtar, image/N/PATH is a file of layer N, with the attributes mode=,
 //     size=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
-//     the lines target=, build-arg=, named=, now=, sibling=read. The file pod.yaml is a manifest, each of whose
+//     the lines target=, build-arg=, named=, now=, sibling=read, listed= with the number of a layer that
+//     carries a table of contents, only=all for rules that were asked for by name. The file pod.yaml is a manifest, each of whose
 //     containers is judged. The files baseline/N/PATH are those of the
 //     image to compare with, sibling/N/PATH those of the smaller one beside the base, whose layers were read
 //     before if flags say so. Lines "want PLACE "rx"" of its comment want
@@ -80,6 +81,7 @@ type tcase struct {
 	wants    []want
 	open     []want                // rules that are not decided, and why
 	read     bool                  // the layers of the base's sibling were read before
+	named    bool                  // the rules were asked for by name
 	pods     []*analysis.Container // those that are judged, one after another; none: the target has none
 }
 
@@ -90,7 +92,7 @@ type want struct {
 
 func (c *tcase) run(t *testing.T) []analysis.Finding {
 	t.Helper()
-	opt := driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Limits: source.DefaultLimits, Now: c.now}
+	opt := driver.Options{Analyzers: []*analysis.Analyzer{c.analyzer}, Limits: source.DefaultLimits, Now: c.now, Named: c.named}
 	var err error
 	if c.read {
 		if opt.Cache, err = cache.Open(t.TempDir(), cache.DefaultLimit); err != nil {
@@ -226,6 +228,7 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 	}
 	files := fstest.MapFS{}
 	var layers, old, sibling []txtar.File
+	var listed []int
 	for _, f := range ar.Files {
 		switch {
 		case strings.HasPrefix(f.Name, "image/"):
@@ -269,6 +272,14 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 					if c.read = value == "read"; !c.read {
 						t.Fatalf("flags: sibling %q: want read", value)
 					}
+				case "listed":
+					i, err := strconv.Atoi(value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					listed = append(listed, i)
+				case "only":
+					c.named = value == "all"
 				case "named":
 					c.target.Named = append(c.target.Named, value)
 				default:
@@ -288,6 +299,10 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 	}
 	if layers != nil {
 		im := Image(t, layers)
+		for _, i := range listed {
+			_, archives := Parts(t, layers)
+			im.Layers[i] = Blob(Estargz(t, archives[i], nil))
+		}
 		c.target.OpenImage = func(context.Context) (*source.Image, error) { return im, nil }
 	}
 	if old != nil {

@@ -67,6 +67,9 @@ func larger(pass *analysis.Pass, at analysis.Node, ref string, b bases.Base) ana
 			}
 		}
 		f.Message += fmt.Sprintf("; the image uses %s of the full base: install %s", analysis.And(why, 8), analysis.And(names, 20))
+		if s.Unread > 0 {
+			f.Message += fmt.Sprintf("; of %d files the libraries could not be read", s.Unread)
+		}
 	case s.Unread > 0:
 		f.Message += fmt.Sprintf("; of %d files the libraries could not be read, of the others none needs the rest", s.Unread)
 	default:

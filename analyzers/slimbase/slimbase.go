@@ -43,6 +43,7 @@ var full = &analysis.Rule{
 	Severity: analysis.Warning,
 	Any:      analysis.InputDockerfile | analysis.InputFiles,
 	Siblings: true,
+	Bytes:    true,
 	Runtime:  true,
 }
 

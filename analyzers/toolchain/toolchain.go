@@ -43,6 +43,7 @@ var shipped = &analysis.Rule{
 	Title:    "the image holds a compiler",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputFiles,
+	Bytes:    true,
 	Runtime:  true,
 }
 
@@ -148,6 +149,10 @@ func fromImage(pass *analysis.Pass) {
 	because := runtimeCompiler(packages.Fact.Of(pass))
 	if because != "" {
 		severity = analysis.Note
+	}
+	if unknown := causes.Fact.Of(pass).Unknown; len(unknown) > 0 {
+		pass.Undecided(shipped, nil, fmt.Sprintf("%s may be a compiler: the layer's table of contents does not tell, --only toolchain reads it",
+			analysis.And(unknown, 3)))
 	}
 	keys := map[string]bool{}
 	for _, g := range causes.Fact.Of(pass).Groups {

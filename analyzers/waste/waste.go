@@ -28,6 +28,12 @@ func rule(id, title string, severity analysis.Severity) *analysis.Rule {
 	return &analysis.Rule{ID: id, Title: title, Severity: severity, Needs: analysis.InputFiles, Runtime: true}
 }
 
+// byBytes is a rule that compares the bytes of files.
+func byBytes(r *analysis.Rule) *analysis.Rule {
+	r.Bytes = true
+	return r
+}
+
 var (
 	cache = &analysis.Rule{
 		ID:       "waste-cache",
@@ -36,9 +42,9 @@ var (
 		Any:      analysis.InputDockerfile | analysis.InputFiles,
 		Runtime:  true,
 	}
-	rewritten = rule("waste-rewritten", "files are shipped again for another owner, mode or time", analysis.Warning)
+	rewritten = byBytes(rule("waste-rewritten", "files are shipped again for another owner, mode or time", analysis.Warning))
 	deleted   = rule("waste-deleted", "files are shipped and deleted by a later layer", analysis.Warning)
-	duplicate = rule("waste-duplicate", "the same bytes are shipped under several paths", analysis.Note)
+	duplicate = byBytes(rule("waste-duplicate", "the same bytes are shipped under several paths", analysis.Note))
 	vcs       = rule("waste-vcs", "a directory of version control is shipped", analysis.Warning)
 	bytecode  = rule("waste-bytecode", "bytecode is a large part of the application", analysis.Note)
 	tests     = rule("waste-tests", "tests of libraries are a large part of the application", analysis.Note)
@@ -99,6 +105,12 @@ func run(pass *analysis.Pass) error {
 	for _, l := range pass.Image.Layers {
 		if !l.Base {
 			application += l.Size.Unpacked
+		}
+	}
+	if causes.Fact.Of(pass).Apart {
+		for _, r := range []*analysis.Rule{duplicate, rewritten} {
+			pass.Undecided(r, nil, "files of layers that were read, and of layers that their tables of contents told, are not compared: --only "+
+				r.ID+" reads them all")
 		}
 	}
 	groups := causes.Fact.Of(pass).Groups

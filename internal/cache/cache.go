@@ -5,6 +5,7 @@
 //	blobs/<digest>      the diffID that was computed when the blob was read, its
 //	                    bytes and its ratio: a layer may be stored in several forms
 //	index/<diffID>      the layer's index, with the wants it was made for
+//	listed/<digests>    the index of a layer that its table of contents tells, by the digests of both
 //	images/<chainID>    the image that has the layers of that chain and no others
 //	documents/<digest>  a manifest, an index, a configuration or a record of a build,
 //	                    as it was served
@@ -51,6 +52,7 @@ type Index struct {
 	Files    []*analysis.File // their Layer is nil
 	Wants    []analysis.Want  // what its contents were kept for
 	Cost     Cost
+	Listed   bool // its files are those that the layer's table of contents tells
 }
 
 // A Cost is what reading a layer took of each limit, so that a later run, whose
@@ -131,7 +133,11 @@ func (c *Cache) Layer(diffID string, wants []analysis.Want, admit func(*Index) e
 
 // index reads the index of a diffID; form is what its stored form took.
 func (c *Cache) index(id string, form Cost, wants []analysis.Want, admit func(*Index) error) (*Index, error) {
-	name := c.path("index", id)
+	return c.load(c.path("index", id), id, form, wants, admit)
+}
+
+// load reads the index in a file, of the layer of that diffID.
+func (c *Cache) load(name, id string, form Cost, wants []analysis.Want, admit func(*Index) error) (*Index, error) {
 	f, err := open(name)
 	if err != nil {
 		return nil, nil

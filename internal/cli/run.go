@@ -92,6 +92,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 	opt := driver.Options{
 		Analyzers: analyzers,
 		Enabled:   enabled,
+		Named:     len(f.only) > 0,
 		Limits:    f.limits,
 		Cache:     kept,
 		Now:       now,

@@ -351,7 +351,7 @@ func (f *scanFlags) options(fd *finder, analyzers []*analysis.Analyzer) (opt sca
 	t := fd.configured(config.Merge(chain...), nil)
 	opt = scan.Options{
 		Driver: driver.Options{
-			Analyzers: analyzers, Enabled: enabled, Limits: f.limits, Cache: fd.cache, Now: time.Now().UTC().Truncate(24 * time.Hour),
+			Analyzers: analyzers, Enabled: enabled, Named: len(f.only) > 0, Limits: f.limits, Cache: fd.cache, Now: time.Now().UTC().Truncate(24 * time.Hour),
 		},
 		Target: t.Target, OnlyNew: f.onlyNew,
 	}

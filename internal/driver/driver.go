@@ -94,6 +94,7 @@ type Setting struct {
 type Options struct {
 	Analyzers []*analysis.Analyzer
 	Enabled   func(*analysis.Rule) bool // nil enables all
+	Named     bool                      // those that are enabled the user asked for by name
 	Limits    source.Limits
 	Cache     *cache.Cache // of layers; nil: none
 	Now       time.Time    // the day of the run, UTC

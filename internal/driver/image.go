@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/packages"
@@ -42,7 +43,8 @@ func (c *checker) image(ctx context.Context, t Target) {
 		return
 	}
 	c.opened = src
-	indexing := image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache}
+	var notes noted
+	indexing := image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache, Whole: c.whole(), Note: notes.add}
 	if indexing.Streamed, err = complete(ctx, src, indexing); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -74,7 +76,9 @@ func (c *checker) image(ctx context.Context, t Target) {
 		c.base(ctx, t, src, im)
 	}
 	smaller := c.sibling(ctx, t, src, im)
-	if err := <-indexed; err != nil {
+	err = <-indexed
+	c.res.Remarks = append(c.res.Remarks, notes.sorted()...)
+	if err != nil {
 		c.fail(err)
 		absent("the image's layers cannot be read", analysis.InputFiles)
 	}
@@ -82,6 +86,31 @@ func (c *checker) image(ctx context.Context, t Target) {
 		im.Sibling = smaller
 	}
 	c.remember(im)
+}
+
+// whole reports whether the user asked for a rule that tables of contents do not decide.
+func (c *checker) whole() bool {
+	return c.opt.Named && slices.ContainsFunc(c.opt.Analyzers, func(a *analysis.Analyzer) bool {
+		return slices.ContainsFunc(a.Rules, func(r *analysis.Rule) bool { return r.Bytes && c.enabled(r) })
+	})
+}
+
+// noted is what is worth to know of an image, said by several goroutines.
+type noted struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (n *noted) add(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, text)
+}
+
+func (n *noted) sorted() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Sorted(slices.Values(n.list))
 }
 
 // align joins the image with the Dockerfile, if there is one.

@@ -44,7 +44,7 @@ func (j *joiner) add(i int, x *cache.Index) error {
 
 // take gives a layer what its index holds.
 func take(l *analysis.Layer, x *cache.Index) {
-	l.Files, l.Size.Unpacked = x.Files, x.Unpacked
+	l.Files, l.Size.Unpacked, l.Listed = x.Files, x.Unpacked, x.Listed
 	for _, f := range l.Files {
 		f.Layer = l
 		switch { // the layer may have been measured in another form of it

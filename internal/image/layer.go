@@ -41,6 +41,8 @@ type layerReader struct {
 	arena  []analysis.File
 	elf    elfReader
 	digest string // of the stored bytes that were read
+	table  bool   // a table of contents will do
+	note   func(string)
 }
 
 // plainHeaders is how many bytes of headers an entry has as a rule: its own, and
@@ -80,11 +82,39 @@ func (r *layerReader) index(ctx context.Context) (*cache.Index, error) {
 		}
 		return x, nil
 	}
+	if r.table && r.blob.Table != nil && r.blob.Size >= leastListed {
+		if x, err := r.tabled(ctx); x != nil || err != nil {
+			return x, err
+		}
+	}
 	x, err := r.read()
 	if err == nil {
 		r.cache.Put(digest, x)
 	}
 	return x, err
+}
+
+// tabled is the index of a layer by its table of contents; nil where it has to be read.
+func (r *layerReader) tabled(ctx context.Context) (*cache.Index, error) {
+	kept := cache.Listing{Digest: r.blob.Digest, Table: r.blob.Table.Digest, DiffID: r.blob.DiffID, Stored: r.blob.Size}
+	x, err := r.cache.Listed(kept, r.wants, r.admit)
+	if x != nil || err != nil {
+		return x, err
+	}
+	if x, err = r.listed(ctx); err == nil {
+		r.cache.PutListed(kept, x)
+		return x, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	r.keep.entries.Add(r.cost.Entries) // they are spent again
+	r.keep.left.Add(r.cost.Kept)
+	r.cost, r.arena = cache.Cost{}, nil
+	if r.note != nil && !errors.Is(err, source.ErrWhole) {
+		r.note(fmt.Sprintf("layer %s is read as a whole: %v", name(r.blob), err))
+	}
+	return nil, nil
 }
 
 // admit refuses a layer that was read before as it would be if it were read now:

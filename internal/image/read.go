@@ -27,6 +27,12 @@ type Options struct {
 	Limits source.Limits
 	Cache  *cache.Cache // nil: none
 
+	// Whole reads every byte of the layers, those too that carry a table of contents.
+	Whole bool
+
+	// Note is told what a report should say besides, by several goroutines at once; nil: nobody is.
+	Note func(string)
+
 	// Streamed is what Stream read of the source; nil where it was not read so.
 	Streamed *Streamed
 }
@@ -132,7 +138,7 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 				if ctx.Err() != nil {
 					return
 				}
-				r := &layerReader{blob: src.Layers[i], limits: opt.Limits, wants: opt.Wants, want: want, keep: &keep, cache: opt.Cache}
+				r := &layerReader{blob: src.Layers[i], limits: opt.Limits, wants: opt.Wants, want: want, keep: &keep, cache: opt.Cache, table: !opt.Whole, note: opt.Note}
 				x, err := opt.Streamed.layer(src.Layers[i])
 				if x == nil && err == nil {
 					x, err = r.index(ctx)
@@ -154,7 +160,7 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 	}
 	if err != nil {
 		for _, l := range im.Layers {
-			l.Files, l.Size.Unpacked = nil, 0
+			l.Files, l.Size.Unpacked, l.Listed = nil, 0, false
 		}
 	}
 	return err

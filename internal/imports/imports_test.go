@@ -29,18 +29,19 @@ var may = map[string][]string{
 	"internal/command":   {},
 	"internal/inflate":   {},
 	"internal/nodes":     {},
+	"internal/toc":       {},
 
 	// sources
 	"internal/ignore":       {"analyzers/analysis"},
 	"internal/projects":     {"analyzers/analysis", "internal/checkout", "internal/nodes"},
 	"internal/cache":        {"analyzers/analysis"},
-	"internal/source":       {"analyzers/analysis", "internal/cache", "internal/checkout", "internal/command", "internal/inflate"},
+	"internal/source":       {"analyzers/analysis", "internal/cache", "internal/checkout", "internal/command", "internal/inflate", "internal/toc"},
 	"internal/config":       {"analyzers/analysis", "analyzers/redact", "internal/checkout", "internal/ignore", "internal/nodes"},
 	"internal/buildcontext": {"analyzers/analysis", "internal/checkout", "internal/dockerfile"},
 
 	// the model
 	"internal/dockerfile":  {"analyzers/analysis"},
-	"internal/image":       {"analyzers/analysis", "internal/cache", "internal/inflate", "internal/source"},
+	"internal/image":       {"analyzers/analysis", "internal/cache", "internal/inflate", "internal/source", "internal/toc"},
 	"internal/kubernetes":  {"analyzers/analysis", "internal/nodes"},
 	"internal/attribution": {"analyzers/analysis", "analyzers/bases", "analyzers/redact"},
 

@@ -42,6 +42,7 @@ type Layer struct {
 	CreatedBy       string  `json:"createdBy"` // without the values of build arguments
 	AttributedBy    string  `json:"attributedBy"`
 	Instructions    []Lines `json:"instructions"`
+	Listed          bool    `json:"listed,omitempty"` // its files are those that its table of contents tells: its bytes were not read, but for what was wanted
 }
 
 // Lines are lines of a file, 1-based and inclusive.
@@ -100,7 +101,7 @@ func newImage(res *driver.Result) *Image {
 	for _, l := range im.Layers {
 		x := Layer{
 			DiffID: l.DiffID, Digest: optional(l.Digest), CompressedBytes: optional(l.Size.Download), Base: l.Base,
-			CreatedBy: redact.History(l.CreatedBy), Instructions: []Lines{},
+			CreatedBy: redact.History(l.CreatedBy), Instructions: []Lines{}, Listed: l.Listed,
 		}
 		if im.Indexed {
 			x.UnpackedBytes = new(l.Size.Unpacked) // a copy: a pointer into the layer would hold all of it

@@ -20,6 +20,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/cache"
+	"github.com/tareweight/tare/internal/toc"
 )
 
 // A store holds manifests and blobs by digest.
@@ -30,6 +31,7 @@ type store struct {
 	cache    *cache.Cache                                               // of its documents; nil: none
 	manifest func(ctx context.Context, d v1.Descriptor) ([]byte, error) // not yet checked
 	blob     func(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error)
+	part     func(ctx context.Context, d v1.Descriptor, from, to int64) (io.ReadCloser, error) // nil where it is no gain
 }
 
 // document reads what d describes with read, unless it is kept, and checks its
@@ -123,12 +125,17 @@ func (s *store) image(ctx context.Context, raw []byte, d v1.Descriptor, opt Opti
 		if l.Size < 0 || l.Size > maxBlob {
 			return nil, &Error{Step: "read manifest", Err: fmt.Errorf("layer %d is said to have %d bytes", i, l.Size)}
 		}
-		im.Layers = append(im.Layers, Blob{
+		b := Blob{
 			Digest: l.Digest.String(), File: path.Join("blobs", l.Digest.Algorithm, l.Digest.Hex),
 			DiffID: im.Config.RootFS.DiffIDs[i].String(), Size: l.Size,
 			MediaType: string(l.MediaType), Local: s.kind != "registry",
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.blob(ctx, l) },
-		})
+		}
+		if s.part != nil {
+			b.Table = toc.Of(l.Annotations)
+			b.Part = func(ctx context.Context, from, to int64) (io.ReadCloser, error) { return s.part(ctx, l, from, to) }
+		}
+		im.Layers = append(im.Layers, b)
 	}
 	return im, nil
 }

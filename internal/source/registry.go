@@ -94,6 +94,7 @@ func openAt(ctx context.Context, ref, host string, opt Options) (*Image, error) 
 		limits:   opt.Limits,
 		cache:    opt.Cache,
 		blob:     reg.blob,
+		part:     reg.part,
 		patience: documentTime(idle),
 		manifest: func(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 			raw, _, err := reg.get(ctx, d.Digest.String())
@@ -232,6 +233,31 @@ func (r *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, er
 		window: r.idle,
 		fetch: func(ctx context.Context, from int64) (*http.Response, error) {
 			return r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from, d.Size)
+		},
+	}
+	if err := body.open(); err != nil {
+		return nil, err
+	}
+	return body, nil
+}
+
+// part reads a blob from one byte, not the first, up to another.
+func (r *registry) part(ctx context.Context, d v1.Descriptor, from, to int64) (io.ReadCloser, error) {
+	if from <= 0 || from >= to || to > d.Size {
+		return nil, fmt.Errorf("it has %d bytes, none from %d to %d", d.Size, from, to)
+	}
+	body := &resuming{
+		ctx:    ctx,
+		wait:   r.wait,
+		size:   to - from,
+		window: r.idle,
+		fetch: func(ctx context.Context, at int64) (*http.Response, error) {
+			res, err := r.do(ctx, http.MethodGet, "blobs", d.Digest.String(), from+at, to)
+			if err == nil && res.StatusCode != http.StatusPartialContent {
+				res.Body.Close()
+				return nil, ErrWhole
+			}
+			return res, err
 		},
 	}
 	if err := body.open(); err != nil {

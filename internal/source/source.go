@@ -18,6 +18,7 @@ import (
 
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/checkout"
+	"github.com/tareweight/tare/internal/toc"
 )
 
 // An Image is an image at its source.
@@ -69,7 +70,17 @@ type Blob struct {
 	Local     bool   // it is a file of this machine, which may have changed
 	Plain     bool   // the stored bytes are not those of a registry: Size is no download
 	Open      func(ctx context.Context) (io.ReadCloser, error)
+
+	// Table is the table of contents that the layer carries for those who read it file by file, as its
+	// annotations say; nil if there is none, or Part is nil.
+	Table *toc.Table
+	// Part opens the stored bytes from one place up to another; ErrWhole is a registry that sends layers
+	// whole alone. Nil where that is no gain.
+	Part func(ctx context.Context, from, to int64) (io.ReadCloser, error)
 }
+
+// ErrWhole is a registry that knows no ranges.
+var ErrWhole = errors.New("the registry sends layers as a whole alone")
 
 // Options say which image of several is wanted, and how to reach it.
 type Options struct {

@@ -56,6 +56,12 @@ type Tool struct {
 // Causes is what need not be there.
 type Causes struct {
 	Groups []*Group // by cause and place, in the order of layers
+
+	// Where tables of contents told what some layers hold: the paths of what may be compilers by their names, which
+	// no package owns; and whether files of those layers and of others were not compared.
+	Unknown []string
+	Apart   bool
+
 	of     analysis.Table[Cause]
 	groups map[place]*Group
 	ratio  map[*analysis.Layer]float64

@@ -17,6 +17,7 @@ type overlays struct {
 	rewritten []*analysis.File        // the same bytes as a layer below holds, under other metadata
 	gone      []*analysis.File        // that no container sees, layer by layer
 	kept      map[*analysis.File]bool // hidden, and its bytes are seen all the same, through a copy
+	apart     int64                   // bytes of files that may be those of the layer below: the table of contents alone told of one of the two
 }
 
 // overlaid finds what later layers hide: files of layers above the base that no
@@ -54,8 +55,10 @@ func overlaid(pass *analysis.Pass) (*overlays, error) {
 			if !above {
 				continue
 			}
-			if old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 &&
-				!l.Base {
+			if old != nil && old.Layer.Listed != l.Listed && old.Size == f.Size && f.Size > 0 { // they may be the same
+				o.apart += f.Size
+				o.kept[old] = true
+			} else if old != nil && old.Layer != l && old.Size == f.Size && old.Hash == f.Hash && f.Size > 0 && !l.Base {
 				o.rewritten = append(o.rewritten, f)
 				copied[old] = f
 			}
@@ -83,6 +86,7 @@ func overlaid(pass *analysis.Pass) (*overlays, error) {
 
 // hidden gives the files that hide or are hidden their causes.
 func (c *Causes) hidden(o *overlays) {
+	c.Apart = o.apart >= smallestCopy
 	for _, f := range o.rewritten {
 		c.add(Rewritten, f.Layer, f)
 	}
@@ -121,7 +125,7 @@ func buriedTools(l *analysis.Layer, gone []*analysis.File) map[*analysis.File]bo
 	}
 	out := map[*analysis.File]bool{}
 	for _, f := range gone {
-		if name, _ := tool(f.Path, f); name != "" {
+		if name, _ := tool(f.Path, f); name != "" && f.Kind != analysis.KindUnknown {
 			out[f] = true
 		}
 		if path.Dir(f.Path) != "var/lib/dpkg/info" || !strings.HasSuffix(f.Path, ".list") {
@@ -170,11 +174,14 @@ func (c *Causes) shares(im *analysis.Image, set *packages.Set) {
 	}
 	first := map[content]*analysis.File{}
 	dir, here := "", directory{}
+	listed, read := false, false
+	defer func() { c.Apart = c.Apart || listed && read }()
 	for p, f := range im.Inodes() {
 		if f.Size == 0 || c.of.Of(f) != "" {
 			continue
 		}
 		if f.Size >= smallestCopy {
+			listed, read = listed || f.Layer.Listed, read || !f.Layer.Listed
 			key := content{f.Size, f.Hash}
 			if old := first[key]; old == nil {
 				first[key] = f

@@ -41,9 +41,9 @@ var compilers = map[string]struct{ elf, system bool }{
 	"nvcc": {system: true}, "cicc": {system: true}, "gnat1": {elf: true}, "d21": {elf: true}, "gdc": {},
 }
 
-// tool is the compiler's name that a path has, or "".
+// tool is the compiler's name that a path has, or "". A file whose kind is not known may be one.
 func tool(p string, f *analysis.File) (name string, system bool) {
-	if f.Mode&0o111 == 0 || f.Kind != analysis.KindELF && f.Kind != analysis.KindScript {
+	if f.Mode&0o111 == 0 || f.Kind != analysis.KindELF && f.Kind != analysis.KindScript && f.Kind != analysis.KindUnknown {
 		return "", false
 	}
 	base := path.Base(p)
@@ -58,7 +58,7 @@ func tool(p string, f *analysis.File) (name string, system bool) {
 		}
 		base = m[1]
 	}
-	if c.elf && f.Kind != analysis.KindELF {
+	if c.elf && f.Kind == analysis.KindScript {
 		return "", false
 	}
 	return base, c.system
@@ -81,6 +81,10 @@ func (t *toolchain) find() {
 			continue // a distribution's RECORD or conda's own owns it
 		}
 		seen[inode] = true
+		if owner == nil && inode.Kind == analysis.KindUnknown {
+			t.Unknown = append(t.Unknown, p) // no package says it either
+			continue
+		}
 		if owner == nil {
 			g := t.group(Compiler, inode.Layer)
 			g.Tools = append(g.Tools, Tool{name, p, inode})

@@ -121,7 +121,7 @@ func (c *comparison) held() {
 		}
 	}
 	libraries, _ := c.found(nil)
-	for _, f := range c.image.Inodes() { // of the interpreter, which no package owns
+	for _, f := range c.image.Inodes() { // of the interpreter, which no package owns; of a layer that is Listed they are not known, and come back
 		if !f.Layer.Base || c.set.Owner(f) != nil {
 			continue
 		}
@@ -158,14 +158,14 @@ func (c *comparison) found(needed map[string]*analysis.File) (base map[string]*a
 func (c *comparison) libraries() {
 	needed := map[string]*analysis.File{} // by name, the first that needs it
 	var names []string
-	for _, f := range c.image.Inodes() {
-		if f.Layer.Base || f.Kind != analysis.KindELF {
+	for p, f := range c.image.Inodes() {
+		if f.Layer.Base || f.Kind != analysis.KindELF && !unread(p, f) {
 			continue
 		}
 		if owner := c.set.Owner(f); owner != nil && owner.Type.System() {
 			continue // its package says what it needs
 		}
-		if f.Needed.Unknown {
+		if f.Needed.Unknown || f.Kind == analysis.KindUnknown {
 			c.swap.Unread++
 		}
 		for _, name := range f.Needed.Names {
@@ -181,6 +181,12 @@ func (c *comparison) libraries() {
 			c.use(c.set.Owner(base[name]), name, needed[name])
 		}
 	}
+}
+
+// unread reports whether a file is a program or a library by its looks, of a layer that only its table of contents
+// told.
+func unread(p string, f *analysis.File) bool {
+	return f.Kind == analysis.KindUnknown && (f.Mode&0o111 != 0 || strings.Contains(path.Base(p), ".so"))
 }
 
 // use notes that a file uses a package of the base which the sibling lacks.
