@@ -69,7 +69,7 @@ var may = map[string][]string{
 		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/kubernetes", "internal/projects", "internal/report", "internal/scan", "internal/source"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
-	"analyzers/analysistest": {"analyzers/analysis", "internal/cache", "internal/config", "internal/dockerfile", "internal/driver", "internal/kubernetes", "internal/report", "internal/source"},
+	"analyzers/analysistest": {"analyzers/analysis", "internal/cache", "internal/config", "internal/dockerfile", "internal/driver", "internal/kubernetes", "internal/report", "internal/source", "internal/toc"},
 	"internal/corpus": {"analyzers", "analyzers/analysis", "analyzers/bases", "analyzers/facts", "analyzers/locks", "analyzers/requirements", "internal/buildcontext", "internal/checkout",
 		"internal/dockerfile", "internal/driver", "internal/source"},
 	"internal/attacks": {},

@@ -28,10 +28,13 @@ var helperLimits = command.Limits{Time: 30 * time.Second, Output: 1 << 20}
 // credentials are those of docker login, or of podman's, for a repository.
 // go-containerregistry reads the files; programs that keep credentials are run
 // here, as it sets them no limits.
-func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, error) {
+func credentials(ctx context.Context, repo name.Repository, opt Options) (authn.Authenticator, error) {
 	file, err := loginFile()
-	if err != nil || file == nil {
-		return fromEnvironment(repo.RegistryStr(), err)
+	if err != nil {
+		return nil, err
+	}
+	if file == nil {
+		return fromEnvironment(ctx, repo.RegistryStr(), opt)
 	}
 	asked := false
 	for _, key := range []string{repo.String(), repo.RegistryStr()} {
@@ -53,7 +56,7 @@ func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator
 		}
 	}
 	if asked && len(file.AuthConfigs) == 0 {
-		return fromEnvironment(repo.RegistryStr(), nil)
+		return fromEnvironment(ctx, repo.RegistryStr(), opt)
 	}
 	plain := *file // what the file itself holds
 	plain.CredentialsStore, plain.CredentialHelpers = "", nil
@@ -75,24 +78,33 @@ func credentials(ctx context.Context, repo name.Repository) (authn.Authenticator
 			}), nil
 		}
 	}
-	return fromEnvironment(repo.RegistryStr(), nil)
+	return fromEnvironment(ctx, repo.RegistryStr(), opt)
 }
 
 // fromEnvironment are the credentials that the environment of a CI job or a cloud holds for its own
-// registry, where none are logged in with: GITHUB_TOKEN for ghcr.io, an OAuth token for Google's.
-// Others have helpers (docker-credential-ecr-login, -acr-env).
-func fromEnvironment(host string, err error) (authn.Authenticator, error) {
-	if err != nil {
-		return nil, err
-	}
+// registry, where none are logged in with: GITHUB_TOKEN for ghcr.io, an OAuth token for Google's, an access
+// key for Amazon's, a service principal for Azure's, which takes it as a user and a password
+// (learn.microsoft.com/azure/container-registry/container-registry-auth-service-principal).
+func fromEnvironment(ctx context.Context, host string, opt Options) (authn.Authenticator, error) {
+	google := host == "gcr.io" || strings.HasSuffix(host, ".gcr.io") || strings.HasSuffix(host, "-docker.pkg.dev")
+	azure := strings.HasSuffix(host, ".azurecr.io") || strings.HasSuffix(host, ".azurecr.cn") || strings.HasSuffix(host, ".azurecr.us")
+	user, password := "", ""
 	switch {
-	case host == "ghcr.io" && os.Getenv("GITHUB_TOKEN") != "":
-		return authn.FromConfig(authn.AuthConfig{Username: cmp.Or(os.Getenv("GITHUB_ACTOR"), "token"), Password: os.Getenv("GITHUB_TOKEN")}), nil
-	case (host == "gcr.io" || strings.HasSuffix(host, ".gcr.io") || strings.HasSuffix(host, "-docker.pkg.dev")) &&
-		os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN") != "":
-		return authn.FromConfig(authn.AuthConfig{Username: "oauth2accesstoken", Password: os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN")}), nil
+	case host == "ghcr.io":
+		user, password = cmp.Or(os.Getenv("GITHUB_ACTOR"), "token"), os.Getenv("GITHUB_TOKEN")
+	case google:
+		user, password = "oauth2accesstoken", os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN")
+	case azure:
+		user, password = os.Getenv("AZURE_CLIENT_ID"), os.Getenv("AZURE_CLIENT_SECRET")
+	default:
+		if auth, err := opt.Session.amazon(ctx, host, opt); auth != nil || err != nil {
+			return auth, err
+		}
 	}
-	return authn.Anonymous, nil
+	if user == "" || password == "" {
+		return authn.Anonymous, nil
+	}
+	return authn.FromConfig(authn.AuthConfig{Username: user, Password: password}), nil
 }
 
 // loginFile is Docker's configuration, else podman's: in $DOCKER_CONFIG or

@@ -180,15 +180,17 @@ func TestFromEnvironment(t *testing.T) {
 	t.Setenv("GITHUB_TOKEN", "gh")
 	t.Setenv("GITHUB_ACTOR", "me")
 	t.Setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "g")
+	t.Setenv("AZURE_CLIENT_ID", "id")
+	t.Setenv("AZURE_CLIENT_SECRET", "s")
 	for host, want := range map[string]string{
 		"ghcr.io": "me gh", "ghcr.io.evil.example.com": " ", "evil-ghcr.io": " ", "eu.gcr.io": "oauth2accesstoken g", "europe-docker.pkg.dev": "oauth2accesstoken g",
-		"evilgcr.io": " ", "example.com": " ",
+		"evilgcr.io": " ", "example.com": " ", "team.azurecr.io": "id s", "team.azurecr.cn": "id s", "azurecr.io.example.com": " ", "evilazurecr.io": " ",
 	} {
 		repo, err := name.NewRepository(host + "/app")
 		if err != nil {
 			t.Fatal(err)
 		}
-		auth, err := credentials(context.Background(), repo)
+		auth, err := credentials(context.Background(), repo, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ type Session struct {
 
 	mu      sync.Mutex
 	clients map[string]*session
+	amazons map[string]*exchanged
 }
 
 // Counts are of the requests of a session.
@@ -113,7 +114,7 @@ func (s *Session) client(ctx context.Context, repo name.Repository, opt Options)
 
 // dial finds the credentials for a repository, and reaches its registry.
 func dial(ctx context.Context, repo name.Repository, opt Options) (*http.Client, error) {
-	auth, err := credentials(ctx, repo)
+	auth, err := credentials(ctx, repo, opt)
 	if err != nil {
 		return nil, &Error{Step: "find credentials", Err: err}
 	}

@@ -62,7 +62,7 @@ func (s *Shared) at(digest string) name.Reference {
 }
 
 func (s *Shared) remote() ([]remote.Option, error) {
-	auth, err := credentials(s.ctx, s.repo)
+	auth, err := credentials(s.ctx, s.repo, s.opt)
 	if err != nil {
 		return nil, err
 	}
