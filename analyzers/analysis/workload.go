@@ -13,6 +13,7 @@ type Workload struct {
 	Security              Security
 	Containers            []*Container
 	Sidecars              []*Container // init containers that run on (restartPolicy: Always)
+	Init                  []Text       // the images of the other init containers
 	Labels                map[string]string
 }
 

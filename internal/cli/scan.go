@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -51,13 +50,15 @@ func scanCommand(std Streams, analyzers []*analysis.Analyzer) *cobra.Command {
 new since the last run.
 
 REPOSITORY and TAG may hold "*" and "?". Without a tag all tags are meant, without a
-repository all that the registry lists; --from reads references from files instead.
+repository all that the registry lists; --from reads references from files instead, or
+the images that manifests and compose files run.
 A run that is stopped goes on where it was with the next one. The configuration is
 that of the current directory.
 
 Exit status: as for check; 3 where an image could not be judged: each is listed.`,
 		Example: `  tare scan registry.example.com/team/* --newest 3 --jsonl images.jsonl -f markdown=summary.md
-  tare scan --from images.txt --shard 2/8`,
+  tare scan --from images.txt --shard 2/8
+  tare scan --from k8s/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := environment(cmd); err != nil {
 				return err
@@ -70,7 +71,7 @@ Exit status: as for check; 3 where an image could not be judged: each is listed.
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.from, "from", nil, `a file with a reference on each line; "-" is standard input`)
+	fl.StringArrayVar(&f.from, "from", nil, `a file with a reference on each line, a manifest, a compose file, or a directory of them; "-" is standard input`)
 	fl.IntVar(&f.newest, "newest", 0, "so many tags of each repository, those of the highest versions (0: all)")
 	fl.StringVar(&f.shard, "shard", "", "the part of the repositories that this machine takes, I/N, or N with JOB_COMPLETION_INDEX")
 	fl.StringVar(&f.state, "state", "", "where results are kept for the next run (default: beside the cache)")
@@ -287,13 +288,13 @@ func (f *scanFlags) selection(in io.Reader, args []string) (*scan.Selection, err
 		s.Patterns = append(s.Patterns, p)
 	}
 	for _, name := range f.from {
-		refs, err := references(in, name)
+		refs, unread, err := references(in, name)
 		if err != nil {
 			return nil, &statusError{Broken, fmt.Errorf("read --from %q: %w", name, reason(err))}
 		}
-		s.Refs = append(s.Refs, refs...)
+		s.Refs, s.Unread = append(s.Refs, refs...), append(s.Unread, unread...)
 	}
-	if len(s.Patterns)+len(s.Refs) == 0 {
+	if len(s.Patterns)+len(s.Refs)+len(s.Unread) == 0 {
 		return nil, usage("nothing is named to scan: want REGISTRY[/REPOSITORY[:TAG]], or a list of references (--from FILE)")
 	}
 	if f.newest < 0 {
@@ -306,32 +307,6 @@ func (f *scanFlags) selection(in io.Reader, args []string) (*scan.Selection, err
 		}
 	}
 	return s, nil
-}
-
-// maxReferences is how many references a file may list.
-const maxReferences = 1_000_000
-
-// references reads a file with one on each line; what follows "#" is a comment.
-func references(in io.Reader, name string) (refs []string, err error) {
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
-	}
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		line, _, _ := strings.Cut(lines.Text(), "#")
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		if refs = append(refs, strings.TrimPrefix(line, "docker://")); len(refs) > maxReferences {
-			return nil, fmt.Errorf("more than the limit of %d references", maxReferences)
-		}
-	}
-	return refs, lines.Err()
 }
 
 // options are how the images are judged: as the configuration of the current directory says.

@@ -287,6 +287,8 @@ func (r *reader) workload(root *yaml.Node, kind string, template *yaml.Node) {
 	for _, c := range items(child(spec, "initContainers")) {
 		if str(child(c, "restartPolicy")) == "Always" {
 			w.Sidecars = append(w.Sidecars, r.container(w, c))
+		} else if image := child(c, "image"); image != nil {
+			w.Init = append(w.Init, r.text(image))
 		}
 	}
 	r.m.Workloads = append(r.m.Workloads, w)

@@ -49,9 +49,9 @@ func TestParse(t *testing.T) {
 	}
 	got := ""
 	for _, w := range m.Workloads {
-		got += fmt.Sprintf("%s %s:%d %d+%d; ", w.Kind, w.Name, w.At.Line, len(w.Containers), len(w.Sidecars))
+		got += fmt.Sprintf("%s %s:%d %d+%d+%d; ", w.Kind, w.Name, w.At.Line, len(w.Containers), len(w.Sidecars), len(w.Init))
 	}
-	if got != "Deployment web:9 1+1; Pod p:43 2+0; CronJob c:47 1+0; Rollout r:51 1+0; " {
+	if got != "Deployment web:9 1+1+1; Pod p:43 2+0+0; CronJob c:47 1+0+0; Rollout r:51 1+0+0; " {
 		t.Error(got)
 	}
 	w := m.Workloads[0]

@@ -56,8 +56,9 @@ func isGlob(s string) bool { return strings.ContainsAny(s, `*?[`) }
 // A Selection says which images of those that patterns name are meant.
 type Selection struct {
 	Patterns []Pattern
-	Refs     []string // references that are listed one by one
-	Newest   int      // so many tags of each repository, by their versions; 0: all
+	Refs     []string  // references that are listed one by one
+	Unread   []Failure // files that should name some, and do not
+	Newest   int       // so many tags of each repository, by their versions; 0: all
 	Shard    Shard
 }
 
@@ -101,6 +102,7 @@ type Failure struct {
 // Find lists the references that a selection means, sorted. What of it cannot be listed is in failed: the
 // others are judged.
 func (s *Selection) Find(ctx context.Context, opt source.Options) (refs []string, failed []Failure) {
+	failed = slices.Clone(s.Unread)
 	for _, p := range s.Patterns {
 		repositories := []string{p.Repository}
 		if p.Repository == "" || isGlob(p.Repository) {

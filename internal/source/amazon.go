@@ -72,7 +72,9 @@ func amazon(ctx context.Context, host string, opt Options) (authn.Authenticator,
 	if err != nil {
 		return fails(err)
 	}
-	var answer struct{ AuthorizationData []struct{ AuthorizationToken string } }
+	var answer struct {
+		AuthorizationData []struct{ AuthorizationToken string }
+	}
 	if json.Unmarshal(raw, &answer) != nil || len(answer.AuthorizationData) == 0 {
 		return fails(errors.New("there is none in the answer"))
 	}
