@@ -51,6 +51,14 @@ func matches(glob, text string) bool {
 	return glob == "" || ok
 }
 
+// above is the beginning of what a glob matches, complete parts of it.
+func above(glob string) string {
+	if i := strings.IndexAny(glob, `*?[\`); i >= 0 {
+		glob = glob[:i]
+	}
+	return glob[:max(0, strings.LastIndexByte(glob, '/'))]
+}
+
 func isGlob(s string) bool { return strings.ContainsAny(s, `*?[`) }
 
 // A Selection says which images of those that patterns name are meant.
@@ -106,7 +114,7 @@ func (s *Selection) Find(ctx context.Context, opt source.Options) (refs []string
 	for _, p := range s.Patterns {
 		repositories := []string{p.Repository}
 		if p.Repository == "" || isGlob(p.Repository) {
-			all, err := source.Repositories(ctx, p.Registry, opt)
+			all, err := source.Repositories(ctx, p.Registry, above(p.Repository), opt)
 			if err != nil {
 				failed = append(failed, Failure{p.Registry, err.Error()})
 				continue

@@ -39,17 +39,12 @@ func amazon(ctx context.Context, host string, opt Options) (authn.Authenticator,
 	if m[1] != "" {
 		to = "ecr-fips." + m[2] + ".amazonaws.com" + m[3]
 	}
-	base, err := opt.transport(to)
+	client, err := opt.plain(to)
 	if err != nil {
 		return fails(err)
 	}
-	idle := cmp.Or(opt.idle, idleLimit)
-	client := &http.Client{
-		Transport:     &retrying{base, opt.waiting(), idle, opt.Limits},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("it leads elsewhere") },
-	}
 	var raw []byte
-	err = within(ctx, documentTime(idle), func(ctx context.Context) error {
+	err = within(ctx, documentTime(cmp.Or(opt.idle, idleLimit)), func(ctx context.Context) error {
 		body := []byte("{}")
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+to+"/", bytes.NewReader(body))
 		if err != nil {

@@ -86,13 +86,12 @@ func credentials(ctx context.Context, repo name.Repository, opt Options) (authn.
 // key for Amazon's, a service principal for Azure's, which takes it as a user and a password
 // (learn.microsoft.com/azure/container-registry/container-registry-auth-service-principal).
 func fromEnvironment(ctx context.Context, host string, opt Options) (authn.Authenticator, error) {
-	google := host == "gcr.io" || strings.HasSuffix(host, ".gcr.io") || strings.HasSuffix(host, "-docker.pkg.dev")
 	azure := strings.HasSuffix(host, ".azurecr.io") || strings.HasSuffix(host, ".azurecr.cn") || strings.HasSuffix(host, ".azurecr.us")
 	user, password := "", ""
 	switch {
 	case host == "ghcr.io":
 		user, password = cmp.Or(os.Getenv("GITHUB_ACTOR"), "token"), os.Getenv("GITHUB_TOKEN")
-	case google:
+	case isGoogle(host):
 		user, password = "oauth2accesstoken", os.Getenv("GOOGLE_OAUTH_ACCESS_TOKEN")
 	case azure:
 		user, password = os.Getenv("AZURE_CLIENT_ID"), os.Getenv("AZURE_CLIENT_SECRET")
@@ -105,6 +104,11 @@ func fromEnvironment(ctx context.Context, host string, opt Options) (authn.Authe
 		return authn.Anonymous, nil
 	}
 	return authn.FromConfig(authn.AuthConfig{Username: user, Password: password}), nil
+}
+
+// isGoogle reports whether a registry is one of Google's.
+func isGoogle(host string) bool {
+	return host == "gcr.io" || strings.HasSuffix(host, ".gcr.io") || strings.HasSuffix(host, "-docker.pkg.dev")
 }
 
 // loginFile is Docker's configuration, else podman's: in $DOCKER_CONFIG or

@@ -52,13 +52,13 @@ func Tags(ctx context.Context, repository string, opt Options) ([]string, error)
 		Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/tags/list",
 		RawQuery: fmt.Sprintf("n=%d", maxPerPage),
 	}
-	err = pages(ctx, client, first, opt.Limits, func(raw []byte) error {
+	err = pages(ctx, client, first, opt.Limits, func(raw []byte) (string, error) {
 		var page struct{ Tags []string }
 		if err := json.Unmarshal(raw, &page); err != nil {
-			return errors.New("it does not answer with a list of tags")
+			return "", errors.New("it does not answer with a list of tags")
 		}
 		tags = append(tags, page.Tags...)
-		return nil
+		return "", nil
 	})
 	if err != nil {
 		return nil, &Error{repository, "list tags", explain(err, repo)}
@@ -67,9 +67,10 @@ func Tags(ctx context.Context, repository string, opt Options) ([]string, error)
 	return slices.Compact(tags), nil
 }
 
-// Repositories lists the repositories of a registry, sorted, where it has a catalog (distribution's
-// "Listing Repositories"): many hosted registries have none.
-func Repositories(ctx context.Context, host string, opt Options) ([]string, error) {
+// Repositories lists the repositories of a registry, sorted: where it has a catalog (distribution's
+// "Listing Repositories"), all of them. Hosted registries have none, and list what lies below a path in a way
+// of their own: below is the beginning of the names that are wanted, complete parts of them.
+func Repositories(ctx context.Context, host, below string, opt Options) ([]string, error) {
 	if opt.Limits == (Limits{}) {
 		opt.Limits = DefaultLimits
 	}
@@ -88,31 +89,67 @@ func Repositories(ctx context.Context, host string, opt Options) ([]string, erro
 	if _, err := places(host); err != nil {
 		return fails(err)
 	}
-	// the scope of a catalog is asked for as if it were a repository's: registries that know none ignore it
-	client, err := opt.Session.client(ctx, reg.Repo("tare-catalog"), opt)
-	if err != nil {
-		return fails(err)
-	}
-	var repositories []string
-	first := &url.URL{Scheme: reg.Scheme(), Host: reg.RegistryStr(), Path: "/v2/_catalog", RawQuery: fmt.Sprintf("n=%d", maxPerPage)}
-	err = pages(ctx, client, first, opt.Limits, func(raw []byte) error {
-		var page struct{ Repositories []string }
-		if err := json.Unmarshal(raw, &page); err != nil {
-			return errors.New("it does not answer with a list of repositories")
+	c := &catalog{ctx: ctx, host: host, opt: opt}
+	first, _, _ := strings.Cut(below, "/")
+	list, what := c.hosted()
+	switch {
+	case list != nil && first == "":
+		return fails(fmt.Errorf("registry %q lists the repositories of one %s: name it, %s/NAME/*, or give a list (--from FILE)", host, what, host))
+	case list != nil && what == googleParts:
+		err = list(below)
+	case list != nil:
+		err = list(first)
+	default:
+		err = c.all(reg)
+		var te *transport.Error
+		refused := []int{http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden}
+		if errors.As(err, &te) && slices.Contains(refused, te.StatusCode) {
+			if first != "" && c.harbor(first) == nil {
+				err = nil
+				break
+			}
+			return fails(fmt.Errorf("registry %q lists none (%d): name them, %s/REPOSITORY, or give a list (--from FILE)", host, te.StatusCode, host))
 		}
-		repositories = append(repositories, page.Repositories...)
-		return nil
-	})
-	var te *transport.Error
-	refused := []int{http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden}
-	if errors.As(err, &te) && slices.Contains(refused, te.StatusCode) {
-		return fails(fmt.Errorf("registry %q lists none (%d): name them, %s/REPOSITORY, or give a list (--from FILE)", host, te.StatusCode, host))
 	}
 	if err != nil {
 		return fails(explain(err, reg.Repo("tare-catalog")))
 	}
-	slices.Sort(repositories)
-	return slices.Compact(repositories), nil
+	slices.Sort(c.list)
+	return slices.Compact(c.list), nil
+}
+
+// googleParts is what a registry of Google's lists.
+const googleParts = "project, or a repository of one"
+
+// hosted is how a hosted registry lists what lies below a path, and what its first part is; nil of another one.
+func (c *catalog) hosted() (list func(below string) error, what string) {
+	switch {
+	case c.host == "docker.io" || strings.HasSuffix(c.host, ".docker.io"):
+		return c.hub, "namespace"
+	case c.host == "ghcr.io":
+		return c.github, "organization or user"
+	case isGoogle(c.host):
+		return c.google, googleParts
+	}
+	return nil, ""
+}
+
+// all lists the whole catalog of a registry.
+func (c *catalog) all(reg name.Registry) error {
+	// the scope of a catalog is asked for as if it were a repository's: registries that know none ignore it
+	client, err := c.opt.Session.client(c.ctx, reg.Repo("tare-catalog"), c.opt)
+	if err != nil {
+		return err
+	}
+	first := &url.URL{Scheme: reg.Scheme(), Host: reg.RegistryStr(), Path: "/v2/_catalog", RawQuery: fmt.Sprintf("n=%d", maxPerPage)}
+	return pages(c.ctx, client, first, c.opt.Limits, func(raw []byte) (string, error) {
+		var page struct{ Repositories []string }
+		if err := json.Unmarshal(raw, &page); err != nil {
+			return "", errNoList
+		}
+		c.list = append(c.list, page.Repositories...)
+		return "", nil
+	})
 }
 
 // Resolve asks which manifest a reference names now, by its digest, without fetching it where the
@@ -156,8 +193,8 @@ func Resolve(ctx context.Context, ref string, opt Options) (string, error) {
 	return d.Digest.String(), nil
 }
 
-// pages reads a list page by page, from its first on.
-func pages(ctx context.Context, client *http.Client, at *url.URL, limits Limits, each func([]byte) error) error {
+// pages reads a list page by page, from its first on. Each may name the next one, where no Link header does.
+func pages(ctx context.Context, client *http.Client, at *url.URL, limits Limits, each func([]byte) (next string, err error)) error {
 	host := at.Host
 	total := int64(0)
 	for n := 0; at != nil; n++ {
@@ -189,8 +226,12 @@ func pages(ctx context.Context, client *http.Client, at *url.URL, limits Limits,
 		if total += int64(len(raw)); total > maxList {
 			return fmt.Errorf("its list has more than the limit of %d bytes", maxList)
 		}
-		if err := each(raw); err != nil {
+		said, err := each(raw)
+		if err != nil {
 			return err
+		}
+		if said != "" {
+			header = http.Header{"Link": {"<" + said + ">; rel=next"}}
 		}
 		next, err := following(header, at)
 		if err != nil {

@@ -153,7 +153,7 @@ func TestMirror(t *testing.T) {
 	write("[[registry]]\nlocation=%q\nblocked=true\n")
 	asked = 0
 	_, terr := source.Tags(context.Background(), host+"/app", source.Options{})
-	_, rerr := source.Repositories(context.Background(), host, source.Options{})
+	_, rerr := source.Repositories(context.Background(), host, "", source.Options{})
 	_, derr := source.Resolve(context.Background(), host+"/app:1", source.Options{})
 	for _, err := range []error{terr, rerr, derr} {
 		if err == nil || !strings.Contains(err.Error(), "blocks") {
@@ -172,7 +172,7 @@ func TestOffline(t *testing.T) {
 	opt := source.Options{Offline: true}
 	_, open := source.Open(t.Context(), host+"/app:1", opt)
 	_, tags := source.Tags(t.Context(), host+"/app", opt)
-	_, repositories := source.Repositories(t.Context(), host, opt)
+	_, repositories := source.Repositories(t.Context(), host, "", opt)
 	_, resolve := source.Resolve(t.Context(), host+"/app:1", opt)
 	for what, err := range map[string]error{"open": open, "tags": tags, "repositories": repositories, "resolve": resolve} {
 		if err == nil || !strings.Contains(err.Error(), "--offline") {
