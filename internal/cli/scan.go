@@ -23,6 +23,7 @@ import (
 	"github.com/tareweight/tare/internal/report"
 	"github.com/tareweight/tare/internal/scan"
 	"github.com/tareweight/tare/internal/source"
+	"github.com/tareweight/tare/internal/trace"
 )
 
 // scanFlags are the flags of scan besides those that check has too.
@@ -142,6 +143,11 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 		return err
 	}
 	opt.Log, opt.Metrics = log, scan.NewMetrics(&fd.session.Counts)
+	tracer, err := trace.New(os.Getenv, "tare", programVersion())
+	if err != nil {
+		return usage("%v", err)
+	}
+	opt.Trace = tracer.Start("scan")
 	if f.listen != "" {
 		stop, err := serve(f.listen, opt.Metrics)
 		if err != nil {
@@ -159,6 +165,10 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 		defer cancel()
 	}
 	sum, failing, ended := f.scan(ctx, std, selection, opt)
+	if err := endTrace(tracer, opt.Trace, ended); err != nil {
+		opt.Log.Error("traces were not sent", "error", err)
+		sum.Remarks = append(sum.Remarks, fmt.Sprintf("traces were not sent: %v", err))
+	}
 	if said := sharing(f.shared, shared); said != "" {
 		sum.Remarks = append(sum.Remarks, said)
 	}
@@ -203,7 +213,10 @@ func (f *scanFlags) scan(
 ) (sum *scan.Rollup, failing bool, ended error) {
 	sum = scan.NewRollup(report.Tool{Name: "tare", Version: programVersion()})
 	start := time.Now()
+	step := opt.Trace.Start("list")
 	refs, failed := selection.Find(ctx, opt.Source)
+	step.Set("tare.references", len(refs))
+	step.End("")
 	opt.Log.Info("listed", "references", len(refs), "seconds", time.Since(start).Seconds())
 	if len(refs)+len(failed) == 0 {
 		if s := selection.Shard; s.Of > 1 {
@@ -212,7 +225,10 @@ func (f *scanFlags) scan(
 		}
 		return sum, false, errors.New("nothing was judged: what is named has no image")
 	}
+	step = opt.Trace.Start("resolve")
 	images, unresolved, err := scan.Resolve(ctx, refs, opt.Source)
+	step.Set("tare.images", len(images))
+	step.End("")
 	sum.Failed = append(sum.Failed, slices.Concat(failed, unresolved)...)
 	for _, x := range sum.Failed {
 		opt.Log.Error("could not be judged", "image", x.Ref, "error", x.Why)

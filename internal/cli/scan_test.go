@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -27,12 +28,13 @@ func run(args ...string) (status int, out, errs string) {
 	return status, o.String(), e.String()
 }
 
-// TestScan: the command from its arguments to its files and its status.
-func TestScan(t *testing.T) {
+// registryOf starts a registry that has random images under those names.
+func registryOf(t *testing.T, refs ...string) (host string, images []v1.Image) {
+	t.Helper()
 	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	defer s.Close()
-	host := strings.TrimPrefix(s.URL, "http://")
-	for _, ref := range []string{"team/a:1", "team/a:2", "team/b:1"} {
+	t.Cleanup(s.Close)
+	host = strings.TrimPrefix(s.URL, "http://")
+	for _, ref := range refs {
 		im, err := random.Image(2000, 2)
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +46,14 @@ func TestScan(t *testing.T) {
 		if err := remote.Write(r, im); err != nil {
 			t.Fatal(err)
 		}
+		images = append(images, im)
 	}
+	return host, images
+}
+
+// TestScan: the command from its arguments to its files and its status.
+func TestScan(t *testing.T) {
+	host, _ := registryOf(t, "team/a:1", "team/a:2", "team/b:1")
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("DOCKER_CONFIG", dir)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/scan"
+	"github.com/tareweight/tare/internal/trace"
 )
 
 // logger is what --log says.
@@ -49,6 +52,24 @@ func serve(at string, m *scan.Metrics) (stop func(), err error) {
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.Serve(l) }()
 	return func() { s.Close() }, nil
+}
+
+// traceTime is how long a run that is over waits for its collector.
+const traceTime = 5 * time.Second
+
+// endTrace ends the span of the run, and sends what is left.
+func endTrace(tracer *trace.Tracer, run *trace.Span, ended error) error {
+	why := ""
+	if ended != nil {
+		why = redact.Credentials(ended.Error())
+	}
+	run.End(why)
+	ctx, cancel := context.WithTimeout(context.Background(), traceTime)
+	defer cancel()
+	if err := tracer.Close(ctx); err != nil {
+		return errors.New(redact.Credentials(err.Error()))
+	}
+	return nil
 }
 
 // A progress is one line at a terminal that says how far a run is.

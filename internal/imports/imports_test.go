@@ -30,6 +30,7 @@ var may = map[string][]string{
 	"internal/inflate":   {},
 	"internal/nodes":     {},
 	"internal/toc":       {},
+	"internal/trace":     {},
 
 	// sources
 	"internal/ignore":       {"analyzers/analysis"},
@@ -62,11 +63,11 @@ var may = map[string][]string{
 	"internal/report":   {"analyzers/analysis", "analyzers/bases", "analyzers/redact", "internal/checkout", "internal/driver"},
 	"internal/baseline": {"internal/checkout", "internal/report"},
 	"internal/diff":     {"analyzers/analysis", "analyzers/redact", "internal/report"},
-	"internal/scan":     {"analyzers/analysis", "analyzers/python", "analyzers/redact", "internal/cache", "internal/driver", "internal/report", "internal/source"},
+	"internal/scan":     {"analyzers/analysis", "analyzers/python", "analyzers/redact", "internal/cache", "internal/driver", "internal/report", "internal/source", "internal/trace"},
 
 	// the programs
 	"internal/cli": {"analyzers/analysis", "analyzers/bases", "analyzers/locks", "analyzers/redact", "analyzers/requirements", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
-		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/kubernetes", "internal/projects", "internal/report", "internal/scan", "internal/source"},
+		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/kubernetes", "internal/projects", "internal/report", "internal/scan", "internal/source", "internal/trace"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
 	"analyzers/analysistest": {"analyzers/analysis", "internal/cache", "internal/config", "internal/dockerfile", "internal/driver", "internal/kubernetes", "internal/report", "internal/source", "internal/toc"},

@@ -10,10 +10,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/driver"
 	"github.com/tareweight/tare/internal/report"
 	"github.com/tareweight/tare/internal/source"
+	"github.com/tareweight/tare/internal/trace"
 )
 
 // Options say how the images are judged.
@@ -25,6 +27,7 @@ type Options struct {
 	OnlyNew bool   // images that were judged before are left out
 	Log     *slog.Logger
 	Metrics *Metrics
+	Trace   *trace.Span // of the run; nil: none
 }
 
 // A Result is what was found of one image.
@@ -62,7 +65,10 @@ func Run(ctx context.Context, images []*Image, opt Options, done func(*Result)) 
 			give(&Result{Refs: im.Refs, Digest: im.Digest, Target: *t, Known: true})
 		}
 	}
+	step := opt.Trace.Start("plan")
+	step.Set("tare.images", len(todo))
 	plan := prepare(ctx, todo, opt)
+	step.End("")
 	room := make(chan struct{}, rooms)
 	busy := newBusy()
 	work := make(chan *planned)
@@ -197,7 +203,14 @@ func pinned(im *Image) string {
 
 // judge judges one image.
 func judge(ctx context.Context, p *planned, opt Options, room chan struct{}) *Result {
+	step := opt.Trace.Start("judge")
+	step.Set("tare.image", redact.Credentials(p.Refs[0]))
+	step.Set("tare.digest", p.Digest)
+	step.Set("tare.layers", len(p.layers))
 	log := opt.Log.With("image", p.Refs[0], "digest", p.Digest)
+	if id := step.TraceID(); id != "" {
+		log = log.With("trace", id)
+	}
 	log.Info("judging", "tags", len(p.Refs), "layers", len(p.layers))
 	start := time.Now()
 	t := opt.Target
@@ -225,11 +238,15 @@ func judge(ctx context.Context, p *planned, opt Options, room chan struct{}) *Re
 	if held {
 		<-room
 	}
+	failed := ""
 	if len(r.Errors) > 0 {
+		failed = r.Errors[0]
 		log.Error("could not be judged", "error", r.Errors[0], "seconds", time.Since(start).Seconds())
 	} else {
 		log.Info("judged", "findings", len(r.Findings), "seconds", time.Since(start).Seconds())
 	}
+	step.Set("tare.findings", len(r.Findings))
+	step.End(failed)
 	opt.Metrics.seconds("judge", time.Since(start))
 	return r
 }
