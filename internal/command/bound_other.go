@@ -2,5 +2,7 @@
 
 package command
 
+import "os/exec"
+
 // bound is for Linux alone.
-func bound(int, uint64) {}
+func bound(*exec.Cmd, uint64) {}

@@ -48,17 +48,16 @@ func Run(ctx context.Context, limits Limits, stdin io.Reader, program string, ar
 	timed, cancel := context.WithTimeout(ctx, limits.Time)
 	defer cancel()
 	cmd := exec.CommandContext(timed, program, args...)
+	if limits.Memory > 0 {
+		bound(cmd, limits.Memory)
+	}
 	out := &output{left: limits.Output}
 	cmd.Stdin, cmd.Stdout = stdin, out
 	cmd.WaitDelay = time.Second // for what a child of it holds open
 	if limits.Env != nil {
 		cmd.Env = append(os.Environ(), limits.Env...)
 	}
-	err := cmd.Start()
-	if err == nil {
-		bound(cmd.Process.Pid, limits.Memory)
-		err = cmd.Wait()
-	}
+	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
