@@ -36,6 +36,7 @@ type scanFlags struct {
 	onlyNew bool
 	lines   string // a file
 	sarif   string // a directory
+	attach  bool
 	metrics string // a file
 	listen  string
 	log     string
@@ -79,6 +80,7 @@ Exit status: as for check; 3 where an image could not be judged: each is listed.
 	fl.BoolVar(&f.onlyNew, "only-new", false, "report what was not judged by an earlier run alone")
 	fl.StringVar(&f.lines, "jsonl", "", "write each image's result to a file as it is finished, a line of JSON each")
 	fl.StringVar(&f.sarif, "sarif-dir", "", "write each image's findings as SARIF to a directory, named by its digest")
+	fl.BoolVar(&f.attach, "attach", false, "push each image's findings as SARIF to its repository, as an artifact that refers to it")
 	fl.StringVar(&f.metrics, "metrics", "", "write metrics for Prometheus to a file")
 	fl.StringVar(&f.listen, "listen", "", "serve /metrics, /healthz and /readyz at this address while the scan runs")
 	fl.StringVar(&f.log, "log", "none", "what is logged to standard error: none, text or json")
@@ -148,6 +150,15 @@ func runScan(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, f
 		return usage("%v", err)
 	}
 	opt.Trace = tracer.Start("scan")
+	if f.attach {
+		opt.Attach = func(ctx context.Context, ref string, r *scan.Result) error {
+			data, err := sarifOf(r, opt)
+			if err != nil {
+				return err
+			}
+			return source.Attach(ctx, ref, sarifType, data, opt.Source)
+		}
+	}
 	if f.listen != "" {
 		stop, err := serve(f.listen, opt.Metrics)
 		if err != nil {
@@ -274,8 +285,8 @@ func (f *scanFlags) scan(
 	return sum, failing, err
 }
 
-// writeSARIF writes the findings of one image.
-func (f *scanFlags) writeSARIF(r *scan.Result, opt scan.Options) error {
+// sarifOf is the findings of one image.
+func sarifOf(r *scan.Result, opt scan.Options) ([]byte, error) {
 	doc := report.New(
 		report.Tool{Name: "tare", Version: programVersion()},
 		opt.Driver.Now.Format(time.DateOnly),
@@ -284,13 +295,23 @@ func (f *scanFlags) writeSARIF(r *scan.Result, opt scan.Options) error {
 	)
 	doc.Targets = append(doc.Targets, r.Target)
 	var b bytes.Buffer
-	if err := report.SARIF(&b, doc, report.Options{}); err != nil {
+	err := report.SARIF(&b, doc, report.Options{})
+	return b.Bytes(), err
+}
+
+// sarifType is the media type of SARIF (OASIS SARIF 2.1.0, appendix "MIME types and file name extensions").
+const sarifType = "application/sarif+json"
+
+// writeSARIF writes the findings of one image.
+func (f *scanFlags) writeSARIF(r *scan.Result, opt scan.Options) error {
+	data, err := sarifOf(r, opt)
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(f.sarif, 0o755); err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(f.sarif, strings.TrimPrefix(r.Digest, "sha256:")+".sarif"), b.Bytes())
+	return replaceFile(filepath.Join(f.sarif, strings.TrimPrefix(r.Digest, "sha256:")+".sarif"), data)
 }
 
 // selection is what the arguments and --from name.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -31,7 +32,13 @@ func run(args ...string) (status int, out, errs string) {
 // registryOf starts a registry that has random images under those names.
 func registryOf(t *testing.T, refs ...string) (host string, images []v1.Image) {
 	t.Helper()
-	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	return registryWith(t, registry.New(registry.Logger(log.New(io.Discard, "", 0))), refs...)
+}
+
+// registryWith is registryOf with a registry that answers as it likes.
+func registryWith(t *testing.T, h http.Handler, refs ...string) (host string, images []v1.Image) {
+	t.Helper()
+	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	host = strings.TrimPrefix(s.URL, "http://")
 	for _, ref := range refs {

@@ -99,6 +99,9 @@ func (u *Rollup) Add(r *Result) {
 		u.Failed = append(u.Failed, Failure{r.Refs[0], why})
 		return
 	}
+	if r.apart != "" {
+		u.Failed = append(u.Failed, Failure{r.Refs[0], "what was found is not attached to it: " + r.apart})
+	}
 	u.Images++
 	if r.Known {
 		u.Known++

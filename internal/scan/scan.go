@@ -28,6 +28,9 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics *Metrics
 	Trace   *trace.Span // of the run; nil: none
+
+	// Attach puts what was found of an image beside it in its registry, which ref names by its digest; nil: nothing is.
+	Attach func(ctx context.Context, ref string, r *Result) error
 }
 
 // A Result is what was found of one image.
@@ -37,7 +40,8 @@ type Result struct {
 	report.Target
 	Known bool `json:"-"` // it was judged by an earlier run
 
-	passing bool // at another time more may be found
+	passing bool   // at another time more may be found
+	apart   string // why what was found is not attached to the image; "" if it is, or should not be
 }
 
 // judges is how many images are judged at once, and rooms how many of their indexes are in memory.
@@ -84,7 +88,13 @@ func Run(ctx context.Context, images []*Image, opt Options, done func(*Result)) 
 				if ctx.Err() != nil && len(r.Errors) > 0 {
 					continue // it was not judged: the next run does
 				}
-				if len(r.Errors) == 0 && !r.passing {
+				if opt.Attach != nil && len(r.Errors) == 0 {
+					if err := opt.Attach(ctx, pinned(p.Image), r); err != nil {
+						opt.Log.Error("the result cannot be attached", "image", p.Refs[0], "digest", p.Digest, "error", err)
+						r.apart = reason(err)
+					}
+				}
+				if len(r.Errors) == 0 && !r.passing && r.apart == "" {
 					if err := opt.State.Keep(p.Digest, &r.Target); err != nil {
 						opt.Log.Error("the result cannot be kept", "image", p.Refs[0], "digest", p.Digest, "error", err)
 					}

@@ -85,7 +85,9 @@ func (u *Rollup) head() string {
 	s := fmt.Sprintf("%s (%s), %s: %s to pull, %s stored; %s unpacked and about %s to download need not be there",
 		many(u.Images, "image"), many(u.References, "reference"), many(u.Layers, "layer"),
 		size(u.Download), size(u.Stored), size(u.Savings.Unpacked), analysis.Bytes(u.Savings.Download).About())
-	if u.Known > 0 {
+	if u.Known == 1 {
+		s += "; 1 was judged before"
+	} else if u.Known > 0 {
 		s += fmt.Sprintf("; %d were judged before", u.Known)
 	}
 	if u.Interrupt {

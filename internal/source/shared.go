@@ -61,20 +61,7 @@ func (s *Shared) at(digest string) name.Reference {
 	return s.repo.Tag(sharedVersion + "-" + strings.TrimPrefix(digest, "sha256:"))
 }
 
-func (s *Shared) remote() ([]remote.Option, error) {
-	auth, err := credentials(s.ctx, s.repo, s.opt)
-	if err != nil {
-		return nil, err
-	}
-	base, err := s.opt.transport(s.repo.RegistryStr())
-	if err != nil {
-		return nil, err
-	}
-	return []remote.Option{
-		remote.WithContext(s.ctx), remote.WithAuth(auth), remote.WithTransport(&confined{base, s.repo.RegistryStr()}),
-		remote.WithUserAgent("tare"),
-	}, nil
-}
+func (s *Shared) remote() ([]remote.Option, error) { return pushing(s.ctx, s.repo, s.opt) }
 
 // Get returns the index of the layer of that digest; nil if it is not there, or cannot be had.
 func (s *Shared) Get(digest string) []byte {
