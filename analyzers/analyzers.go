@@ -9,6 +9,7 @@ import (
 	"github.com/tareweight/tare/analyzers/origin"
 	"github.com/tareweight/tare/analyzers/pinned"
 	"github.com/tareweight/tare/analyzers/probes"
+	"github.com/tareweight/tare/analyzers/resources"
 	"github.com/tareweight/tare/analyzers/runtime"
 	"github.com/tareweight/tare/analyzers/shutdown"
 	"github.com/tareweight/tare/analyzers/sizebudget"
@@ -25,6 +26,7 @@ var All = []*analysis.Analyzer{
 	origin.Analyzer,
 	pinned.Analyzer,
 	probes.Analyzer,
+	resources.Analyzer,
 	runtime.Analyzer,
 	shutdown.Analyzer,
 	sizebudget.Analyzer,

@@ -14,7 +14,7 @@ type Workload struct {
 	Containers            []*Container
 	Sidecars              []*Container // init containers that run on (restartPolicy: Always)
 	Init                  []Text       // the images of the other init containers
-	Labels                map[string]string
+	Labels, Annotations   map[string]string
 }
 
 // LongRunning reports whether its pods run until they are told to end.
@@ -68,13 +68,16 @@ type Container struct {
 	Security  Security
 	Mounts    []Mount
 	Ports     map[string]int64 // by name
+	Declared  []int64          // all of them
 	Liveness  *Probe
 	Readiness *Probe
 	Startup   *Probe
 	PreStop   *Handler
 	PostStart *Handler
+	Stop      Text // lifecycle.stopSignal
 	CPU       Text // of its limits
 	Memory    Text
+	GPU       bool // it asks for one
 }
 
 // Location makes a Container a Node.
@@ -102,6 +105,7 @@ type Mount struct {
 	Path     string
 	ReadOnly bool
 	SubPath  bool
+	Fixed    bool // of a ConfigMap, a Secret or what Kubernetes itself writes: nothing else is in it
 	At       Location
 }
 

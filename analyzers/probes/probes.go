@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
 	"github.com/tareweight/tare/analyzers/facts/process"
 )
 
@@ -20,8 +21,8 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "probes",
 	Doc:   doc,
-	Rules: []*analysis.Rule{loopback, missing, identical, deep},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact}},
+	Rules: []*analysis.Rule{loopback, unanswered, missing, identical, deep, hasty},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
 	Run:   run,
 }
 
@@ -51,6 +52,21 @@ var deep = &analysis.Rule{
 	Title:    "liveness asks what depends on other services",
 	Severity: analysis.Warning,
 	Needs:    analysis.InputWorkload,
+	Uses:     analysis.InputFiles,
+}
+
+var unanswered = &analysis.Rule{
+	ID:       "probes-unserved",
+	Title:    "a probe asks a port that nothing in the pod listens on",
+	Severity: analysis.Error,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+var hasty = &analysis.Rule{
+	ID:       "probes-liveness-early",
+	Title:    "liveness restarts what is slow to start before it has started",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
 }
 
 func run(pass *analysis.Pass) error {
@@ -66,6 +82,8 @@ func run(pass *analysis.Pass) error {
 		p := process.Fact.Of(pass)
 		absent(pass, p)
 		reach(pass, p)
+		unserved(pass, p)
+		early(pass, p)
 	}
 	return nil
 }
@@ -101,6 +119,9 @@ func depends(pass *analysis.Pass) {
 	case strings.TrimSuffix(path, "/") == "/__heartbeat__":
 		what = "which checks the services that the application depends on (dockerflow)"
 	case !reReady.MatchString(path):
+		if pass.HasFiles() {
+			deeply(pass, path)
+		}
 		return
 	}
 	remedy := "ask a path that answers for the process alone, such as /livez"

@@ -266,6 +266,7 @@ func (r *reader) workload(root *yaml.Node, kind string, template *yaml.Node) {
 		Source: r.source, Grace: r.number(child(spec, "terminationGracePeriodSeconds")),
 		HostNetwork: isTrue(child(spec, "hostNetwork")), SharedProcesses: isTrue(child(spec, "shareProcessNamespace")),
 		Security: r.security(child(spec, "securityContext")), Labels: words(child(template, "metadata", "labels")),
+		Annotations: words(child(template, "metadata", "annotations")),
 	}
 	if v := truth(child(spec, "enableServiceLinks")); v != nil {
 		w.NoServiceLinks = !*v
@@ -329,6 +330,9 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 		Security: r.security(child(n, "securityContext")), Ports: map[string]int64{},
 		CPU: r.text(child(n, "resources", "limits", "cpu")), Memory: r.text(child(n, "resources", "limits", "memory")),
 	}
+	for name := range words(child(n, "resources", "limits")) {
+		c.GPU = c.GPU || strings.Contains(name, "gpu")
+	}
 	if len(c.Command) == 0 { // Kubernetes takes an empty list as none
 		c.Command = nil
 	}
@@ -344,16 +348,20 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 	for _, m := range items(child(n, "volumeMounts")) {
 		c.Mounts = append(c.Mounts, analysis.Mount{
 			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")) || r.fixed[str(child(m, "name"))],
-			SubPath: child(m, "subPath") != nil, At: r.at(m),
+			SubPath: child(m, "subPath") != nil || child(m, "subPathExpr") != nil, Fixed: r.fixed[str(child(m, "name"))], At: r.at(m),
 		})
 	}
 	for _, p := range items(child(n, "ports")) {
 		if number := r.number(child(p, "containerPort")); number.Set {
 			c.Ports[str(child(p, "name"))] = number.N
+			c.Declared = append(c.Declared, number.N)
 		}
 	}
 	c.Liveness, c.Readiness = r.probe(child(n, "livenessProbe")), r.probe(child(n, "readinessProbe"))
 	c.Startup = r.probe(child(n, "startupProbe"))
+	if x := child(n, "lifecycle", "stopSignal"); x != nil {
+		c.Stop = r.text(x)
+	}
 	c.PreStop, c.PostStart = r.handler(child(n, "lifecycle", "preStop")), r.handler(child(n, "lifecycle", "postStart"))
 	return c
 }

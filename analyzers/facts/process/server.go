@@ -19,6 +19,10 @@ type Server struct {
 	Drain int64  // seconds that it lets requests end in at most; -1: no limit; -2: not known
 	Tmp   string // gunicorn's worker_tmp_dir; "" where none is set
 	Conf  bool   // settings of it are in a file that cannot be read: what it may set is not known
+
+	Workers int64  // processes that serve; 0 where it is not known
+	Count   string // what says Workers: "its default", "--workers"
+	Node    string // what makes as many of them as the node has processors, such as "cpu_count() in gunicorn.conf.py"; "" if nothing does
 }
 
 // Loopback reports whether it listens where no other host reaches it.
@@ -80,8 +84,13 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 		return p.byOptions("granian", argv, "GRANIAN_", -1)
 	case "hypercorn":
 		s := &Server{Kind: "hypercorn", Host: "127.0.0.1", Port: "8000", By: "its default", Drain: 3}
+		p.workers(s, argv, "", "-w", "--workers")
 		if _, conf := option(argv, "-c", "--config"); conf {
-			s.Host, s.Port, s.Conf, s.Drain = "", "", true, -2
+			s.Host, s.Port, s.Conf, s.Drain, s.Workers = "", "", true, -2, 0
+		}
+		if many(argv, "-b", "--bind") {
+			s.Host, s.Port = "", ""
+			return s
 		}
 		if b, ok := option(argv, "-b", "--bind"); ok {
 			s.bind(b, "--bind")
@@ -96,6 +105,7 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 			s.Host = "127.0.0.1"
 		}
 		p.override(s, argv, "--host", "", "--port", "PORT")
+		p.workers(s, argv, "", "--workers")
 		return s
 	case "flask":
 		at := -1
@@ -116,7 +126,7 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 	case "celery":
 		for _, w := range argv {
 			if w == "worker" {
-				return &Server{Kind: "celery", Drain: -1}
+				return p.celery(argv)
 			}
 		}
 	}
@@ -133,6 +143,11 @@ func (p *Process) byOptions(kind string, argv []string, prefix string, drain int
 		}
 	}
 	p.override(s, argv, "--host", prefix+"HOST", "--port", prefix+"PORT")
+	if variable := "WEB_CONCURRENCY"; kind == "uvicorn" {
+		p.workers(s, argv, variable, "--workers")
+	} else {
+		p.workers(s, argv, prefix+"WORKERS", "--workers")
+	}
 	if v, ok := option(argv, "--timeout-graceful-shutdown", "--workers-kill-timeout"); ok {
 		s.Drain = seconds(v)
 	}
@@ -212,11 +227,53 @@ func (s *Server) bind(text, by string) {
 }
 
 var (
-	reConfBind  = regexp.MustCompile(`(?m)^bind\s*=\s*(.+?)\s*(?:#.*)?$`)
-	reConfTmp   = regexp.MustCompile(`(?m)^worker_tmp_dir\s*=\s*(.+?)\s*(?:#.*)?$`)
-	reConfDrain = regexp.MustCompile(`(?m)^graceful_timeout\s*=\s*(.+?)\s*(?:#.*)?$`)
-	reLiteral   = regexp.MustCompile(`^(?:"([^"\\{}]*)"|'([^'\\{}]*)')$`)
+	reConfBind    = regexp.MustCompile(`(?m)^bind\s*=\s*(.+?)\s*(?:#.*)?$`)
+	reConfTmp     = regexp.MustCompile(`(?m)^worker_tmp_dir\s*=\s*(.+?)\s*(?:#.*)?$`)
+	reConfDrain   = regexp.MustCompile(`(?m)^graceful_timeout\s*=\s*(.+?)\s*(?:#.*)?$`)
+	reConfWorkers = regexp.MustCompile(`(?m)^workers\s*=\s*(.+?)\s*(?:#.*)?$`)
+	reCount       = regexp.MustCompile(`(?:process_)?cpu_count\(`)
+	reLiteral     = regexp.MustCompile(`^(?:"([^"\\{}]*)"|'([^'\\{}]*)')$`)
 )
+
+// many reports whether words give an option more than once.
+func many(argv []string, names ...string) bool {
+	n := 0
+	for i := range argv {
+		if _, ok := option(argv[i:min(i+2, len(argv))], names...); ok && slices.ContainsFunc(names, func(x string) bool { return strings.HasPrefix(argv[i], x) }) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// workers reads how many processes serve: an option's value, else a variable's, else one.
+func (p *Process) workers(s *Server, argv []string, variable string, names ...string) {
+	s.Workers, s.Count = 1, "its default"
+	if variable != "" {
+		switch v, set, known := p.Env(variable); {
+		case !known:
+			s.Workers = 0
+		case set && v != "":
+			s.Workers, s.Count = max(0, seconds(v)), variable
+		}
+	}
+	if v, ok := option(argv, names...); ok {
+		s.Workers, s.Count = max(0, seconds(v)), names[len(names)-1]
+	}
+}
+
+// celery is a worker: its pool has a process for each processor of the node, unless it is told otherwise
+// (docs.celeryq.dev, "worker_concurrency").
+func (p *Process) celery(argv []string) *Server {
+	s := &Server{Kind: "celery", Drain: -1}
+	pool, _ := option(argv, "-P", "--pool")
+	if v, ok := option(argv, "-c", "--concurrency"); ok {
+		s.Workers, s.Count = max(0, seconds(v)), "--concurrency"
+	} else if _, scales := option(argv, "--autoscale"); !scales && (pool == "" || pool == "prefork" || pool == "processes") {
+		s.Node = "the worker's default"
+	}
+	return s
+}
 
 // gunicorn reads its settings in their order: ./gunicorn.conf.py or the file that -c names, then
 // GUNICORN_CMD_ARGS, then its own words (gunicorn.org, "Configuration Overview").
@@ -238,6 +295,7 @@ func (p *Process) gunicorn(pass *analysis.Pass, argv []string) *Server {
 	if f, ok := option(more, "-c", "--config"); ok && !named {
 		file, named = f, true
 	}
+	p.workers(s, nil, "WEB_CONCURRENCY")
 	p.conf(pass, s, file, named)
 	if set {
 		s.words(more, "GUNICORN_CMD_ARGS")
@@ -248,6 +306,13 @@ func (p *Process) gunicorn(pass *analysis.Pass, argv []string) *Server {
 
 // words reads gunicorn's options.
 func (s *Server) words(argv []string, by string) {
+	if v, ok := option(argv, "-w", "--workers"); ok {
+		s.Workers, s.Count, s.Node = max(0, seconds(v)), "--workers", ""
+	}
+	if many(argv, "-b", "--bind") {
+		s.Host, s.Port = "", ""
+		return
+	}
 	if b, ok := option(argv, "-b", "--bind"); ok {
 		s.bind(b, by)
 	}
@@ -261,7 +326,7 @@ func (s *Server) words(argv []string, by string) {
 
 // conf reads the literals of a file of gunicorn's settings.
 func (p *Process) conf(pass *analysis.Pass, s *Server, file string, named bool) {
-	unread := func() { s.Conf, s.Host, s.Port, s.Drain = true, "", "", -2 }
+	unread := func() { s.Conf, s.Host, s.Port, s.Drain, s.Workers = true, "", "", -2, 0 }
 	if !pass.HasFiles() {
 		unread()
 		return
@@ -307,6 +372,15 @@ func (p *Process) conf(pass *analysis.Pass, s *Server, file string, named bool) 
 	}
 	if m := reConfDrain.FindStringSubmatch(text); m != nil {
 		s.Drain = seconds(m[1])
+	}
+	if m := reConfWorkers.FindAllStringSubmatch(text, -1); m != nil {
+		value := m[len(m)-1][1]
+		s.Workers, s.Count = max(0, seconds(value)), file
+		if call := reCount.FindString(value); call != "" && len(m) == 1 && !strings.Contains(value, "environ") && !strings.Contains(value, "getenv") {
+			s.Node = call + ") in " + file
+		}
+	} else if strings.Contains(text, "workers") {
+		s.Workers = 0
 	}
 }
 

@@ -1,0 +1,58 @@
+package probes
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/analyzers/facts/process"
+	"github.com/tareweight/tare/analyzers/python"
+)
+
+// What tells that a program is slow to start: distributions that take long to import or load models, and files of models.
+var (
+	slowImports = []string{"torch", "tensorflow", "transformers", "vllm", "sentence-transformers", "spacy"}
+	modelFiles  = []string{".safetensors", ".gguf", ".onnx", ".pt"}
+)
+
+const (
+	leastModel = 100 << 20 // bytes of a file that counts as a model
+	slowStart  = 60        // seconds that such a program should have
+)
+
+// early finds liveness probes that restart a program which is slow to start before it can have started.
+func early(pass *analysis.Pass, p *process.Process) {
+	c := pass.Container
+	l := c.Liveness
+	if l == nil || c.Startup != nil || p.Server == nil && (len(p.Inner) == 0 || !strings.HasPrefix(path.Base(p.Inner[0]), "python")) {
+		return
+	}
+	budget := l.InitialDelay + l.Failure*l.Period
+	if budget >= slowStart {
+		return
+	}
+	because := ""
+	for _, d := range packages.Fact.Of(pass).Distributions() {
+		if slices.Contains(slowImports, python.NormalizeName(d.Name)) {
+			because = fmt.Sprintf("the image has %s %s", d.Name, d.Version)
+			break
+		}
+	}
+	for name, f := range pass.Image.Inodes() {
+		if f.Size >= leastModel && slices.Contains(modelFiles, path.Ext(name)) {
+			because = fmt.Sprintf("the image holds a model of %s (%s)", analysis.Bytes(f.Size), "/"+name)
+			break
+		}
+	}
+	if because == "" {
+		return
+	}
+	pass.Report(analysis.Finding{
+		Rule: hasty, Location: l.At, Key: c.Name,
+		Message: fmt.Sprintf("liveness of %q restarts it %d s after its start, and %s: it may never come up; "+
+			"add a startupProbe on the same path, with failureThreshold: 30", c.Name, budget, because),
+	})
+}
