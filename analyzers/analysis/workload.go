@@ -56,28 +56,30 @@ type Security struct {
 
 // A Container is one of a pod.
 type Container struct {
-	Workload  *Workload
-	Name      string
-	At        Location
-	Image     Text
-	Command   []Text // nil: the image's ENTRYPOINT
-	Args      []Text // nil: the image's CMD
-	Workdir   Text
-	Env       []EnvVar
-	EnvFrom   bool // a ConfigMap or Secret that is not in the input sets others
-	Security  Security
-	Mounts    []Mount
-	Ports     map[string]int64 // by name
-	Declared  []int64          // all of them
-	Liveness  *Probe
-	Readiness *Probe
-	Startup   *Probe
-	PreStop   *Handler
-	PostStart *Handler
-	Stop      Text // lifecycle.stopSignal
-	CPU       Text // of its limits
-	Memory    Text
-	GPU       bool // it asks for one
+	Workload *Workload
+	Name     string
+	At       Location
+	Image    Text
+	Command  []Text // nil: the image's ENTRYPOINT
+	Args     []Text // nil: the image's CMD
+	Workdir  Text
+	Env      []EnvVar
+	EnvFrom  bool // a Secret, or a ConfigMap that is not in the input, sets others
+	// EnvSources are what else sets variables, in order: those of a ConfigMap of the input are in Env too.
+	EnvSources []EnvSource
+	Security   Security
+	Mounts     []Mount
+	Ports      map[string]int64 // by name
+	Declared   []int64          // all of them
+	Liveness   *Probe
+	Readiness  *Probe
+	Startup    *Probe
+	PreStop    *Handler
+	PostStart  *Handler
+	Stop       Text // lifecycle.stopSignal
+	CPU        Text // of its limits
+	Memory     Text
+	GPU        bool // it asks for one
 }
 
 // Location makes a Container a Node.
@@ -86,9 +88,14 @@ func (c *Container) Location() Location { return c.At }
 // An EnvVar is a variable of a container's environment.
 type EnvVar struct {
 	Name, Value string
-	Known       bool // false: a Secret, a ConfigMap or a field decides it
+	Known       bool // false: a Secret, a ConfigMap that is not in the input, or a field decides it
 	At          Location
+
+	ConfigMap, Key string // that decides it; "" where none does
 }
+
+// An EnvSource is a ConfigMap that sets variables, or, where that is "", a Secret.
+type EnvSource struct{ ConfigMap, Prefix string }
 
 // Lookup returns the variable of that name; of several the last counts.
 func (c *Container) Lookup(name string) (v EnvVar, ok bool) {
@@ -106,7 +113,11 @@ type Mount struct {
 	ReadOnly bool
 	SubPath  bool
 	Fixed    bool // of a ConfigMap, a Secret or what Kubernetes itself writes: nothing else is in it
-	At       Location
+
+	ConfigMap string   // whose keys are its files; "" where that is not what it is
+	Files     []string // of a Fixed one; nil where they are not known
+
+	At Location
 }
 
 // A Handler is what the kubelet does: for a probe, or for a hook.

@@ -244,6 +244,7 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 			for _, err := range m.Broken {
 				t.Error(err)
 			}
+			kubernetes.Join(m)
 			for _, w := range m.Workloads {
 				c.pods = append(c.pods, w.Containers...)
 			}

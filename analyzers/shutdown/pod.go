@@ -86,10 +86,13 @@ func pod(pass *analysis.Pass) {
 			}
 		}
 	}
+	signals(pass, p)
 	if c.Workload.LongRunning() {
 		podShell(pass, p)
 		if pass.HasFiles() {
 			ignores(pass, p)
+			uwsgi(pass, p)
+			celery(pass, p, limit, hook)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/bases"
 	"github.com/tareweight/tare/analyzers/facts/inputs"
+	"github.com/tareweight/tare/analyzers/facts/packages"
 	"github.com/tareweight/tare/analyzers/facts/process"
 )
 
@@ -26,8 +27,8 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "shutdown",
 	Doc:   doc,
-	Rules: []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort, unhandled},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact}},
+	Rules: []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort, unhandled, stopSignal, reload, celeryCut},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact, packages.Fact}},
 	Run:   run,
 }
 

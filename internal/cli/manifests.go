@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -75,6 +76,7 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 		}
 		services = append(services, read[name].Services...)
 	}
+	kubernetes.Join(slices.Collect(maps.Values(read))...)
 	if len(templates) > 0 {
 		n := len(templates)
 		fd.remarks = append(fd.remarks, fmt.Sprintf("%d %s of Helm's, which %s to be rendered first: helm template DIR | tare check - (%s)",

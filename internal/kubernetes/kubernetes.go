@@ -26,10 +26,11 @@ const (
 
 // A Manifest is what one input holds.
 type Manifest struct {
-	Workloads []*analysis.Workload
-	Services  []*analysis.Service
-	Broken    []error // documents that cannot be read, with their lines
-	Template  bool    // a document of it is one that Helm has to render first: it is left out
+	Workloads  []*analysis.Workload
+	Services   []*analysis.Service
+	ConfigMaps []*ConfigMap
+	Broken     []error // documents that cannot be read, with their lines
+	Template   bool    // a document of it is one that Helm has to render first: it is left out
 }
 
 var (
@@ -111,7 +112,7 @@ type reader struct {
 	name   string
 	above  int // lines before the document
 	source string
-	fixed  map[string]bool // volumes of the pod that nobody can write: Kubernetes mounts them read-only
+	fixed  map[string]volume // volumes of the pod that nobody can write: Kubernetes mounts them read-only
 }
 
 func (r *reader) document(doc []byte) {
@@ -228,6 +229,9 @@ func (r *reader) object(root *yaml.Node, depth int) {
 	case "Service":
 		r.service(root)
 		return
+	case "ConfigMap":
+		r.configMap(root)
+		return
 	case "Pod":
 		r.workload(root, kind, root)
 		return
@@ -274,13 +278,9 @@ func (r *reader) workload(root *yaml.Node, kind string, template *yaml.Node) {
 	if n := child(root, "metadata", "name"); n != nil {
 		w.At = r.at(n)
 	}
-	r.fixed = map[string]bool{}
+	r.fixed = map[string]volume{}
 	for _, v := range items(child(spec, "volumes")) {
-		for _, kind := range []string{"configMap", "secret", "downwardAPI", "projected"} {
-			if child(v, kind) != nil {
-				r.fixed[str(child(v, "name"))] = true
-			}
-		}
+		r.volume(v)
 	}
 	for _, c := range items(child(spec, "containers")) {
 		w.Containers = append(w.Containers, r.container(w, c))
@@ -326,7 +326,7 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 	}
 	c := &analysis.Container{
 		Workload: w, Name: str(child(n, "name")), At: r.at(n), Image: r.text(child(n, "image")), Command: r.texts(child(n, "command")),
-		Args: r.texts(child(n, "args")), Workdir: r.text(child(n, "workingDir")), EnvFrom: len(items(child(n, "envFrom"))) > 0,
+		Args: r.texts(child(n, "args")), Workdir: r.text(child(n, "workingDir")), EnvFrom: len(items(child(n, "envFrom"))) > 0, EnvSources: envFrom(n),
 		Security: r.security(child(n, "securityContext")), Ports: map[string]int64{},
 		CPU: r.text(child(n, "resources", "limits", "cpu")), Memory: r.text(child(n, "resources", "limits", "memory")),
 	}
@@ -343,12 +343,14 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 		value := child(e, "value")
 		c.Env = append(c.Env, analysis.EnvVar{
 			Name: str(child(e, "name")), Value: str(value), Known: child(e, "valueFrom") == nil, At: r.at(e),
+			ConfigMap: str(child(e, "valueFrom", "configMapKeyRef", "name")), Key: str(child(e, "valueFrom", "configMapKeyRef", "key")),
 		})
 	}
 	for _, m := range items(child(n, "volumeMounts")) {
+		v, fixed := r.fixed[str(child(m, "name"))]
 		c.Mounts = append(c.Mounts, analysis.Mount{
-			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")) || r.fixed[str(child(m, "name"))],
-			SubPath: child(m, "subPath") != nil || child(m, "subPathExpr") != nil, Fixed: r.fixed[str(child(m, "name"))], At: r.at(m),
+			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")) || fixed, Fixed: fixed, ConfigMap: v.configMap, Files: v.files,
+			SubPath: child(m, "subPath") != nil || child(m, "subPathExpr") != nil, At: r.at(m),
 		})
 	}
 	for _, p := range items(child(n, "ports")) {

@@ -1,0 +1,68 @@
+package kubernetes
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestJoin: what a ConfigMap of the input says is in the containers that refer to it, with its place, before what they say
+// themselves; another namespace's is not, and what is not in the input stays unknown.
+func TestJoin(t *testing.T) {
+	pods := Parse("pods.yaml", []byte(`apiVersion: v1
+kind: Pod
+metadata: {name: p, namespace: shop}
+spec:
+  volumes:
+    - {name: all, configMap: {name: web}}
+    - {name: some, configMap: {name: web, items: [{key: PORT, path: port.txt}]}}
+    - {name: secret, secret: {secretName: s}}
+    - {name: empty, emptyDir: {}}
+  initContainers:
+    - {name: side, restartPolicy: Always, envFrom: [{configMapRef: {name: web}}]}
+  containers:
+    - name: a
+      envFrom: [{configMapRef: {name: web}, prefix: X_}]
+      env: [{name: X_PORT, value: "1"}, {name: KEY, valueFrom: {configMapKeyRef: {name: web, key: HOST}}}, {name: GONE, valueFrom: {configMapKeyRef: {name: web, key: none}}}]
+      volumeMounts: [{name: all, mountPath: /all}, {name: some, mountPath: /some}, {name: secret, mountPath: /secret}, {name: empty, mountPath: /empty}]
+    - {name: b, envFrom: [{configMapRef: {name: web}}, {secretRef: {name: s}}]}
+    - {name: c, envFrom: [{configMapRef: {name: gone}}]}
+    - {name: d, envFrom: [{configMapRef: {name: other}}]}
+`))
+	maps := Parse("maps.yaml", []byte(`apiVersion: v1
+kind: ConfigMap
+metadata: {name: web, namespace: shop}
+data:
+  PORT: "8000"
+  HOST: 0.0.0.0
+binaryData:
+  blob: AAAA
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: other}
+data: {A: b}
+`))
+	Join(pods, maps)
+	var got []string
+	w := pods.Workloads[0]
+	for _, c := range append(w.Containers, w.Sidecars...) {
+		line := fmt.Sprintf("%s %v", c.Name, c.EnvFrom)
+		for _, e := range c.Env {
+			line += fmt.Sprintf(" %s=%s %v %s:%d", e.Name, e.Value, e.Known, e.At.Path, e.At.Line)
+		}
+		for _, m := range c.Mounts {
+			line += fmt.Sprintf(" %s %v %q", m.Path, m.Fixed, m.Files)
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		`a false X_PORT=8000 true maps.yaml:5 X_HOST=0.0.0.0 true maps.yaml:6 X_blob= true maps.yaml:8 X_PORT=1 true pods.yaml:15 ` +
+			`KEY=0.0.0.0 true pods.yaml:15 GONE= false pods.yaml:15 /all true ["HOST" "PORT" "blob"] /some true ["port.txt"] /secret true [] /empty false []`,
+		"b true PORT=8000 true maps.yaml:5 HOST=0.0.0.0 true maps.yaml:6 blob= true maps.yaml:8", "c true", "d true",
+		"side false PORT=8000 true maps.yaml:5 HOST=0.0.0.0 true maps.yaml:6 blob= true maps.yaml:8",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
