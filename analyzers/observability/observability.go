@@ -9,6 +9,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/analyzers/facts/process"
 )
 
 //go:embed README.md
@@ -18,7 +20,8 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "observability",
 	Doc:   doc,
-	Rules: []*analysis.Rule{unbuffered},
+	Rules: []*analysis.Rule{unbuffered, multiproc, unserved, noOtel},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
 	Run:   run,
 }
 
@@ -38,6 +41,12 @@ func run(pass *analysis.Pass) error {
 	if c := pass.Container; c != nil {
 		if v, ok := c.Lookup(variable); ok && v.Known && v.Value == "0" {
 			report(pass, v.At, c.Name, fmt.Sprintf("%q in the pod", c.Name))
+		}
+		if pass.HasFiles() {
+			p := process.Fact.Of(pass)
+			several(pass, p)
+			scraped(pass, p)
+			otel(pass, p)
 		}
 		return nil
 	}

@@ -21,7 +21,7 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "runtime",
 	Doc:   doc,
-	Rules: []*analysis.Rule{command, nonroot, readonly, links},
+	Rules: []*analysis.Rule{command, nonroot, readonly, links, hides, bypassed},
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact}},
 	Run:   run,
 }
@@ -61,10 +61,11 @@ func run(pass *analysis.Pass) error {
 		return nil
 	}
 	user(pass)
+	p := process.Fact.Of(pass)
+	bypass(pass, p)
 	if !pass.HasFiles() {
 		return nil
 	}
-	p := process.Fact.Of(pass)
 	if len(p.Argv) > 0 && !strings.Contains(p.Argv[0], "$(") {
 		if f, known := p.Find(pass, p.Argv[0]); known && f == nil {
 			remedy := "install it, or name one that is there"
@@ -89,6 +90,7 @@ func run(pass *analysis.Pass) error {
 	}
 	write(pass, p)
 	service(pass, p)
+	hidden(pass, p)
 	return nil
 }
 

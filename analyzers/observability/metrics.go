@@ -1,0 +1,128 @@
+package observability
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+	"github.com/tareweight/tare/analyzers/facts/packages"
+	"github.com/tareweight/tare/analyzers/facts/process"
+	"github.com/tareweight/tare/analyzers/python"
+)
+
+var multiproc = &analysis.Rule{
+	ID:       "observability-multiproc",
+	Title:    "several worker processes, each with metrics of its own",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+var unserved = &analysis.Rule{
+	ID:       "observability-scrape-unserved",
+	Title:    "Prometheus is told a port that nothing in the pod listens on",
+	Severity: analysis.Warning,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+var noOtel = &analysis.Rule{
+	ID:       "observability-otel-missing",
+	Title:    "OpenTelemetry is configured, and not installed",
+	Severity: analysis.Note,
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+// The annotations that Prometheus's example configuration reads, and the one that lets OpenTelemetry's operator put its own into
+// the pod.
+const (
+	scrape = "prometheus.io/scrape"
+	port   = "prometheus.io/port"
+	inject = "instrumentation.opentelemetry.io/inject-python"
+)
+
+// multiprocDir is the variable that has prometheus_client share what its processes count (prometheus.github.io/client_python,
+// "Multiprocess Mode").
+const multiprocDir = "PROMETHEUS_MULTIPROC_DIR"
+
+// has reports whether a distribution of one of those names is installed, or one whose name begins so ("opentelemetry-").
+func has(pass *analysis.Pass, names ...string) bool {
+	return slices.ContainsFunc(packages.Fact.Of(pass).Distributions(), func(d *packages.Package) bool {
+		return slices.ContainsFunc(names, func(n string) bool {
+			return python.NormalizeName(d.Name) == n || strings.HasSuffix(n, "-") && strings.HasPrefix(python.NormalizeName(d.Name), n)
+		})
+	})
+}
+
+// several finds workers that each count for themselves, where metrics are asked for: every scrape is of another one.
+func several(pass *analysis.Pass, p *process.Process) {
+	c, s := pass.Container, p.Server
+	if s == nil || s.Kind == "celery" || s.Workers < 2 || !has(pass, "prometheus-client") {
+		return
+	}
+	if _, set, known := p.Env(multiprocDir); set || !known {
+		return
+	}
+	files, whole := process.Sources(pass.Image)
+	imports := c.Workload.Annotations[scrape] == "true"
+	for _, f := range files {
+		text := string(f.Contents)
+		if strings.Contains(text, multiprocDir) || strings.Contains(text, "MultiProcessCollector") {
+			return
+		}
+		imports = imports || strings.Contains(text, "prometheus_client")
+	}
+	if !imports || !whole || strings.Contains(p.Text, multiprocDir) {
+		return
+	}
+	pass.Report(analysis.Finding{
+		Rule: multiproc, Location: p.At, Key: c.Name,
+		Message: fmt.Sprintf("%d workers of %s of %q each count their own metrics, and a scrape reaches one of them: set %s to an empty, writable directory "+
+			"(an emptyDir), and collect with MultiProcessCollector", s.Workers, s.Kind, c.Name, multiprocDir),
+	})
+}
+
+// scraped finds a port for Prometheus that the pod's one server does not listen on.
+func scraped(pass *analysis.Pass, p *process.Process) {
+	c, s := pass.Container, p.Server
+	w := c.Workload
+	n, err := strconv.ParseInt(w.Annotations[port], 10, 64)
+	if w.Annotations[scrape] != "true" || err != nil || s == nil || s.Port == "" || s.Host == "" || len(w.Containers)+len(w.Sidecars) != 1 ||
+		slices.Contains(c.Declared, n) || strconv.FormatInt(n, 10) == s.Port {
+		return
+	}
+	files, whole := process.Sources(pass.Image)
+	if !whole || slices.ContainsFunc(files, func(f *analysis.File) bool { return strings.Contains(string(f.Contents), "start_http_server") }) {
+		return // a server of prometheus_client's own, beside the other
+	}
+	pass.Report(analysis.Finding{
+		Rule: unserved, Location: w.At, Key: c.Name,
+		Message: fmt.Sprintf("%s of %q is %d, and %s listens on %s (%s): the scrape finds nothing; write %[1]s: \"%[5]s\"",
+			port, w.Name, n, s.Kind, s.Port, s.By),
+		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+	})
+}
+
+// otel finds variables of OpenTelemetry's in a container of Python that has none of its distributions.
+func otel(pass *analysis.Pass, p *process.Process) {
+	c := pass.Container
+	if p.Server == nil && (len(p.Inner) == 0 || !strings.HasPrefix(path.Base(p.Inner[0]), "python")) {
+		return
+	}
+	if _, injected := c.Workload.Annotations[inject]; injected || has(pass, "opentelemetry-", "ddtrace", "logfire", "sentry-sdk") ||
+		len(packages.Fact.Of(pass).Distributions()) == 0 {
+		return
+	}
+	for _, e := range c.Env {
+		if !strings.HasPrefix(e.Name, "OTEL_EXPORTER_") && e.Name != "OTEL_SERVICE_NAME" {
+			continue
+		}
+		pass.Report(analysis.Finding{
+			Rule: noOtel, Location: e.At, Key: c.Name,
+			Message: fmt.Sprintf("%s is set for %q, whose image has no distribution of OpenTelemetry: nothing is sent; install opentelemetry-distro, "+
+				"or leave the variables out", e.Name, c.Name),
+		})
+		return
+	}
+}
