@@ -161,7 +161,7 @@ func (f *checkFlags) apart(args []string) error {
 }
 
 // imageOf opens the image that a container runs: the one that --image gives for it, by its own name or
-// its image's, or, with --pull-images, the one that the manifest names. It is nil for any other: a file must not
+// its image's, or that it gives for the Dockerfile of the project, where both are called the same, or, with --pull-images, the one that the manifest names. It is nil for any other: a file must not
 // make Tare speak to a host that the user did not name.
 func (fd *finder) imageOf(c *analysis.Container) opener {
 	written := bases.ParseRef(c.Image.S)
@@ -170,6 +170,11 @@ func (fd *finder) imageOf(c *analysis.Container) opener {
 			fd.usedImages[name] = true
 			return fd.open(ref, nil)
 		}
+	}
+	if ref := fd.flags.image; ref != "" && !source.HasTransport(ref) && written.Path != "" &&
+		filepath.Base(bases.ParseRef(ref).Path) == filepath.Base(written.Path) { // the same image, of another build or place
+		fd.usedImage = true
+		return fd.open(ref, nil)
 	}
 	if len(fd.flags.pull) == 0 || c.Image.S == "" {
 		return nil
@@ -185,7 +190,7 @@ func (fd *finder) imageOf(c *analysis.Container) opener {
 // unnamed is the error of an --image NAME=REF whose name no container has, and of an --image REF where
 // there are containers alone.
 func (fd *finder) unnamed() error {
-	if ref := fd.flags.image; ref != "" && len(fd.targets) > 0 && fd.dockerfiles() == 0 {
+	if ref := fd.flags.image; ref != "" && len(fd.targets) > 0 && fd.dockerfiles() == 0 && !fd.usedImage {
 		var names []string
 		for _, t := range fd.targets {
 			if !slices.Contains(names, t.Container.Name) {

@@ -51,6 +51,7 @@ type finder struct {
 	session   source.Session
 
 	usedImages map[string]bool // names of --image NAME=REF that a container has
+	usedImage  bool            // a container runs what --image REF names
 	ctx        context.Context // of the run: asking which platforms an image has ends with it
 }
 
