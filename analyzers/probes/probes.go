@@ -19,11 +19,18 @@ var doc string
 
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
-	Name:  "probes",
-	Doc:   doc,
-	Rules: []*analysis.Rule{loopback, unanswered, missing, identical, deep, hasty},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
-	Run:   run,
+	Name:   "probes",
+	Doc:    doc,
+	Rules:  []*analysis.Rule{loopback, unanswered, missing, identical, deep, hasty, none},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
+	Config: Config{},
+	Run:    run,
+}
+
+// Config is the section probes of .tare.yaml.
+type Config struct {
+	// Report containers of long-running pods that have no probe.
+	Required bool `yaml:"required"`
 }
 
 var loopback = &analysis.Rule{
@@ -62,6 +69,14 @@ var unanswered = &analysis.Rule{
 	Needs:    analysis.InputWorkload | analysis.InputFiles,
 }
 
+var none = &analysis.Rule{
+	ID:       "probes-missing",
+	Title:    "a container has no probe",
+	Severity: analysis.Warning,
+	Unset:    "off",
+	Needs:    analysis.InputWorkload,
+}
+
 var hasty = &analysis.Rule{
 	ID:       "probes-liveness-early",
 	Title:    "liveness restarts what is slow to start before it has started",
@@ -73,6 +88,10 @@ func run(pass *analysis.Pass) error {
 	c := pass.Container
 	if c == nil {
 		return nil
+	}
+	if pass.Config.(Config).Required && c.Workload.LongRunning() && len(all(c)) == 0 && slices.Contains(c.Workload.Containers, c) {
+		pass.Reportf(none, c, c.Name, "%q has no probe: what hangs is left alone, and what has not started gets requests; "+
+			"add a readinessProbe, and a livenessProbe that answers for the process alone", c.Name)
 	}
 	depends(pass)
 	if c.Liveness != nil && c.Readiness != nil {

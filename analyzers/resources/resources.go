@@ -19,11 +19,26 @@ var doc string
 
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
-	Name:  "resources",
-	Doc:   doc,
-	Rules: []*analysis.Rule{node, idle, memory, dead},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
-	Run:   run,
+	Name:   "resources",
+	Doc:    doc,
+	Rules:  []*analysis.Rule{node, idle, memory, dead, none},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
+	Config: Config{},
+	Run:    run,
+}
+
+// Config is the section resources of .tare.yaml.
+type Config struct {
+	// Report containers that have no limit of memory.
+	Required bool `yaml:"required"`
+}
+
+var none = &analysis.Rule{
+	ID:       "resources-missing",
+	Title:    "a container has no limit of memory",
+	Severity: analysis.Warning,
+	Unset:    "off",
+	Needs:    analysis.InputWorkload,
 }
 
 var node = &analysis.Rule{
@@ -55,7 +70,14 @@ var dead = &analysis.Rule{
 }
 
 func run(pass *analysis.Pass) error {
-	if pass.Container == nil || !pass.HasFiles() {
+	c := pass.Container
+	if c == nil {
+		return nil
+	}
+	if pass.Config.(Config).Required && !c.Memory.Set {
+		pass.Reportf(none, c, c.Name, "%q has no limit of memory: one that leaks takes the node with it; set resources.limits.memory", c.Name)
+	}
+	if !pass.HasFiles() {
 		return nil
 	}
 	s := process.Fact.Of(pass).Server

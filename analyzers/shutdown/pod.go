@@ -86,6 +86,7 @@ func pod(pass *analysis.Pass) {
 			}
 		}
 	}
+	drains(pass)
 	signals(pass, p)
 	if c.Workload.LongRunning() {
 		podShell(pass, p)

@@ -25,11 +25,18 @@ var doc string
 
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
-	Name:  "shutdown",
-	Doc:   doc,
-	Rules: []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort, unhandled, stopSignal, reload, celeryCut},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact, packages.Fact}},
-	Run:   run,
+	Name:   "shutdown",
+	Doc:    doc,
+	Rules:  []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort, unhandled, stopSignal, reload, celeryCut, noDrain},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact, packages.Fact}},
+	Config: Config{},
+	Run:    run,
+}
+
+// Config is the section shutdown of .tare.yaml.
+type Config struct {
+	// Report pods behind a Service that have no preStop hook.
+	Drain bool `yaml:"drain"`
 }
 
 var shell = &analysis.Rule{

@@ -35,6 +35,28 @@ var celeryCut = &analysis.Rule{
 	Needs:    analysis.InputWorkload | analysis.InputFiles,
 }
 
+var noDrain = &analysis.Rule{
+	ID:       "shutdown-no-drain",
+	Title:    "a pod behind a Service ends while requests are still sent to it",
+	Severity: analysis.Note,
+	Unset:    "off",
+	Needs:    analysis.InputWorkload,
+}
+
+// drains finds containers that a Service sends to and that end at once, while the pod is still among its endpoints.
+func drains(pass *analysis.Pass) {
+	c := pass.Container
+	if !pass.Config.(Config).Drain || c.PreStop != nil || !c.Workload.LongRunning() || !slices.Contains(c.Workload.Containers, c) {
+		return
+	}
+	for _, s := range pass.Services {
+		if s.Selects(c.Workload) {
+			pass.Reportf(noDrain, c, c.Name, "Service %q sends to %q for some seconds after it is told to end: add preStop: {sleep: {seconds: 10}}", s.Name, c.Name)
+			return
+		}
+	}
+}
+
 // stopBy is the signal that ends a container, the pod's before the image's (containerd, container_stop.go), without "SIG"; and
 // who says so.
 func stopBy(pass *analysis.Pass) (name, by string, at analysis.Location) {
