@@ -139,6 +139,7 @@ type File struct {
 	Opaque   bool // a mark that hides what older layers have below Path
 	Kind     Kind
 	ordinal  int32  // among all entries of the image, once its view is merged
+	Owner    uint32 // number of the user
 	Hash     uint64 // xxHash64 of a regular file's bytes
 	Packed   int64  // bytes that its entry takes of the compressed layer, about; 0 where that is not known
 	Needed   Needed // of an ELF file

@@ -35,7 +35,7 @@ import (
 //     instruction, or above a line of a requirements file, wants a finding on it
 //     whose message matches each expression, and no other.
 //   - In a txtar, image/N/PATH is a file of layer N, with the attributes mode=,
-//     size=, link=, hard= and elf after its name; image/config.json is the
+//     size=, owner=, link=, hard= and elf after its name; image/config.json is the
 //     image's configuration in OCI's form; tare.yaml the configuration; flags
 //     the lines target=, build-arg=, named=, now=, sibling=read, listed= with the number of a layer that
 //     carries a table of contents, only=all for rules that were asked for by name. The file pod.yaml is a manifest, each of whose

@@ -23,6 +23,7 @@ type Entry struct {
 	Size        int64  `json:"size,omitempty"`
 	LinkName    string `json:"linkName,omitempty"`
 	Mode        int64  `json:"mode,omitempty"`
+	UID         int    `json:"uid,omitempty"`
 	Offset      int64  `json:"offset,omitempty"`
 	EndOffset   int64  `json:"endOffset,omitempty"`
 	InnerOffset int64  `json:"innerOffset,omitempty"`
@@ -50,7 +51,7 @@ func Entries(t testing.TB, archive []byte, each func(h *tar.Header, e Entry, bod
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := Entry{Name: h.Name, Type: entryTypes[h.Typeflag], Size: h.Size, LinkName: h.Linkname, Mode: h.Mode}
+		e := Entry{Name: h.Name, Type: entryTypes[h.Typeflag], Size: h.Size, LinkName: h.Linkname, Mode: h.Mode, UID: h.Uid}
 		if h.Size > 0 {
 			e.Digest = fmt.Sprintf("sha256:%x", sha256.Sum256(body))
 		}

@@ -88,6 +88,8 @@ func Layer(t testing.TB, files []txtar.File) []byte {
 				h.Mode = n
 			case "size":
 				h.Size = n
+			case "owner":
+				h.Uid = int(n)
 			case "needs":
 				body, h.Mode = library(strings.Split(val, ",")), 0o755
 				h.Size = max(h.Size, int64(len(body)))

@@ -21,7 +21,7 @@ var doc string
 var Analyzer = &analysis.Analyzer{
 	Name:  "runtime",
 	Doc:   doc,
-	Rules: []*analysis.Rule{command, nonroot, readonly, links, hides, bypassed},
+	Rules: []*analysis.Rule{command, nonroot, readonly, links, hides, bypassed, unreadable},
 	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact}},
 	Run:   run,
 }
@@ -91,6 +91,7 @@ func run(pass *analysis.Pass) error {
 	write(pass, p)
 	service(pass, p)
 	hidden(pass, p)
+	closed(pass, p)
 	return nil
 }
 

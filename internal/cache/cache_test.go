@@ -19,7 +19,7 @@ import (
 
 func sample() *Index {
 	return &Index{DiffID: "sha256:0", Unpacked: 7, Cost: Cost{Plain: 2, Entries: 6, Kept: 100, Path: 9}, Wants: []analysis.Want{{Glob: "**/x", Max: 9}}, Files: []*analysis.File{
-		{Path: "usr", Mode: fs.ModeDir | 0o755}, {Path: "usr/bin/a", Mode: 0o755, Size: 7, Hash: 1 << 63, Kind: analysis.KindELF, Contents: []byte{}},
+		{Path: "usr", Mode: fs.ModeDir | 0o755}, {Path: "usr/bin/a", Mode: 0o755, Size: 7, Owner: 1<<32 - 2, Hash: 1 << 63, Kind: analysis.KindELF, Contents: []byte{}},
 		{Path: "usr/bin/b", Link: "a", Mode: fs.ModeSymlink}, {Path: "c", Hard: true, Link: "usr/bin/a"}, {Path: "d", Deleted: true}, {Path: "e", Opaque: true, Contents: []byte("text")},
 	}}
 }

@@ -217,6 +217,12 @@ func (r *reader) files(x *Index, n int64) error {
 		f.Hash = binary.LittleEndian.Uint64(r.buf[r.at:])
 		r.at += 8
 		f.Packed = r.num()
+		if flags&flagOwner != 0 {
+			n := r.num()
+			if f.Owner = uint32(n); n <= 0 || n > math.MaxUint32 {
+				return errDamaged
+			}
+		}
 		f.Needed.Unknown = flags&flagUnknown != 0
 		if flags&flagNeeded != 0 {
 			n := r.num()

@@ -15,9 +15,9 @@ import (
 //	diffID, unpacked, packed, cost (plain, entries, kept, path),
 //	wants (count, then glob and max of each),
 //	files (count, then each: bytes shared with the path before, the rest of the
-//	path, flags and kind, mode, size, link, hash as 8 bytes, packed, names of
-//	libraries if flagged, contents if flagged)
-const magic = "tare-index-4\n"
+//	path, flags and kind, mode, size, link, hash as 8 bytes, packed, owner if
+//	flagged, names of libraries if flagged, contents if flagged)
+const magic = "tare-index-5\n"
 
 // maxDecoded bounds what a file of the cache may become in memory where its
 // caller sets no limit: bytes of paths, links and contents.
@@ -33,6 +33,7 @@ const (
 	flagContents
 	flagNeeded
 	flagUnknown
+	flagOwner // who is not root
 	kindShift = iota
 )
 
@@ -105,7 +106,7 @@ func encode(w io.Writer, x *Index) error {
 			on   bool
 			flag int64
 		}{{f.Hard, flagHard}, {f.Deleted, flagDeleted}, {f.Opaque, flagOpaque}, {f.Contents != nil, flagContents},
-			{f.Needed.Names != nil, flagNeeded}, {f.Needed.Unknown, flagUnknown}} {
+			{f.Needed.Names != nil, flagNeeded}, {f.Needed.Unknown, flagUnknown}, {f.Owner != 0, flagOwner}} {
 			if x.on {
 				flags |= x.flag
 			}
@@ -116,6 +117,9 @@ func encode(w io.Writer, x *Index) error {
 		str(f.Link)
 		b = binary.LittleEndian.AppendUint64(b, f.Hash)
 		num(f.Packed)
+		if f.Owner != 0 {
+			num(int64(f.Owner))
+		}
 		if f.Needed.Names != nil {
 			num(int64(len(f.Needed.Names)))
 			for _, name := range f.Needed.Names {

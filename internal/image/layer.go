@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"strings"
 	"sync/atomic"
@@ -325,6 +326,9 @@ func (r *layerReader) file(h *tar.Header) *analysis.File {
 	r.arena = r.arena[1:]
 	f.Path = name
 	f.Mode = h.FileInfo().Mode()
+	if h.Uid > 0 && h.Uid <= math.MaxUint32 {
+		f.Owner = uint32(h.Uid)
+	}
 	switch h.Typeflag {
 	case tar.TypeReg:
 		f.Size = h.Size

@@ -33,7 +33,7 @@ var wanted = []analysis.Want{{Glob: "etc/*", Max: 100}, {Glob: "**/run", Max: 10
 var manyFiles = files + `
 -- opt/large size=200000 --
 large
--- opt/much size=300000 --
+-- opt/much size=300000 owner=1000 --
 -- opt/between size=` + strconv.Itoa(betweenSize) + " --\n" + noise(betweenSize) + `
 -- etc/last --
 last
@@ -125,7 +125,7 @@ func counted(b source.Blob) (source.Blob, *int) {
 
 func lines(im *analysis.Image) (out []string) {
 	for _, f := range im.Layers[0].Files {
-		s := fmt.Sprintf("%s %v %d %s %v%v", f.Path, f.Mode, f.Size, f.Link, f.Deleted, f.Opaque)
+		s := fmt.Sprintf("%s %v %d %d %s %v%v", f.Path, f.Mode, f.Owner, f.Size, f.Link, f.Deleted, f.Opaque)
 		if f.Contents != nil {
 			s += fmt.Sprintf(" k%d %x", f.Kind, sha256.Sum256(f.Contents))
 		}
@@ -175,7 +175,7 @@ func TestListed(t *testing.T) {
 			}
 			want := strings.Join(lines(whole), "\n")
 			for how, im := range map[string]*analysis.Image{"listed": im, "kept": again} {
-				if got := strings.Join(lines(im), "\n"); got != want || !strings.Contains(got, "opt/large -rw-r--r-- 200000  falsefalse k0 ") {
+				if got := strings.Join(lines(im), "\n"); got != want || !strings.Contains(got, "opt/large -rw-r--r-- 0 200000  falsefalse k0 ") || !strings.Contains(got, "opt/much -rw-r--r-- 1000 300000 ") {
 					t.Errorf("%s: got\n%s\nwant\n%s", how, got, want)
 				}
 				if im.Size() != whole.Size() {

@@ -31,7 +31,7 @@ type Shared struct {
 }
 
 // sharedVersion is that of what the artifacts hold; another is another tag.
-const sharedVersion = "index-4"
+const sharedVersion = "index-5"
 
 // The types of the artifact, which registries show.
 const (

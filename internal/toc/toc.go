@@ -93,6 +93,7 @@ func Read(r io.Reader, each func(Entry) error) error {
 		var x struct {
 			Name, Type, LinkName, Digest, ChunkType    string
 			Size, Mode, Offset, EndOffset, InnerOffset int64
+			UID                                        int
 		}
 		if err := d.Decode(&x); err != nil {
 			return fmt.Errorf("read the table of contents: %w", err)
@@ -116,7 +117,7 @@ func Read(r io.Reader, each func(Entry) error) error {
 			return fmt.Errorf("the table of contents has an entry of type %q", x.Type)
 		}
 		last = Entry{
-			Header: tar.Header{Name: x.Name, Typeflag: flag, Linkname: x.LinkName, Mode: x.Mode},
+			Header: tar.Header{Name: x.Name, Typeflag: flag, Linkname: x.LinkName, Mode: x.Mode, Uid: x.UID},
 			Digest: x.Digest, Offset: x.Offset, End: x.EndOffset, Inner: x.InnerOffset, Holes: x.ChunkType == "zeros",
 		}
 		if flag == tar.TypeReg {

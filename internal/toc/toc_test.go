@@ -16,7 +16,7 @@ const digest = "sha256:464a654c928ec880d92cd6a17255ac3530f04d5e1e1f483384215dbba
 func list(text string) (out []string, err error) {
 	err = toc.Read(strings.NewReader(text), func(e toc.Entry) error {
 		h := e.Header
-		out = append(out, strings.TrimRight(fmt.Sprintf("%c %s %d %o %s at %d+%d-%d %v %s", h.Typeflag, h.Name, h.Size, h.Mode, h.Linkname,
+		out = append(out, strings.TrimRight(fmt.Sprintf("%c %s %d %o %d %s at %d+%d-%d %v %s", h.Typeflag, h.Name, h.Size, h.Mode, h.Uid, h.Linkname,
 			e.Offset, e.Inner, e.End, e.Holes, strings.TrimPrefix(e.Digest, "sha256:464a654c")), " "))
 		return nil
 	})
@@ -26,7 +26,7 @@ func list(text string) (out []string, err error) {
 func TestRead(t *testing.T) {
 	got, err := list(`{"version": 1, "other": {"entries": [1]}, "entries": [
 		{"name": "app/", "type": "dir", "modtime": "2026-11-25T14:36:07Z", "mode": 493, "size": 4096},
-		{"name": "app/main.py", "type": "reg", "size": 486, "mode": 292, "offset": 149, "digest": "` + digest + `", "chunkDigest": "x"},
+		{"name": "app/main.py", "type": "reg", "size": 486, "mode": 292, "uid": 1000, "offset": 149, "digest": "` + digest + `", "chunkDigest": "x"},
 		{"name": "large", "type": "reg", "size": 9000, "offset": 500, "endOffset": 600, "innerOffset": 7, "digest": "` + digest + `"},
 		{"name": "large", "type": "chunk", "offset": 600, "endOffset": 700, "chunkOffset": 4000, "chunkSize": 4000},
 		{"name": "large", "type": "chunk", "chunkType": "zeros", "chunkOffset": 8000, "chunkSize": 1000},
@@ -34,8 +34,8 @@ func TestRead(t *testing.T) {
 		{"name": "null", "type": "char"}, {"name": "d", "type": "block"}, {"name": "p", "type": "fifo"}
 	], "tarSplitDigest": "x"} `)
 	want := []string{
-		"5 app/ 0 755  at 0+0-0 false", "0 app/main.py 486 444  at 149+0-0 false " + digest[15:], "0 large 9000 0  at 500+7-700 true " + digest[15:],
-		"2 l 0 0 app at 0+0-0 false", "1 h 0 0 app/main.py at 0+0-0 false", "3 null 0 0  at 0+0-0 false", "4 d 0 0  at 0+0-0 false", "6 p 0 0  at 0+0-0 false",
+		"5 app/ 0 755 0  at 0+0-0 false", "0 app/main.py 486 444 1000  at 149+0-0 false " + digest[15:], "0 large 9000 0 0  at 500+7-700 true " + digest[15:],
+		"2 l 0 0 0 app at 0+0-0 false", "1 h 0 0 0 app/main.py at 0+0-0 false", "3 null 0 0 0  at 0+0-0 false", "4 d 0 0 0  at 0+0-0 false", "6 p 0 0 0  at 0+0-0 false",
 	}
 	if err != nil || strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, strings.Join(got, "\n"), strings.Join(want, "\n"))
