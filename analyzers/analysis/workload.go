@@ -15,6 +15,7 @@ type Workload struct {
 	Sidecars              []*Container // init containers that run on (restartPolicy: Always)
 	Init                  []Text       // the images of the other init containers
 	Labels, Annotations   map[string]string
+	Monitors              []*Monitor // of the same input, that have its pods scraped
 }
 
 // LongRunning reports whether its pods run until they are told to end.
@@ -137,9 +138,20 @@ type Probe struct {
 	InitialDelay, Period, Timeout, Failure int64
 }
 
+// A Monitor is an object that has Prometheus's operator scrape pods: those that Selector names, or, if it is of Services, those that a
+// Service with such labels sends to.
+type Monitor struct {
+	Kind, Name, Namespace string
+	Selector              map[string]string
+	Ports                 []string // of the pods, numbers or names; of Services also names of their ports
+	At                    Location
+}
+
 // A Service is an object that sends to pods.
 type Service struct {
 	Name, Namespace string
+	Labels          map[string]string
+	Names           map[string]string // what port of the pods a port of it stands for, by its name
 	Selector        map[string]string
 	Targets         []string // ports of the pods, numbers or names
 	NoAddress       bool     // headless, or a name of another place: no variables are set for it
@@ -148,13 +160,15 @@ type Service struct {
 
 // Selects reports whether the service sends to the pods of w.
 func (s *Service) Selects(w *Workload) bool {
-	if len(s.Selector) == 0 || s.Namespace != w.Namespace {
-		return false
-	}
-	for k, v := range s.Selector {
-		if w.Labels[k] != v {
+	return s.Namespace == w.Namespace && Selects(s.Selector, w.Labels)
+}
+
+// Selects reports whether labels are those that a selector wants; one that wants nothing selects nothing.
+func Selects(selector, labels map[string]string) bool {
+	for k, v := range selector {
+		if labels[k] != v {
 			return false
 		}
 	}
-	return true
+	return len(selector) > 0
 }

@@ -65,7 +65,7 @@ func several(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	files, whole := process.Sources(pass.Image)
-	imports := c.Workload.Annotations[scrape] == "true"
+	imports := len(asked(c)) > 0 || c.Workload.Annotations[scrape] == "true"
 	for _, f := range files {
 		text := string(f.Contents)
 		if strings.Contains(text, multiprocDir) || strings.Contains(text, "MultiProcessCollector") {
@@ -83,25 +83,57 @@ func several(pass *analysis.Pass, p *process.Process) {
 	})
 }
 
+// asked are the ports that Prometheus is told to scrape of a pod, by its annotations or by a monitor of its operator: the number of
+// each, who says so and where.
+func asked(c *analysis.Container) (list []scrapedPort) {
+	w := c.Workload
+	if n, err := strconv.ParseInt(w.Annotations[port], 10, 64); err == nil && w.Annotations[scrape] == "true" {
+		list = append(list, scrapedPort{n, fmt.Sprintf("%s of %q", port, w.Name), w.At})
+	}
+	for _, m := range w.Monitors {
+		for _, p := range m.Ports {
+			n, ok := c.Ports[p]
+			if !ok {
+				var err error
+				if n, err = strconv.ParseInt(p, 10, 64); err != nil {
+					continue
+				}
+			}
+			list = append(list, scrapedPort{n, fmt.Sprintf("the port that %s %q scrapes", m.Kind, m.Name), m.At})
+		}
+	}
+	return list
+}
+
+type scrapedPort struct {
+	number int64
+	by     string
+	at     analysis.Location
+}
+
 // scraped finds a port for Prometheus that the pod's one server does not listen on.
 func scraped(pass *analysis.Pass, p *process.Process) {
 	c, s := pass.Container, p.Server
 	w := c.Workload
-	n, err := strconv.ParseInt(w.Annotations[port], 10, 64)
-	if w.Annotations[scrape] != "true" || err != nil || s == nil || s.Port == "" || s.Host == "" || len(w.Containers)+len(w.Sidecars) != 1 ||
-		slices.Contains(c.Declared, n) || strconv.FormatInt(n, 10) == s.Port {
+	if s == nil || s.Port == "" || s.Host == "" || len(w.Containers)+len(w.Sidecars) != 1 {
 		return
 	}
 	files, whole := process.Sources(pass.Image)
 	if !whole || slices.ContainsFunc(files, func(f *analysis.File) bool { return strings.Contains(string(f.Contents), "start_http_server") }) {
 		return // a server of prometheus_client's own, beside the other
 	}
-	pass.Report(analysis.Finding{
-		Rule: unserved, Location: w.At, Key: c.Name,
-		Message: fmt.Sprintf("%s of %q is %d, and %s listens on %s (%s): the scrape finds nothing; write %[1]s: \"%[5]s\"",
-			port, w.Name, n, s.Kind, s.Port, s.By),
-		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
-	})
+	served, err := strconv.ParseInt(s.Port, 10, 64)
+	for _, a := range asked(c) {
+		if a.number == served || err != nil || slices.Contains(c.Declared, a.number) && slices.Contains(c.Declared, served) {
+			continue
+		}
+		pass.Report(analysis.Finding{
+			Rule: unserved, Location: a.at, Key: fmt.Sprintf("%s %d", c.Name, a.number),
+			Message: fmt.Sprintf("%s is %d, and %s of %q listens on %s (%s): the scrape finds nothing; name port %[5]s",
+				a.by, a.number, s.Kind, c.Name, s.Port, s.By),
+			Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+		})
+	}
 }
 
 // otel finds variables of OpenTelemetry's in a container of Python that has none of its distributions.

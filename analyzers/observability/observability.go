@@ -4,6 +4,8 @@ package observability
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -47,6 +49,7 @@ func run(pass *analysis.Pass) error {
 			several(pass, p)
 			scraped(pass, p)
 			otel(pass, p)
+			printed(pass, p)
 		}
 		return nil
 	}
@@ -74,6 +77,27 @@ func run(pass *analysis.Pass) error {
 		report(pass, last, variable, "the image")
 	}
 	return nil
+}
+
+var rePrint = regexp.MustCompile(`(?m)^[ \t]*print\(`)
+
+// printed finds a program of the application's own that prints, and whose output is held back in a buffer: as process 1 it is killed
+// more often than it ends. Logging writes each record at once, to standard error.
+func printed(pass *analysis.Pass, p *process.Process) {
+	c := pass.Container
+	program, _ := p.Program(pass)
+	if program == nil || slices.Contains(p.Argv, "-u") || !rePrint.MatchString(program.Text) || strings.Contains(program.Text, "flush=True") ||
+		strings.Contains(program.Text, "reconfigure(") {
+		return
+	}
+	if v, set, known := p.Env(variable); !known || set && v != "" {
+		return
+	}
+	pass.Report(analysis.Finding{
+		Rule: unbuffered, Severity: analysis.Note, Location: p.At, Key: c.Name + " print",
+		Message: fmt.Sprintf("%q of %q prints, and its output is held back in a buffer, and lost when the process is killed; set %s=1, or give python -u",
+			program.Main, c.Name, variable),
+	})
 }
 
 func report(pass *analysis.Pass, at analysis.Node, key, of string) {

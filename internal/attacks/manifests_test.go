@@ -25,6 +25,16 @@ func TestManifests(t *testing.T) {
 		last := string(n - 1)
 		fmt.Fprintf(&bomb, "%c: &%c [%s]\n", n, n, strings.Repeat("*"+last+", ", 9)+"*"+last)
 	}
+	var crossed strings.Builder // everything refers to everything
+	for i := range 6600 {
+		fmt.Fprintf(&crossed, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%d, labels: {a: b}}\nspec: {containers: [{name: c, image: x, envFrom: [{configMapRef: {name: m}}]}]}\n---\n", i)
+		fmt.Fprintf(&crossed, "apiVersion: v1\nkind: Service\nmetadata: {name: s%d, labels: {a: b}}\nspec: {selector: {a: b}, ports: [{name: x, port: 80}]}\n---\n", i)
+		fmt.Fprintf(&crossed, "apiVersion: m/v1\nkind: ServiceMonitor\nmetadata: {name: m%d}\nspec: {selector: {matchLabels: {a: b}}, endpoints: [{port: x}]}\n---\n", i)
+	}
+	crossed.WriteString("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata:\n")
+	for i := range 5000 {
+		fmt.Fprintf(&crossed, "  K%d: v\n", i)
+	}
 	large := map[string]string{}
 	for i := range 12 {
 		large[fmt.Sprintf("k%d.yaml", i)] = pod(i) + strings.Repeat("# "+strings.Repeat("y", 97)+"\n", 300_000)
@@ -33,6 +43,7 @@ func TestManifests(t *testing.T) {
 		"comments":  {make: files(map[string]string{"k.yaml": comments.String()}, every("k.yaml")...), status: []int{0, 1}},
 		"documents": {make: files(map[string]string{"k.yaml": documents.String()}, every("k.yaml")...), status: []int{3}, want: []string{"more than the limit of 20000 documents"}},
 		"aliases":   {make: files(map[string]string{"k.yaml": bomb.String()}, every("k.yaml")...), status: []int{3}, want: []string{"more than the limit of 200000"}},
+		"crossed":   {make: files(map[string]string{"k.yaml": crossed.String()}, every("k.yaml")...), status: []int{0, 1}},
 		"large":     {make: files(large, every()...), status: []int{3}, want: []string{"have more than the limit of 67108864 bytes"}},
 	})
 }

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"maps"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -12,7 +13,13 @@ import (
 type ConfigMap struct {
 	Name, Namespace string
 	Data            map[string]analysis.Text // what is not text too, whose value is empty
+
+	keys []string // of Data, sorted
 }
+
+// maxJoined is how many variables are taken from ConfigMaps in an input, over all containers: a map of thousands that thousands of
+// pods refer to would be as many copies. What is beyond stays unknown.
+const maxJoined = 100_000
 
 func (r *reader) configMap(root *yaml.Node) {
 	m := &ConfigMap{
@@ -31,6 +38,7 @@ func (r *reader) configMap(root *yaml.Node) {
 			m.Data[n.Content[i].Value] = text
 		}
 	}
+	m.keys = slices.Sorted(maps.Keys(m.Data))
 	r.m.ConfigMaps = append(r.m.ConfigMaps, m)
 }
 
@@ -68,40 +76,46 @@ func envFrom(n *yaml.Node) (list []analysis.EnvSource) {
 }
 
 // Join puts what the ConfigMaps of an input say into the containers of the same namespace that refer to them: variables, each
-// with its place, and the files of volumes. What another source decides stays unknown.
+// with its place, and the files of volumes; and what has pods scraped into their workloads. What another source decides stays
+// unknown.
 func Join(manifests ...*Manifest) {
-	maps := map[[2]string]*ConfigMap{}
+	known := map[[2]string]*ConfigMap{}
 	for _, m := range manifests {
 		for _, c := range m.ConfigMaps {
-			maps[[2]string{c.Namespace, c.Name}] = c
+			known[[2]string{c.Namespace, c.Name}] = c
 		}
 	}
-	if len(maps) == 0 {
-		return
+	left := maxJoined
+	var services []*analysis.Service
+	var monitors []*analysis.Monitor
+	for _, m := range manifests {
+		services, monitors = append(services, m.Services...), append(monitors, m.Monitors...)
 	}
 	for _, m := range manifests {
 		for _, w := range m.Workloads {
+			watched(w, services, monitors)
 			for _, c := range slices.Concat(w.Containers, w.Sidecars) {
-				join(c, func(name string) *ConfigMap { return maps[[2]string{w.Namespace, name}] })
+				left -= join(c, left, func(name string) *ConfigMap { return known[[2]string{w.Namespace, name}] })
 			}
 		}
 	}
 }
 
-func join(c *analysis.Container, of func(name string) *ConfigMap) {
+// join does it for one container, of at most so many variables, and returns how many it took.
+func join(c *analysis.Container, left int, of func(name string) *ConfigMap) int {
 	var env []analysis.EnvVar
 	c.EnvFrom = false
 	for _, source := range c.EnvSources {
 		m := of(source.ConfigMap)
-		if source.ConfigMap == "" || m == nil {
+		if source.ConfigMap == "" || m == nil || len(env)+len(m.keys) > left {
 			c.EnvFrom = true // a Secret, or a map of elsewhere
 			continue
 		}
-		for key, value := range m.Data {
+		for _, key := range m.keys {
+			value := m.Data[key]
 			env = append(env, analysis.EnvVar{Name: source.Prefix + key, Value: value.S, Known: true, At: value.At})
 		}
 	}
-	slices.SortStableFunc(env, func(a, b analysis.EnvVar) int { return a.At.Line - b.At.Line })
 	for i, e := range c.Env {
 		if m := of(e.ConfigMap); e.ConfigMap != "" && m != nil {
 			if value, ok := m.Data[e.Key]; ok {
@@ -112,10 +126,8 @@ func join(c *analysis.Container, of func(name string) *ConfigMap) {
 	c.Env = append(env, c.Env...) // the container's own count last
 	for i, mount := range c.Mounts {
 		if m := of(mount.ConfigMap); mount.ConfigMap != "" && m != nil {
-			for key := range m.Data {
-				c.Mounts[i].Files = append(c.Mounts[i].Files, key)
-			}
-			slices.Sort(c.Mounts[i].Files)
+			c.Mounts[i].Files = m.keys // it is not written to
 		}
 	}
+	return len(env)
 }

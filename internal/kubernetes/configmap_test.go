@@ -57,12 +57,36 @@ data: {A: b}
 		got = append(got, line)
 	}
 	want := []string{
-		`a false X_PORT=8000 true maps.yaml:5 X_HOST=0.0.0.0 true maps.yaml:6 X_blob= true maps.yaml:8 X_PORT=1 true pods.yaml:15 ` +
+		`a false X_HOST=0.0.0.0 true maps.yaml:6 X_PORT=8000 true maps.yaml:5 X_blob= true maps.yaml:8 X_PORT=1 true pods.yaml:15 ` +
 			`KEY=0.0.0.0 true pods.yaml:15 GONE= false pods.yaml:15 /all true ["HOST" "PORT" "blob"] /some true ["port.txt"] /secret true [] /empty false []`,
-		"b true PORT=8000 true maps.yaml:5 HOST=0.0.0.0 true maps.yaml:6 blob= true maps.yaml:8", "c true", "d true",
-		"side false PORT=8000 true maps.yaml:5 HOST=0.0.0.0 true maps.yaml:6 blob= true maps.yaml:8",
+		"b true HOST=0.0.0.0 true maps.yaml:6 PORT=8000 true maps.yaml:5 blob= true maps.yaml:8", "c true", "d true",
+		"side false HOST=0.0.0.0 true maps.yaml:6 PORT=8000 true maps.yaml:5 blob= true maps.yaml:8",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestJoinMuch: a large ConfigMap that many pods refer to is not copied for each of them: what is beyond the limit is unknown. Of two that
+// set one variable the last counts.
+func TestJoinMuch(t *testing.T) {
+	var keys strings.Builder
+	for i := range maxJoined/2 - 1 {
+		fmt.Fprintf(&keys, "  K%d: v\n", i)
+	}
+	text := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata:\n" + keys.String()
+	text += "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: last}\ndata: {K0: last}\n"
+	for i := range 4 {
+		text += fmt.Sprintf("---\napiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: {containers: [{name: c, envFrom: [{configMapRef: {name: m}}, {configMapRef: {name: last}}]}]}\n", i)
+	}
+	m := Parse("m.yaml", []byte(text))
+	Join(m)
+	var got []string
+	for _, w := range m.Workloads {
+		v, _ := w.Containers[0].Lookup("K0")
+		got = append(got, fmt.Sprint(w.Containers[0].EnvFrom, " ", len(w.Containers[0].Env), " ", v.Value))
+	}
+	if want := "false 50000 last; false 50000 last; true 0 ; true 0 "; strings.Join(got, "; ") != want || len(m.Broken) > 0 {
+		t.Errorf("got %q, want %q, %v", strings.Join(got, "; "), want, m.Broken)
 	}
 }

@@ -29,6 +29,7 @@ type Manifest struct {
 	Workloads  []*analysis.Workload
 	Services   []*analysis.Service
 	ConfigMaps []*ConfigMap
+	Monitors   []*analysis.Monitor
 	Broken     []error // documents that cannot be read, with their lines
 	Template   bool    // a document of it is one that Helm has to render first: it is left out
 }
@@ -232,6 +233,9 @@ func (r *reader) object(root *yaml.Node, depth int) {
 	case "ConfigMap":
 		r.configMap(root)
 		return
+	case "ServiceMonitor", "PodMonitor":
+		r.monitor(kind, root)
+		return
 	case "Pod":
 		r.workload(root, kind, root)
 		return
@@ -242,22 +246,6 @@ func (r *reader) object(root *yaml.Node, depth int) {
 	if template := child(root, "spec", "template"); child(template, "spec", "containers") != nil {
 		r.workload(root, kind, template)
 	}
-}
-
-func (r *reader) service(root *yaml.Node) {
-	s := &analysis.Service{
-		Name: str(child(root, "metadata", "name")), Namespace: str(child(root, "metadata", "namespace")),
-		Selector: words(child(root, "spec", "selector")), At: r.at(root),
-		NoAddress: str(child(root, "spec", "clusterIP")) == "None" || str(child(root, "spec", "type")) == "ExternalName",
-	}
-	for _, p := range items(child(root, "spec", "ports")) {
-		target := str(child(p, "targetPort"))
-		if target == "" {
-			target = str(child(p, "port"))
-		}
-		s.Targets = append(s.Targets, target)
-	}
-	r.m.Services = append(r.m.Services, s)
 }
 
 func (r *reader) workload(root *yaml.Node, kind string, template *yaml.Node) {
