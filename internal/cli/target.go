@@ -50,6 +50,7 @@ type finder struct {
 	args      map[string]string         // of --build-arg
 	session   source.Session
 
+	names      map[string]bool // of targets
 	usedImages map[string]bool // names of --image NAME=REF that a container has
 	usedImage  bool            // a container runs what --image REF names
 	ctx        context.Context // of the run: asking which platforms an image has ends with it
@@ -75,7 +76,7 @@ func (fd *finder) push(root *checkout.Root, t target) {
 		return
 	}
 	fd.pushed[same] = true
-	if slices.ContainsFunc(fd.targets, func(x target) bool { return x.Name == t.Name }) { // of two files
+	if fd.names[t.Name] { // of two files
 		t.Name = fmt.Sprintf("%s (%s)", t.Name, cmp.Or(t.Path, fmt.Sprint(len(fd.targets)+1)))
 	}
 	if wd, err := os.Getwd(); err == nil && root != nil {
@@ -85,6 +86,7 @@ func (fd *finder) push(root *checkout.Root, t target) {
 			t.Place.Top = display(root.Dir())
 		}
 	}
+	fd.names[t.Name] = true
 	fd.targets = append(fd.targets, t)
 }
 
@@ -92,7 +94,7 @@ func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer,
 	fd := &finder{
 		ctx: ctx, std: std, analyzers: analyzers, cache: kept, flags: f,
 		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
-		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{}, usedImages: map[string]bool{},
+		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{}, names: map[string]bool{}, usedImages: map[string]bool{},
 	}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")

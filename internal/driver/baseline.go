@@ -10,9 +10,12 @@ import (
 
 // baseline opens and indexes the image to compare with, where an enabled rule compares.
 func (c *checker) baseline(ctx context.Context, t Target) {
+	if t.OpenBaseline == nil {
+		return
+	}
 	need, wants := c.needs(t)
 	switch {
-	case t.OpenBaseline == nil || need&analysis.InputBaseline == 0:
+	case need&analysis.InputBaseline == 0:
 		return
 	case c.world.Image == nil || !c.world.Image.Indexed:
 		c.missing[analysis.InputBaseline] = "the image is not read: there is nothing to compare with the baseline"
