@@ -34,6 +34,29 @@ var noOtel = &analysis.Rule{
 	Needs:    analysis.InputWorkload | analysis.InputFiles,
 }
 
+var fleet = &analysis.Rule{
+	ID:       "observability-fleet",
+	Title:    "a service of Python that neither sends traces nor writes structured logs",
+	Severity: analysis.Note,
+	Unset:    "off",
+	Needs:    analysis.InputWorkload | analysis.InputFiles,
+}
+
+// silent finds services that cannot be followed among others: none of what sends traces is installed, and none of what writes logs that
+// a machine reads.
+func silent(pass *analysis.Pass, p *process.Process) {
+	c := pass.Container
+	if !pass.Config.(Config).Fleet || p.Server == nil || !c.Workload.LongRunning() ||
+		has(pass, "opentelemetry-", "ddtrace", "logfire", "sentry-sdk", "python-json-logger", "structlog", "loguru") {
+		return
+	}
+	if _, injected := c.Workload.Annotations[inject]; injected {
+		return
+	}
+	pass.Reportf(fleet, c, c.Name, "%q sends no traces and writes no structured logs: what it does for a request cannot be followed among other services; "+
+		"install opentelemetry-distro, or python-json-logger", c.Name)
+}
+
 // The annotations that Prometheus's example configuration reads, and the one that lets OpenTelemetry's operator put its own into
 // the pod.
 const (

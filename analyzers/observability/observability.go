@@ -20,11 +20,18 @@ var doc string
 
 // Analyzer is the check.
 var Analyzer = &analysis.Analyzer{
-	Name:  "observability",
-	Doc:   doc,
-	Rules: []*analysis.Rule{unbuffered, multiproc, unserved, noOtel},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
-	Run:   run,
+	Name:   "observability",
+	Doc:    doc,
+	Rules:  []*analysis.Rule{unbuffered, multiproc, unserved, noOtel, fleet},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
+	Config: Config{},
+	Run:    run,
+}
+
+// Config is the section observability of .tare.yaml.
+type Config struct {
+	// Report containers of Python that send no traces and write no structured logs.
+	Fleet bool `yaml:"fleet"`
 }
 
 var unbuffered = &analysis.Rule{
@@ -50,6 +57,7 @@ func run(pass *analysis.Pass) error {
 			scraped(pass, p)
 			otel(pass, p)
 			printed(pass, p)
+			silent(pass, p)
 		}
 		return nil
 	}

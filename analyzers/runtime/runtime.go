@@ -4,9 +4,7 @@ package runtime
 import (
 	_ "embed"
 	"fmt"
-	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -161,60 +159,6 @@ func uid(f *analysis.File, name string) string {
 		}
 	}
 	return ""
-}
-
-// write finds servers that write where a read-only root lets nobody: each of gunicorn's workers makes a temporary
-// file (gunicorn, workers/workertmp.py, by Python's tempfile).
-func write(pass *analysis.Pass, p *process.Process) {
-	c := pass.Container
-	s := p.Server
-	if !c.Security.ReadOnly || s == nil || s.Kind != "gunicorn" || s.Conf {
-		return
-	}
-	writable := func(dir string) bool {
-		dir = path.Join("/", dir)
-		if dir == "/dev/shm" || strings.HasPrefix(dir, "/dev/shm/") {
-			return true
-		}
-		inside := func(mount string) bool {
-			mount = path.Join("/", mount)
-			return dir == mount || strings.HasPrefix(dir, strings.TrimSuffix(mount, "/")+"/")
-		}
-		if slices.ContainsFunc(c.Mounts, func(m analysis.Mount) bool { return !m.ReadOnly && inside(m.Path) }) {
-			return true
-		}
-		for volume := range pass.Image.Config.Config.Volumes { // containerd mounts them writable
-			if inside(volume) {
-				return true
-			}
-		}
-		return false
-	}
-	where, mount := "a temporary directory", "/tmp"
-	if s.Tmp != "" {
-		if writable(s.Tmp) {
-			return
-		}
-		where, mount = fmt.Sprintf("%q (worker_tmp_dir)", s.Tmp), s.Tmp
-	} else {
-		for _, name := range []string{"TMPDIR", "TEMP", "TMP"} {
-			v, set, known := p.Env(name)
-			if !known || set && writable(v) {
-				return
-			}
-		}
-		for _, dir := range []string{"/tmp", "/var/tmp", "/usr/tmp", p.Workdir(pass)} {
-			if writable(dir) {
-				return
-			}
-		}
-	}
-	pass.Report(analysis.Finding{
-		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name,
-		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on %s, "+
-			"or give --worker-tmp-dir /dev/shm", c.Name, where, mount),
-		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
-	})
 }
 
 // service finds variables of Services that a program reads as a port: Kubernetes sets NAME_PORT=tcp://IP:PORT

@@ -137,7 +137,7 @@ func uwsgi(pass *analysis.Pass, p *process.Process) {
 			at = path.Join(p.Workdir(pass), at)
 		}
 		f := pass.Image.Inode(at)
-		if f == nil || f.Contents == nil || p.Mounted(pass, path.Dir(at)) || p.Mounted(pass, at) || reEnds.Match(f.Contents) ||
+		if f == nil || f.Contents == nil || p.Mounted(pass, at) || reEnds.Match(f.Contents) ||
 			strings.Contains(string(f.Contents), "ini =") || strings.Contains(string(f.Contents), "include") {
 			return
 		}

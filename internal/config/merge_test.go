@@ -292,7 +292,7 @@ func TestDefaults(t *testing.T) {
 			list = append(list, s.Key+" "+s.Value)
 		}
 	}
-	if got, want := strings.Join(list, ", "), "pinned.hashes false, probes.required false, resources.required false, shutdown.drain false, sizebudget.download none, sizebudget.unpacked 300 MB, which warns, sizebudget.layer none, sizebudget.app none, "+
+	if got, want := strings.Join(list, ", "), "observability.fleet false, pinned.hashes false, probes.required false, resources.required false, shutdown.drain false, sizebudget.download none, sizebudget.unpacked 300 MB, which warns, sizebudget.layer none, sizebudget.app none, "+
 		"sizebudget.path none, sizebudget.package none, sizebudget.growth total 5%, which warns, slimbase.approved none"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
