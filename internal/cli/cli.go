@@ -108,7 +108,7 @@ something could not be judged.`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args:    unknownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version: versionLine(),
+		Version: fullVersion(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(check(std, analyzers), scanCommand(std, analyzers), convertCommand(std),
