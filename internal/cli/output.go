@@ -78,9 +78,10 @@ func stream(file string) bool {
 func write(std Streams, doc *report.Document, outs []destination, opt report.Options) error {
 	for _, o := range outs {
 		var b bytes.Buffer
-		opt.Color, opt.Width = false, 0
+		opt.Color, opt.Links, opt.Width = false, false, 0
 		if o.file == "" {
 			opt.Color, opt.Width = colored(std.Out), columns(std.Out)
+			opt.Links = opt.Color && isTerminal(std.Out)
 		}
 		format, _ := report.FormatOf(o.name)
 		err := format.Write(&b, doc, opt)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -99,6 +100,13 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		AddedOnly: f.addedOnly,
 	}
 	ledger := newLedger(found)
+	watcher := std.Err
+	if f.quiet {
+		watcher = io.Discard
+	}
+	progress := newProgress(watcher, "targets", len(found.targets), found.session.Counts.Bytes)
+	errs := std.Err
+	std.Err = progress.over(std.Err)
 	err = judge(ctx, found.targets, opt, f.timeout, func(j judged) {
 		t := j.report
 		for _, r := range t.Remarks {
@@ -111,7 +119,10 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		}
 		ledger.add(j)
 		doc.Targets = append(doc.Targets, t)
+		progress.step(t.Name)
 	}, note)
+	progress.end()
+	std.Err = errs
 	if err != nil {
 		return err
 	}

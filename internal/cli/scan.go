@@ -260,7 +260,7 @@ func (f *scanFlags) scan(
 		defer lines.Close()
 	}
 	var wrote error
-	progress := newProgress(std.Err, len(images))
+	progress := newProgress(std.Err, "images", len(images), opt.Source.Session.Counts.Bytes)
 	err = scan.Run(ctx, images, opt, func(r *scan.Result) {
 		sum.Add(r)
 		progress.step(r.Refs[0])

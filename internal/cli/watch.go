@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
 	"github.com/tareweight/tare/internal/scan"
 	"github.com/tareweight/tare/internal/trace"
@@ -70,32 +68,4 @@ func endTrace(tracer *trace.Tracer, run *trace.Span, ended error) error {
 		return errors.New(redact.Credentials(err.Error()))
 	}
 	return nil
-}
-
-// A progress is one line at a terminal that says how far a run is.
-type progress struct {
-	w     io.Writer // nil: it is none
-	n, of int
-	last  time.Time
-}
-
-func newProgress(w io.Writer, of int) *progress {
-	if !colored(w) {
-		w = nil
-	}
-	return &progress{w: w, of: of}
-}
-
-func (p *progress) step(name string) {
-	if p.n++; p.w == nil || time.Since(p.last) < 100*time.Millisecond {
-		return
-	}
-	p.last = time.Now()
-	fmt.Fprintf(p.w, "\r\x1b[K%d of %d images: %s", p.n, p.of, analysis.Clip(redact.Printable(cmp.Or(name, "?")), 60))
-}
-
-func (p *progress) end() {
-	if p.w != nil {
-		fmt.Fprint(p.w, "\r\x1b[K")
-	}
 }

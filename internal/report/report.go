@@ -27,6 +27,7 @@ var Formats = []Format{
 // Options are how a report is written.
 type Options struct {
 	Color   bool // for a terminal
+	Links   bool // for a terminal that has links: a rule leads to its page
 	Width   int  // of the terminal, in columns: text is wrapped; 0: it is not
 	Notes   bool // text shows notes too, and not only how many there are
 	Verbose bool // text names all files that a finding names, and not only three

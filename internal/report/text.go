@@ -11,11 +11,21 @@ import (
 	"github.com/tareweight/tare/analyzers/redact"
 )
 
-// A painter writes colours, or nothing.
-type painter bool
+// A painter writes colours and links, or nothing.
+type painter struct{ color, links bool }
+
+// rule is a rule's name in brackets, which leads to its page where the terminal has links (OSC 8).
+func (p painter) rule(name string) string {
+	text := p.paint("2", "["+name+"]")
+	check, _, ok := strings.Cut(name, "-")
+	if p.links && ok && reRule.MatchString(name) { // that of a stored report may be anything
+		return "\x1b]8;;" + Pages + check + "/README.md#" + name + "\x1b\\" + text + "\x1b]8;;\x1b\\"
+	}
+	return text
+}
 
 func (p painter) paint(code, s string) string {
-	if !p || s == "" {
+	if !p.color || s == "" {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
@@ -28,7 +38,7 @@ var severityColors = map[analysis.Severity]string{analysis.Error: "1;31", analys
 // of one kind in one file as one. What is the same of all targets is said once, at the end.
 func Text(w io.Writer, d *Document, opt Options) error {
 	b := &strings.Builder{}
-	p := painter(opt.Color)
+	p := painter{opt.Color, opt.Links}
 	many := map[string]string{}
 	for _, r := range d.Rules {
 		many[r.ID] = r.Many
@@ -151,7 +161,7 @@ func textGroup(b *strings.Builder, p painter, list []*Finding, many string) {
 	fmt.Fprintf(b, "%s %s %s %s\n", p.paint("1", redact.Printable(f.Location.String())+":"),
 		p.paint(severityColors[f.Severity], string(f.Severity)+":"),
 		redact.Printable(fmt.Sprintf("%s lines of %s %s: %s", count, f.Location.Path, many, analysis.And(names, maxNamed))),
-		p.paint("2", "["+f.Rule+"]"))
+		p.rule(f.Rule))
 	fmt.Fprintf(b, "%s %s%s\n", p.paint("2", "       |"), redact.Printable(f.Message), redact.Printable(also(f)))
 }
 
@@ -191,7 +201,7 @@ func textFinding(b *strings.Builder, p painter, f *Finding, width int) {
 	head := utf8.RuneCountInString(place) + len(f.Severity) + 3
 	lines := wrapped(redact.Printable(f.Message+also(f))+" ["+f.Rule+"]", head, width)
 	last := &lines[len(lines)-1]
-	*last = strings.TrimSuffix(*last, "["+f.Rule+"]") + p.paint("2", "["+f.Rule+"]")
+	*last = strings.TrimSuffix(*last, "["+f.Rule+"]") + p.rule(f.Rule)
 	fmt.Fprintf(b, "%s %s %s\n", p.paint("1", place), p.paint(severityColors[f.Severity], string(f.Severity)+":"),
 		strings.Join(lines, "\n    "))
 	line, _, more := strings.Cut(f.Snippet, "\n")

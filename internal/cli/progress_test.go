@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+)
+
+// TestProgress: one line that says how far a run is, gone before anything else is written and at the end.
+func TestProgress(t *testing.T) {
+	var screen bytes.Buffer
+	read := int64(0)
+	start := time.Now()
+	p := &progress{what: "targets", of: 3, read: func() int64 { return read }, w: &screen, start: start, stop: make(chan struct{})}
+	p.show(start)
+	read = 120_000_000
+	p.step("app\x1b[31m:1")
+	p.show(start.Add(2 * time.Second))
+	if _, err := p.over(os.Stderr).Write([]byte("a note\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.step("")
+	p.show(start.Add(3 * time.Second))
+	p.end()
+	p.show(start)
+	const clear = "\r\x1b[K"
+	want := clear + "0 of 3 targets" + clear + `1 of 3 targets, 120 MB read, 60 MB/s: app\u001b[31m:1` + clear + "a note\n" +
+		clear + "2 of 3 targets, 120 MB read, 40 MB/s: ?" + clear
+	if got := screen.String(); got != want {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
+// TestNoProgress: what is no terminal sees none of it, whatever colours are asked for.
+func TestNoProgress(t *testing.T) {
+	t.Setenv("FORCE_COLOR", "1")
+	var out bytes.Buffer
+	p := newProgress(&out, "images", 2, func() int64 { return 1 })
+	p.step("a")
+	p.show(time.Now())
+	if p.over(&out) != &out {
+		t.Error("what is written goes through it")
+	}
+	if p.end(); out.Len() > 0 {
+		t.Errorf("%q", out.String())
+	}
+}
