@@ -28,10 +28,13 @@ mutate: ## PKG=dir...: deliberate mistakes that the tests must notice (default: 
 corpus: ## CORPUS=dir: precision and recall on real files with answers
 	go run ./internal/corpus "$(CORPUS)"
 
+wheel: ## VERSION=x: a Python wheel with the program for this machine, in dist/
+	@mkdir -p dist && go run .ci/wheel.go dist "$(or $(VERSION),0.0.0)"
+
 bench: ## against the decompressor's floor, on real images; needs the testbed
 	@.ci/bench
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-.PHONY: all test lint update new fuzz mutate corpus bench help
+.PHONY: all test lint update new fuzz mutate corpus wheel bench help
