@@ -220,3 +220,39 @@ func TestSharedLost(t *testing.T) {
 		t.Errorf("no repository: %v", err)
 	}
 }
+
+// TestSharedFails: what fails once is put again; a repository where nothing can be put any more is given up, and one that takes
+// some is not.
+func TestSharedFails(t *testing.T) {
+	var puts atomic.Int32
+	refuse := func(int32) bool { return false }
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/manifests/") || !refuse(puts.Add(1)) {
+			return false
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		return true
+	})
+	shared, err := source.OpenShared(t.Context(), host+"/indexes", source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(n int) string { return fmt.Sprintf("sha256:%064d", n) }
+	refuse = func(n int32) bool { return n%2 == 1 }
+	for i := range 10 {
+		shared.Put(digest(i), []byte("x"))
+	}
+	if shared.Given.Load() != 10 || shared.Lost() || string(shared.Get(digest(9))) != "x" {
+		t.Errorf("%d given, lost %v", shared.Given.Load(), shared.Lost())
+	}
+	refuse = func(int32) bool { return true }
+	puts.Store(0)
+	for i := range 10 {
+		if shared.Put(digest(100+i), []byte("x")); shared.Lost() != (i >= 4) {
+			t.Errorf("after %d: lost %v", i+1, shared.Lost())
+		}
+	}
+	if n := puts.Load(); n != 15 {
+		t.Errorf("asked %d times", n)
+	}
+}

@@ -2,8 +2,11 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -26,8 +30,9 @@ type Shared struct {
 	repo name.Repository
 	opt  Options
 	ctx  context.Context
-	most int         // bytes of an index: maxShared
-	lost atomic.Bool // it cannot be written to: not tried again
+	most int          // bytes of an index: maxShared
+	lost atomic.Bool  // it cannot be written to: not tried again
+	fail atomic.Int32 // indexes in a row that could not be put there
 }
 
 // sharedVersion is that of what the artifacts hold; another is another tag.
@@ -41,6 +46,13 @@ const (
 
 // maxShared is how many bytes an index has.
 const maxShared = 256 << 20
+
+// How often one index is put, and how many in a row may fail, before it is given up: a registry that several machines put the
+// same blob to at once may refuse one of them.
+const (
+	maxPuts  = 3
+	maxFails = 5
+)
 
 // OpenShared reaches a repository, HOST/PATH. What is asked of it ends with ctx.
 func OpenShared(ctx context.Context, repository string, opt Options) (*Shared, error) {
@@ -96,18 +108,34 @@ func (s *Shared) Put(digest string, data []byte) {
 	if s.lost.Load() || s.opt.Offline || len(data) > s.most {
 		return
 	}
-	opt, err := s.remote()
-	if err == nil {
-		var im v1.Image = mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), sharedConfig)
-		if im, err = mutate.AppendLayers(im, static.NewLayer(data, sharedLayer)); err == nil {
-			err = remote.Write(s.at(digest), im, opt...)
+	for range maxPuts {
+		err := s.put(digest, data)
+		if err == nil {
+			s.Given.Add(1)
+			s.fail.Store(0)
+			return
+		}
+		var te *transport.Error
+		if errors.As(err, &te) && slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed}, te.StatusCode) {
+			s.lost.Store(true)
+			return
 		}
 	}
-	if err != nil {
+	if s.fail.Add(1) >= maxFails {
 		s.lost.Store(true)
-		return
 	}
-	s.Given.Add(1)
+}
+
+func (s *Shared) put(digest string, data []byte) error {
+	opt, err := s.remote()
+	if err != nil {
+		return err
+	}
+	var im v1.Image = mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), sharedConfig)
+	if im, err = mutate.AppendLayers(im, static.NewLayer(data, sharedLayer)); err != nil {
+		return err
+	}
+	return remote.Write(s.at(digest), im, opt...)
 }
 
 // Lost reports whether the repository could not be written to.
