@@ -31,10 +31,13 @@ corpus: ## CORPUS=dir: precision and recall on real files with answers
 wheel: ## VERSION=x: a Python wheel with the program for this machine, in dist/
 	@mkdir -p dist && go run .ci/wheel.go dist "$(or $(VERSION),0.0.0)"
 
+site: ## the pages of the checks as a small static site, in dist/site/
+	@cd .ci/site && go run . ../.. ../../dist/site
+
 bench: ## against the decompressor's floor, on real images; needs the testbed
 	@.ci/bench
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-.PHONY: all test lint update new fuzz mutate corpus wheel bench help
+.PHONY: all test lint update new fuzz mutate corpus wheel site bench help

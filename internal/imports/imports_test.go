@@ -32,6 +32,9 @@ var may = map[string][]string{
 	"internal/toc":       {},
 	"internal/trace":     {},
 
+	// programs of the build, which are no part of Tare
+	".ci": {},
+
 	// sources
 	"internal/ignore":       {"analyzers/analysis"},
 	"internal/projects":     {"analyzers/analysis", "internal/checkout", "internal/nodes"},
