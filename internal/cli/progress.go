@@ -25,6 +25,7 @@ type progress struct {
 	mu    sync.Mutex
 	w     io.Writer // nil: nobody looks
 	n     int
+	all   int64  // bytes that are going to be read, as far as that is known
 	name  string // of the last one that was finished
 	shown bool
 	start time.Time
@@ -64,9 +65,17 @@ func newProgress(w io.Writer, what string, of int, read func() int64) *progress 
 func (p *progress) line(now time.Time) string {
 	text := fmt.Sprintf("%d of %d %s", p.n, p.of, p.what)
 	if n := p.read(); n > 0 {
-		text += ", " + analysis.Bytes(n).String() + " read"
+		text += ", " + analysis.Bytes(n).String()
+		if n < p.all {
+			text += " of " + analysis.Bytes(p.all).String()
+		}
+		text += " read"
 		if took := now.Sub(p.start).Seconds(); took >= 1 {
-			text += fmt.Sprintf(", %s/s", analysis.Bytes(float64(n)/took))
+			rate := float64(n) / took
+			text += fmt.Sprintf(", %s/s", analysis.Bytes(rate))
+			if n < p.all {
+				text += fmt.Sprintf(", %d s left", int64(float64(p.all-n)/rate)+1)
+			}
 		}
 	}
 	if p.name != "" {
@@ -82,6 +91,13 @@ func (p *progress) show(now time.Time) {
 		fmt.Fprint(p.w, "\r\x1b[K"+p.line(now))
 		p.shown = true
 	}
+}
+
+// expect adds bytes that are going to be read.
+func (p *progress) expect(bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all += bytes
 }
 
 // step counts one that is finished.

@@ -15,6 +15,9 @@ func TestProgress(t *testing.T) {
 	p := &progress{what: "targets", of: 3, read: func() int64 { return read }, w: &screen, start: start, stop: make(chan struct{})}
 	p.show(start)
 	read = 120_000_000
+	p.expect(300_000_000)
+	p.show(start.Add(2 * time.Second))
+	p.all = 0
 	p.step("app\x1b[31m:1")
 	p.show(start.Add(2 * time.Second))
 	if _, err := p.over(os.Stderr).Write([]byte("a note\n")); err != nil {
@@ -25,7 +28,7 @@ func TestProgress(t *testing.T) {
 	p.end()
 	p.show(start)
 	const clear = "\r\x1b[K"
-	want := clear + "0 of 3 targets" + clear + `1 of 3 targets, 120 MB read, 60 MB/s: app\u001b[31m:1` + clear + "a note\n" +
+	want := clear + "0 of 3 targets" + clear + "0 of 3 targets, 120 MB of 300 MB read, 60 MB/s, 4 s left" + clear + `1 of 3 targets, 120 MB read, 60 MB/s: app\u001b[31m:1` + clear + "a note\n" +
 		clear + "2 of 3 targets, 120 MB read, 40 MB/s: ?" + clear
 	if got := screen.String(); got != want {
 		t.Errorf("got\n%q, want\n%q", got, want)

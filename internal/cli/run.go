@@ -105,6 +105,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		watcher = io.Discard
 	}
 	progress := newProgress(watcher, "targets", len(found.targets), found.session.Counts.Bytes)
+	opt.Expect = progress.expect
 	errs := std.Err
 	std.Err = progress.over(std.Err)
 	err = judge(ctx, found.targets, opt, f.timeout, func(j judged) {

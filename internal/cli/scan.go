@@ -261,6 +261,7 @@ func (f *scanFlags) scan(
 	}
 	var wrote error
 	progress := newProgress(std.Err, "images", len(images), opt.Source.Session.Counts.Bytes)
+	opt.Driver.Expect = progress.expect
 	err = scan.Run(ctx, images, opt, func(r *scan.Result) {
 		sum.Add(r)
 		progress.step(r.Refs[0])

@@ -107,6 +107,9 @@ type Options struct {
 	// Remember notes which image the layers of a chain are all of; nil keeps it in the Cache.
 	Remember func(chain, ref, digest string)
 
+	// Expect is told how many bytes of an image's layers are going to be read of a registry; nil: nobody is.
+	Expect func(bytes int64)
+
 	// Hold is called before the layers of an image are indexed: it waits until there
 	// is room for one more index, which the Result then holds. Nil never waits.
 	Hold func(context.Context) error

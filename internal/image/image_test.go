@@ -20,6 +20,7 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/analysistest"
+	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/source"
 )
@@ -232,5 +233,27 @@ func TestMeasured(t *testing.T) {
 	}
 	if size := int64(packed.Len()); sum > size || sum < size*97/100 || want[0]*2 > want[199] { // files of one block share it evenly
 		t.Errorf("%d of %d bytes; the first file %d, the last %d", sum, size, want[0], want[199])
+	}
+}
+
+// TestExpect: what is going to be read of a registry is said before it is: nothing of what is kept, or of this machine.
+func TestExpect(t *testing.T) {
+	c, err := cache.Open(t.TempDir(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := layer(t, files)
+	src := one(plain, plain)
+	said := int64(-1)
+	opt := image.Options{Cache: c, Expect: func(n int64) { said = n }}
+	for _, want := range []int64{int64(len(plain)), 0} {
+		if _, err := index(src, opt); err != nil || said != want {
+			t.Errorf("%v: %d bytes, want %d", err, said, want)
+		}
+	}
+	opt.Cache = nil
+	src.Layers[0].Local = true
+	if _, err := index(src, opt); err != nil || said != 0 {
+		t.Errorf("%v: of this machine: %d bytes", err, said)
 	}
 }

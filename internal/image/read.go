@@ -30,6 +30,9 @@ type Options struct {
 	// Whole reads every byte of the layers, those too that carry a table of contents.
 	Whole bool
 
+	// Expect is told how many bytes of layers are going to be read; nil: nobody is.
+	Expect func(bytes int64)
+
 	// Note is told what a report should say besides, by several goroutines at once; nil: nobody is.
 	Note func(string)
 
@@ -115,10 +118,17 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 		order[i] = i
 	}
 	read := make([]int64, len(order)) // bytes; of layers whose index is kept none, in the order in which they are merged
+	sum := int64(0)
 	for i, b := range src.Layers {
-		if opt.Cache.IndexBytes(b.DiffID) == 0 {
-			read[i] = b.Size
+		if opt.Cache.IndexBytes(b.DiffID) != 0 {
+			continue
 		}
+		if read[i] = b.Size; b.Size > 0 && !b.Local && (b.Table == nil || opt.Whole) {
+			sum += b.Size
+		}
+	}
+	if opt.Expect != nil && opt.Streamed == nil {
+		opt.Expect(sum)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(read[b], read[a]) })
 	work := make(chan int, len(order))
