@@ -12,16 +12,11 @@ import (
 	"github.com/tareweight/tare/analyzers/python"
 )
 
-// What tells that a program is slow to start: distributions that take long to import or load models, and files of models.
-var (
-	slowImports = []string{"torch", "tensorflow", "transformers", "vllm", "sentence-transformers", "spacy"}
-	modelFiles  = []string{".safetensors", ".gguf", ".onnx", ".pt"}
-)
+// slowImports are distributions that take long to import, or load models.
+var slowImports = []string{"torch", "tensorflow", "transformers", "vllm", "sentence-transformers", "spacy"}
 
-const (
-	leastModel = 100 << 20 // bytes of a file that counts as a model
-	slowStart  = 60        // seconds that such a program should have
-)
+// slowStart is how many seconds a program should have that is slow to start: one of those, or with a file of a model.
+const slowStart = 60
 
 // early finds liveness probes that restart a program which is slow to start before it can have started.
 func early(pass *analysis.Pass, p *process.Process) {
@@ -41,11 +36,8 @@ func early(pass *analysis.Pass, p *process.Process) {
 			break
 		}
 	}
-	for name, f := range pass.Image.Inodes() {
-		if f.Size >= leastModel && slices.Contains(modelFiles, path.Ext(name)) {
-			because = fmt.Sprintf("the image holds a model of %s (%s)", analysis.Bytes(f.Size), "/"+name)
-			break
-		}
+	if name, f := process.Model(pass.Image); f != nil {
+		because = fmt.Sprintf("the image holds a model of %s (%s)", analysis.Bytes(f.Size), "/"+name)
 	}
 	if because == "" {
 		return

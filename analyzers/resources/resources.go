@@ -4,7 +4,6 @@ package resources
 import (
 	_ "embed"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -198,9 +197,6 @@ func little(pass *analysis.Pass, s *process.Server) {
 	})
 }
 
-// leastModel is how many bytes a file of a model has that counts as one.
-const leastModel = 100 << 20
-
 // model finds a model that is larger than the memory that its container may use.
 func model(pass *analysis.Pass) {
 	c := pass.Container
@@ -208,17 +204,15 @@ func model(pass *analysis.Pass) {
 	if bytes == 0 || c.GPU {
 		return
 	}
-	for name, f := range pass.Image.Inodes() {
-		if f.Size < leastModel || f.Size <= bytes || !slices.Contains([]string{".safetensors", ".gguf", ".onnx", ".pt"}, path.Ext(name)) {
-			continue
-		}
-		pass.Report(analysis.Finding{
-			Rule: memory, Location: c.Memory.At, Key: c.Name,
-			Message: fmt.Sprintf("the image holds a model of %s (%s), and %q may use %s of memory: it cannot be resident; raise the limit, or ship a smaller one",
-				analysis.Bytes(f.Size), "/"+name, c.Name, analysis.Bytes(bytes)),
-		})
+	name, f := process.Model(pass.Image)
+	if f == nil || f.Size <= bytes {
 		return
 	}
+	pass.Report(analysis.Finding{
+		Rule: memory, Location: c.Memory.At, Key: c.Name,
+		Message: fmt.Sprintf("the image holds a model of %s (%s), and %q may use %s of memory: it cannot be resident; raise the limit, or ship a smaller one",
+			analysis.Bytes(f.Size), "/"+name, c.Name, analysis.Bytes(bytes)),
+	})
 }
 
 // unread finds variables of the pod that are meant for its server, which does not read them.

@@ -1,7 +1,9 @@
 package process
 
 import (
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -25,3 +27,18 @@ func Sources(im *analysis.Image) (list []*analysis.File, whole bool) {
 }
 
 var reInstalled = regexp.MustCompile(`(?:^|/)(?:site-packages|dist-packages|lib(?:64)?/python3?[0-9.]*)/`)
+
+// modelFiles are how files of models end, and leastModel how many bytes one has at least that counts.
+var modelFiles = []string{".safetensors", ".gguf", ".onnx", ".pt"}
+
+const leastModel = 100 << 20
+
+// Model is the largest model that an image holds, and its path; nil if it holds none.
+func Model(im *analysis.Image) (name string, largest *analysis.File) {
+	for p, f := range im.Inodes() {
+		if f.Size >= leastModel && slices.Contains(modelFiles, path.Ext(p)) && (largest == nil || f.Size > largest.Size) {
+			name, largest = p, f
+		}
+	}
+	return name, largest
+}
