@@ -9,6 +9,7 @@ type Workload struct {
 	Grace                 Number // terminationGracePeriodSeconds; not Set: 30
 	HostNetwork           bool
 	SharedProcesses       bool // shareProcessNamespace: process 1 is not the container's
+	Ends                  bool // its containers are not started again when they end by themselves (restartPolicy)
 	NoServiceLinks        bool // enableServiceLinks: false
 	Security              Security
 	Containers            []*Container
@@ -19,7 +20,7 @@ type Workload struct {
 }
 
 // LongRunning reports whether its pods run until they are told to end.
-func (w *Workload) LongRunning() bool { return w.Kind != "Job" && w.Kind != "CronJob" }
+func (w *Workload) LongRunning() bool { return w.Kind != "Job" && w.Kind != "CronJob" && !w.Ends }
 
 // Node makes a Workload a Node.
 func (w *Workload) Location() Location { return w.At }

@@ -260,6 +260,8 @@ func (r *reader) workload(root *yaml.Node, kind string, template *yaml.Node) {
 		Security: r.security(child(spec, "securityContext")), Labels: words(child(template, "metadata", "labels")),
 		Annotations: words(child(template, "metadata", "annotations")),
 	}
+	policy := str(child(spec, "restartPolicy"))
+	w.Ends = policy == "Never" || policy == "OnFailure"
 	if v := truth(child(spec, "enableServiceLinks")); v != nil {
 		w.NoServiceLinks = !*v
 	}
