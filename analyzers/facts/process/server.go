@@ -34,21 +34,29 @@ var servers = map[string]bool{
 	"gunicorn": true, "uvicorn": true, "hypercorn": true, "granian": true, "fastapi": true, "flask": true, "celery": true,
 }
 
-// option is the last value that words give an option of one of those names; false where they give none.
-func option(argv []string, names ...string) (value string, ok bool) {
+// options are the values that words give an option of one of those names, in order.
+func options(argv []string, names ...string) (values []string) {
 	for i, w := range argv {
 		for _, n := range names {
 			switch {
 			case w == n && i+1 < len(argv):
-				value, ok = argv[i+1], true
+				values = append(values, argv[i+1])
 			case strings.HasPrefix(n, "--") && strings.HasPrefix(w, n+"="):
-				value, ok = w[len(n)+1:], true
+				values = append(values, w[len(n)+1:])
 			case !strings.HasPrefix(n, "--") && len(w) > 2 && strings.HasPrefix(w, n) && !strings.HasPrefix(w, "--"):
-				value, ok = w[2:], true
+				values = append(values, w[2:])
 			}
 		}
 	}
-	return value, ok
+	return values
+}
+
+// option is the last value that words give an option of one of those names; false where they give none.
+func option(argv []string, names ...string) (value string, ok bool) {
+	if values := options(argv, names...); len(values) > 0 {
+		return values[len(values)-1], true
+	}
+	return "", false
 }
 
 // server reads the server that the process starts; nil where it starts none that is known.
@@ -88,13 +96,7 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 		if _, conf := option(argv, "-c", "--config"); conf {
 			s.Host, s.Port, s.Conf, s.Drain, s.Workers = "", "", true, -2, 0
 		}
-		if many(argv, "-b", "--bind") {
-			s.Host, s.Port = "", ""
-			return s
-		}
-		if b, ok := option(argv, "-b", "--bind"); ok {
-			s.bind(b, "--bind")
-		}
+		s.binds(options(argv, "-b", "--bind"), "--bind")
 		return s
 	case "fastapi":
 		if len(argv) < 2 || argv[1] != "run" && argv[1] != "dev" {
@@ -209,6 +211,17 @@ func (p *Process) runserver(args []string) *Server {
 	return s
 }
 
+// binds reads what a server listens on: of several it is not told which one is asked.
+func (s *Server) binds(list []string, by string) {
+	switch len(list) {
+	case 0:
+	case 1:
+		s.bind(list[0], by)
+	default:
+		s.Host, s.Port = "", ""
+	}
+}
+
 // bind reads HOST:PORT.
 func (s *Server) bind(text, by string) {
 	if strings.HasPrefix(text, "unix:") || strings.HasPrefix(text, "fd://") || strings.Contains(text, "$") {
@@ -234,17 +247,6 @@ var (
 	reCount       = regexp.MustCompile(`(?:process_)?cpu_count\(`)
 	reLiteral     = regexp.MustCompile(`^(?:"([^"\\{}]*)"|'([^'\\{}]*)')$`)
 )
-
-// many reports whether words give an option more than once.
-func many(argv []string, names ...string) bool {
-	n := 0
-	for i := range argv {
-		if _, ok := option(argv[i:min(i+2, len(argv))], names...); ok && slices.ContainsFunc(names, func(x string) bool { return strings.HasPrefix(argv[i], x) }) {
-			n++
-		}
-	}
-	return n > 1
-}
 
 // workers reads how many processes serve: an option's value, else a variable's, else one.
 func (p *Process) workers(s *Server, argv []string, variable string, names ...string) {
@@ -309,13 +311,7 @@ func (s *Server) words(argv []string, by string) {
 	if v, ok := option(argv, "-w", "--workers"); ok {
 		s.Workers, s.Count, s.Node = max(0, seconds(v)), "--workers", ""
 	}
-	if many(argv, "-b", "--bind") {
-		s.Host, s.Port = "", ""
-		return
-	}
-	if b, ok := option(argv, "-b", "--bind"); ok {
-		s.bind(b, by)
-	}
+	s.binds(options(argv, "-b", "--bind"), by)
 	if v, ok := option(argv, "--graceful-timeout"); ok {
 		s.Drain = seconds(v)
 	}
@@ -376,7 +372,8 @@ func (p *Process) conf(pass *analysis.Pass, s *Server, file string, named bool) 
 	if m := reConfWorkers.FindAllStringSubmatch(text, -1); m != nil {
 		value := m[len(m)-1][1]
 		s.Workers, s.Count = max(0, seconds(value)), file
-		if call := reCount.FindString(value); call != "" && len(m) == 1 && !strings.Contains(value, "environ") && !strings.Contains(value, "getenv") {
+		if call := reCount.FindString(value); call != "" && len(m) == 1 && !strings.Contains(value, "environ") &&
+			!strings.Contains(value, "getenv") {
 			s.Node = call + ") in " + file
 		}
 	} else if strings.Contains(text, "workers") {
