@@ -84,8 +84,13 @@ func wheel(dir, version string) error {
 		return err
 	}
 	info := name + ".dist-info/"
-	metadata := fmt.Sprintf("Metadata-Version: 2.1\nName: tare\nVersion: %s\nSummary: checks that a Python container image is as lean and as pinned as it should be\n"+
-		"License: Apache-2.0\nProject-URL: Source, https://github.com/tareweight/tare\nDescription-Content-Type: text/markdown\n\n%s", version, readme)
+	metadata := fmt.Sprintf(
+		"Metadata-Version: 2.1\nName: tare\nVersion: %s\n"+
+			"Summary: checks that a Python container image is as lean and as pinned as it should be\n"+
+			"License: Apache-2.0\nProject-URL: Source, https://github.com/tareweight/tare\nDescription-Content-Type: text/markdown\n\n%s",
+		version,
+		readme,
+	)
 	for _, f := range []struct {
 		name string
 		mode os.FileMode

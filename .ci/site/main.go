@@ -22,8 +22,11 @@ var page = template.Must(template.New("").Parse(`<!doctype html>
 <style>
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 0 auto; padding: 1rem; }
-nav a { margin-right: .8rem; white-space: nowrap; } pre { overflow-x: auto; padding: .7rem; border: 1px solid #8886; border-radius: 4px; font-size: 14px; }
-h2 { margin-top: 2.5rem; } table { border-collapse: collapse; display: block; overflow-x: auto; } td, th { border: 1px solid #8886; padding: .3rem .6rem; text-align: left; }
+nav a { margin-right: .8rem; white-space: nowrap; }
+pre { overflow-x: auto; padding: .7rem; border: 1px solid #8886; border-radius: 4px; font-size: 14px; }
+h2 { margin-top: 2.5rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+td, th { border: 1px solid #8886; padding: .3rem .6rem; text-align: left; }
 :target { outline: 2px solid #c60; outline-offset: 4px; }
 </style></head><body>
 <nav>{{range .Checks}}<a href="{{.}}.html">{{.}}</a> {{end}}</nav>

@@ -53,8 +53,14 @@ func silent(pass *analysis.Pass, p *process.Process) {
 	if _, injected := c.Workload.Annotations[inject]; injected {
 		return
 	}
-	pass.Reportf(fleet, c, c.Name, "%q sends no traces and writes no structured logs: what it does for a request cannot be followed among other services; "+
-		"install opentelemetry-distro, or python-json-logger", c.Name)
+	pass.Reportf(
+		fleet,
+		c,
+		c.Name,
+		"%q sends no traces and writes no structured logs: what it does for a request cannot be followed among other services; "+
+			"install opentelemetry-distro, or python-json-logger",
+		c.Name,
+	)
 }
 
 // The annotations that Prometheus's example configuration reads, and the one that lets OpenTelemetry's operator put its own into
@@ -101,8 +107,14 @@ func several(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: multiproc, Location: p.At, Key: c.Name,
-		Message: fmt.Sprintf("%d workers of %s of %q each count their own metrics, and a scrape reaches one of them: set %s to an empty, writable directory "+
-			"(an emptyDir), and collect with MultiProcessCollector", s.Workers, s.Kind, c.Name, multiprocDir),
+		Message: fmt.Sprintf(
+			"%d workers of %s of %q each count their own metrics, and a scrape reaches one of them: set %s to an empty, writable directory "+
+				"(an emptyDir), and collect with MultiProcessCollector",
+			s.Workers,
+			s.Kind,
+			c.Name,
+			multiprocDir,
+		),
 	})
 }
 
@@ -142,7 +154,8 @@ func scraped(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	files, whole := process.Sources(pass.Image)
-	if !whole || slices.ContainsFunc(files, func(f *analysis.File) bool { return strings.Contains(string(f.Contents), "start_http_server") }) {
+	if !whole ||
+		slices.ContainsFunc(files, func(f *analysis.File) bool { return strings.Contains(string(f.Contents), "start_http_server") }) {
 		return // a server of prometheus_client's own, beside the other
 	}
 	served, err := strconv.ParseInt(s.Port, 10, 64)
@@ -175,8 +188,12 @@ func otel(pass *analysis.Pass, p *process.Process) {
 		}
 		pass.Report(analysis.Finding{
 			Rule: noOtel, Location: e.At, Key: c.Name,
-			Message: fmt.Sprintf("%s is set for %q, whose image has no distribution of OpenTelemetry: nothing is sent; install opentelemetry-distro, "+
-				"or leave the variables out", e.Name, c.Name),
+			Message: fmt.Sprintf(
+				"%s is set for %q, whose image has no distribution of OpenTelemetry: nothing is sent; install opentelemetry-distro, "+
+					"or leave the variables out",
+				e.Name,
+				c.Name,
+			),
 		})
 		return
 	}

@@ -94,7 +94,8 @@ var rePrint = regexp.MustCompile(`(?m)^[ \t]*print\(`)
 func printed(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	program, _ := p.Program(pass)
-	if program == nil || slices.Contains(p.Argv, "-u") || !rePrint.MatchString(program.Text) || strings.Contains(program.Text, "flush=True") ||
+	if program == nil || slices.Contains(p.Argv, "-u") || !rePrint.MatchString(program.Text) ||
+		strings.Contains(program.Text, "flush=True") ||
 		strings.Contains(program.Text, "reconfigure(") {
 		return
 	}
@@ -103,8 +104,12 @@ func printed(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: unbuffered, Severity: analysis.Note, Location: p.At, Key: c.Name + " print",
-		Message: fmt.Sprintf("%q of %q prints, and its output is held back in a buffer, and lost when the process is killed; set %s=1, or give python -u",
-			program.Main, c.Name, variable),
+		Message: fmt.Sprintf(
+			"%q of %q prints, and its output is held back in a buffer, and lost when the process is killed; set %s=1, or give python -u",
+			program.Main,
+			c.Name,
+			variable,
+		),
 	})
 }
 

@@ -11,7 +11,8 @@ var suffixes = []struct {
 	suffix string
 	factor float64
 }{
-	{"Ki", 1 << 10 * 1e3}, {"Mi", 1 << 20 * 1e3}, {"Gi", 1 << 30 * 1e3}, {"Ti", 1 << 40 * 1e3}, {"m", 1}, {"k", 1e6}, {"M", 1e9}, {"G", 1e12}, {"T", 1e15}, {"", 1e3},
+	{"Ki", 1 << 10 * 1e3}, {"Mi", 1 << 20 * 1e3}, {"Gi", 1 << 30 * 1e3}, {"Ti", 1 << 40 * 1e3},
+	{"m", 1}, {"k", 1e6}, {"M", 1e9}, {"G", 1e12}, {"T", 1e15}, {"", 1e3},
 }
 
 // quantity reads a quantity, in thousandths.

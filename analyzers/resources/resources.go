@@ -74,7 +74,13 @@ func run(pass *analysis.Pass) error {
 		return nil
 	}
 	if pass.Config.(Config).Required && !c.Memory.Set {
-		pass.Reportf(none, c, c.Name, "%q has no limit of memory: one that leaks takes the node with it; set resources.limits.memory", c.Name)
+		pass.Reportf(
+			none,
+			c,
+			c.Name,
+			"%q has no limit of memory: one that leaks takes the node with it; set resources.limits.memory",
+			c.Name,
+		)
 	}
 	if !pass.HasFiles() {
 		return nil
@@ -175,8 +181,14 @@ func unused(pass *analysis.Pass, s *process.Server) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: idle, Location: c.CPU.At, Key: c.Name,
-		Message: fmt.Sprintf("%s of %q has %s (%s), each of which uses one processor at most, and may use %s: lower the limit, or start more workers",
-			s.Kind, c.Name, workers, s.Count, cores(cpu)),
+		Message: fmt.Sprintf(
+			"%s of %q has %s (%s), each of which uses one processor at most, and may use %s: lower the limit, or start more workers",
+			s.Kind,
+			c.Name,
+			workers,
+			s.Count,
+			cores(cpu),
+		),
 	})
 }
 
@@ -192,8 +204,16 @@ func little(pass *analysis.Pass, s *process.Server) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: memory, Location: c.Memory.At, Key: c.Name,
-		Message: fmt.Sprintf("%d workers of %s of %q share %s, %s each, and an interpreter that has loaded nothing takes 14 MB: they are killed as soon as they work; "+
-			"start fewer, or raise the limit", s.Workers, s.Kind, c.Name, analysis.Bytes(bytes), analysis.Bytes(bytes/s.Workers)),
+		Message: fmt.Sprintf(
+			"%d workers of %s of %q share %s, %s each, and an interpreter that has loaded nothing takes 14 MB: "+
+				"they are killed as soon as they work; "+
+				"start fewer, or raise the limit",
+			s.Workers,
+			s.Kind,
+			c.Name,
+			analysis.Bytes(bytes),
+			analysis.Bytes(bytes/s.Workers),
+		),
 	})
 }
 
@@ -210,10 +230,18 @@ func model(pass *analysis.Pass) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: memory, Location: c.Memory.At, Key: c.Name,
-		Message: fmt.Sprintf("the image holds a model of %s (%s), and %q may use %s of memory: it cannot be resident; raise the limit, or ship a smaller one",
-			analysis.Bytes(f.Size), "/"+name, c.Name, analysis.Bytes(bytes)),
+		Message: fmt.Sprintf(
+			"the image holds a model of %s (%s), and %q may use %s of memory: it cannot be resident; raise the limit, or ship a smaller one",
+			analysis.Bytes(f.Size),
+			"/"+name,
+			c.Name,
+			analysis.Bytes(bytes),
+		),
 	})
 }
+
+// unknownToGunicorn are variables that people set for gunicorn, and that it does not read.
+var unknownToGunicorn = []string{"GUNICORN_WORKERS", "GUNICORN_BIND", "GUNICORN_THREADS", "GUNICORN_TIMEOUT"}
 
 // unread finds variables of the pod that are meant for its server, which does not read them.
 func unread(pass *analysis.Pass, s *process.Server) {
@@ -223,7 +251,7 @@ func unread(pass *analysis.Pass, s *process.Server) {
 		switch {
 		case strings.HasPrefix(e.Name, "UVICORN_") && (s.Kind == "gunicorn" || s.Kind == "fastapi run"):
 			why, remedy = "only uvicorn's own command reads it", "give "+s.Kind+" the option"
-		case (e.Name == "GUNICORN_WORKERS" || e.Name == "GUNICORN_BIND" || e.Name == "GUNICORN_THREADS" || e.Name == "GUNICORN_TIMEOUT") && s.Kind == "gunicorn":
+		case s.Kind == "gunicorn" && slices.Contains(unknownToGunicorn, e.Name):
 			option := strings.ToLower(strings.TrimPrefix(e.Name, "GUNICORN_"))
 			why, remedy = "gunicorn does not know it", fmt.Sprintf("write GUNICORN_CMD_ARGS=\"--%s=...\"", option)
 		case e.Name == "WEB_CONCURRENCY" && s.Count == "--workers":
@@ -254,5 +282,6 @@ func mentioned(pass *analysis.Pass, words ...string) (said, known bool) {
 			files = append(files, f)
 		}
 	}
-	return in(process.Fact.Of(pass).Text) || slices.ContainsFunc(files, func(f *analysis.File) bool { return in(string(f.Contents)) }), known
+	return in(process.Fact.Of(pass).Text) ||
+		slices.ContainsFunc(files, func(f *analysis.File) bool { return in(string(f.Contents)) }), known
 }

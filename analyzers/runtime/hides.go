@@ -62,8 +62,13 @@ func hidden(pass *analysis.Pass, p *process.Process) {
 		}
 		pass.Report(analysis.Finding{
 			Rule: hides, Location: m.At, Key: c.Name + " " + dir,
-			Message: fmt.Sprintf("the volume at %q of %q hides what the image has there, with %s: mount the files that it holds one by one "+
-				"(subPath), or on a directory of their own", dir, c.Name, what),
+			Message: fmt.Sprintf(
+				"the volume at %q of %q hides what the image has there, with %s: mount the files that it holds one by one "+
+					"(subPath), or on a directory of their own",
+				dir,
+				c.Name,
+				what,
+			),
 			Related: []analysis.Related{{Location: p.At, Message: "its command"}},
 		})
 	}
@@ -105,8 +110,10 @@ var inits = []string{"tini", "tini-static", "dumb-init", "catatonit"}
 func bypass(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	entry := pass.Image.Config.Config.Entrypoint
-	if c.Command == nil || len(entry) == 0 || !slices.Contains(inits, path.Base(entry[0])) || len(p.Argv) == 0 || c.Workload.SharedProcesses ||
-		!c.Workload.LongRunning() || p.Server != nil {
+	if c.Command == nil || len(entry) == 0 || !slices.Contains(inits, path.Base(entry[0])) || len(p.Argv) == 0 ||
+		c.Workload.SharedProcesses ||
+		!c.Workload.LongRunning() ||
+		p.Server != nil {
 		return
 	}
 	name := path.Base(p.Argv[0])
@@ -115,7 +122,11 @@ func bypass(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: bypassed, Location: p.At, Key: c.Name,
-		Message: fmt.Sprintf("the command of %q takes the place of the image's ENTRYPOINT, and with it of %s: %s is process 1 then; give the words as args",
-			c.Name, path.Base(entry[0]), name),
+		Message: fmt.Sprintf(
+			"the command of %q takes the place of the image's ENTRYPOINT, and with it of %s: %s is process 1 then; give the words as args",
+			c.Name,
+			path.Base(entry[0]),
+			name,
+		),
 	})
 }

@@ -53,13 +53,22 @@ func closed(pass *analysis.Pass, p *process.Process) {
 	for _, file := range needed {
 		for dir := file; dir != "/" && dir != "."; dir = path.Dir(dir) {
 			f := pass.Image.Inode(dir)
-			if f == nil || f.Owner == uid || f.Mode.Perm()&0o077 != 0 || !f.Mode.IsDir() && !f.Mode.IsRegular() || p.Mounted(pass, dir) {
+			if f == nil || f.Owner == uid || f.Mode.Perm()&0o077 != 0 || !f.Mode.IsDir() && !f.Mode.IsRegular() ||
+				p.Mounted(pass, dir) {
 				continue
 			}
 			pass.Report(analysis.Finding{
 				Rule: unreadable, Location: at, Key: c.Name + " " + dir,
-				Message: fmt.Sprintf("%q runs as user %d, and %q of the image is open to user %d alone (%04o): it cannot reach %q; copy it with --chown=%d, or --chmod=755",
-					c.Name, uid, dir, f.Owner, f.Mode.Perm(), file, uid),
+				Message: fmt.Sprintf(
+					"%q runs as user %d, and %q of the image is open to user %d alone (%04o): it cannot reach %q; copy it with --chown=%d, or --chmod=755",
+					c.Name,
+					uid,
+					dir,
+					f.Owner,
+					f.Mode.Perm(),
+					file,
+					uid,
+				),
 				Related: []analysis.Related{{Location: p.At, Message: "its command"}},
 			})
 			return

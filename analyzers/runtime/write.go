@@ -79,7 +79,8 @@ func temporary(pass *analysis.Pass, p *process.Process) {
 func schedule(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	words := p.Inner
-	if len(words) < 2 || path.Base(words[0]) != "celery" || !slices.Contains(words, "beat") && !(slices.Contains(words, "worker") && slices.Contains(words, "-B")) {
+	if len(words) < 2 || path.Base(words[0]) != "celery" ||
+		!slices.Contains(words, "beat") && !(slices.Contains(words, "worker") && slices.Contains(words, "-B")) {
 		return
 	}
 	file := "celerybeat-schedule"
@@ -103,8 +104,11 @@ func schedule(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name + " beat",
-		Message: fmt.Sprintf("the root of %q is read-only, and celery's beat keeps %q: it ends at once; mount a volume there, or give --schedule with a path on one",
-			c.Name, file),
+		Message: fmt.Sprintf(
+			"the root of %q is read-only, and celery's beat keeps %q: it ends at once; mount a volume there, or give --schedule with a path on one",
+			c.Name,
+			file,
+		),
 		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
 	})
 }
@@ -118,6 +122,10 @@ func metrics(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: readonly, Severity: analysis.Warning, Location: c.Security.ReadAt, Key: c.Name + " metrics",
-		Message: fmt.Sprintf("the root of %q is read-only, and prometheus_client writes to %q (PROMETHEUS_MULTIPROC_DIR): mount an emptyDir there", c.Name, dir),
+		Message: fmt.Sprintf(
+			"the root of %q is read-only, and prometheus_client writes to %q (PROMETHEUS_MULTIPROC_DIR): mount an emptyDir there",
+			c.Name,
+			dir,
+		),
 	})
 }

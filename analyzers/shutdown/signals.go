@@ -51,7 +51,14 @@ func drains(pass *analysis.Pass) {
 	}
 	for _, s := range pass.Services {
 		if s.Selects(c.Workload) {
-			pass.Reportf(noDrain, c, c.Name, "Service %q sends to %q for some seconds after it is told to end: add preStop: {sleep: {seconds: 10}}", s.Name, c.Name)
+			pass.Reportf(
+				noDrain,
+				c,
+				c.Name,
+				"Service %q sends to %q for some seconds after it is told to end: add preStop: {sleep: {seconds: 10}}",
+				s.Name,
+				c.Name,
+			)
 			return
 		}
 	}
@@ -91,7 +98,14 @@ func signals(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: stopSignal, Location: at, Key: pass.Container.Name,
-		Message: fmt.Sprintf("%s %q ends %s of %q at once, which %s: leave it out, SIGTERM is what lets it finish", by, "SIG"+name, s.Kind, pass.Container.Name, what),
+		Message: fmt.Sprintf(
+			"%s %q ends %s of %q at once, which %s: leave it out, SIGTERM is what lets it finish",
+			by,
+			"SIG"+name,
+			s.Kind,
+			pass.Container.Name,
+			what,
+		),
 	})
 }
 
@@ -144,8 +158,10 @@ func uwsgi(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: reload, Location: p.At, Key: pass.Container.Name,
-		Message: fmt.Sprintf("uWSGI of %q reloads on SIGTERM instead of ending, and is killed when the grace period is over: set die-on-term = true",
-			pass.Container.Name),
+		Message: fmt.Sprintf(
+			"uWSGI of %q reloads on SIGTERM instead of ending, and is killed when the grace period is over: set die-on-term = true",
+			pass.Container.Name,
+		),
 	})
 }
 
@@ -161,7 +177,10 @@ func installed(pass *analysis.Pass, names ...string) []int {
 	return nil
 }
 
-var reTaskLimit = regexp.MustCompile(`(?m)^[ \t]*(?:\w+\.conf\.)?(?:task_time_limit|CELERY_TASK_TIME_LIMIT|CELERYD_TASK_TIME_LIMIT)\s*=\s*([0-9]+(?:\s*\*\s*[0-9]+)*)\s*(?:#.*)?$`)
+var reTaskLimit = regexp.MustCompile(
+	`(?m)^[ \t]*(?:\w+\.conf\.)?(?:task_time_limit|CELERYD?_TASK_TIME_LIMIT)` +
+		`\s*=\s*([0-9]+(?:\s*\*\s*[0-9]+)*)\s*(?:#.*)?$`,
+)
 
 // celery finds workers whose tasks may take longer than the pod has: a warm shutdown waits for them without end, and the
 // kubelet does not.
@@ -194,14 +213,24 @@ func celery(pass *analysis.Pass, p *process.Process, limit, hook int64) {
 	f := analysis.Finding{Rule: celeryCut, Location: p.At, Key: c.Name}
 	switch {
 	case longest > limit-hook:
-		f.Message = fmt.Sprintf("a task of %q may take %d s (%s), and the pod has %d s to end: SIGKILL cuts it; terminationGracePeriodSeconds: %d",
-			c.Name, longest, from, limit-hook, longest+hook+20)
+		f.Message = fmt.Sprintf(
+			"a task of %q may take %d s (%s), and the pod has %d s to end: SIGKILL cuts it; terminationGracePeriodSeconds: %d",
+			c.Name,
+			longest,
+			from,
+			limit-hook,
+			longest+hook+20,
+		)
 		if !late {
 			f.Severity = analysis.Warning
 		}
 	case !c.Workload.Grace.Set && longest == 0:
-		f.Message = fmt.Sprintf("celery of %q waits for its running tasks, and the pod has %d s (the default): tasks that take longer are killed; "+
-			"set terminationGracePeriodSeconds to what the longest one takes", c.Name, limit-hook)
+		f.Message = fmt.Sprintf(
+			"celery of %q waits for its running tasks, and the pod has %d s (the default): tasks that take longer are killed; "+
+				"set terminationGracePeriodSeconds to what the longest one takes",
+			c.Name,
+			limit-hook,
+		)
 	default:
 		return
 	}

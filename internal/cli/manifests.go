@@ -49,8 +49,12 @@ func (fd *finder) readManifests(root *checkout.Root, dir string, names []string)
 		if len(text) > left {
 			t := target{}
 			t.Name = display(name)
-			t.Err = fmt.Errorf("read manifest %q: with it those of %q have more than the limit of %d bytes: name it, or a directory below",
-				t.Name, dir, kubernetes.MaxSize)
+			t.Err = fmt.Errorf(
+				"read manifest %q: with it those of %q have more than the limit of %d bytes: name it, or a directory below",
+				t.Name,
+				dir,
+				kubernetes.MaxSize,
+			)
 			fd.push(root, t)
 			continue
 		}
@@ -79,8 +83,16 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 	kubernetes.Join(slices.Collect(maps.Values(read))...)
 	if len(templates) > 0 {
 		n := len(templates)
-		fd.remarks = append(fd.remarks, fmt.Sprintf("%d %s of Helm's, which %s to be rendered first: helm template DIR | tare check - (%s)",
-			n, number(n, "manifest is a template", "manifests are templates"), number(n, "has", "have"), analysis.And(templates, 3)))
+		fd.remarks = append(
+			fd.remarks,
+			fmt.Sprintf(
+				"%d %s of Helm's, which %s to be rendered first: helm template DIR | tare check - (%s)",
+				n,
+				number(n, "manifest is a template", "manifests are templates"),
+				number(n, "has", "have"),
+				analysis.And(templates, 3),
+			),
+		)
 	}
 	for _, name := range names {
 		m := read[name]
@@ -160,9 +172,9 @@ func (f *checkFlags) apart(args []string) error {
 	return nil
 }
 
-// imageOf opens the image that a container runs: the one that --image gives for it, by its own name or
-// its image's, or that it gives for the Dockerfile of the project, where both are called the same, or, with --pull-images, the one that the manifest names. It is nil for any other: a file must not
-// make Tare speak to a host that the user did not name.
+// imageOf opens the image that a container runs: the one that --image gives for it, by its own name or its image's, or
+// that it gives for the Dockerfile of the project, where both are called the same, or, with --pull-images, the one that
+// the manifest names. It is nil for any other: a file must not make Tare speak to a host that the user did not name.
 func (fd *finder) imageOf(c *analysis.Container) opener {
 	written := bases.ParseRef(c.Image.S)
 	for _, name := range []string{c.Image.S, written.Repository(), filepath.Base(written.Path), c.Name} {

@@ -73,7 +73,12 @@ Exit status: as for check; 3 where an image could not be judged: each is listed.
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.from, "from", nil, `a file with a reference on each line, a manifest, a compose file, or a directory of them; "-" is standard input`)
+	fl.StringArrayVar(
+		&f.from,
+		"from",
+		nil,
+		`a file with a reference on each line, a manifest, a compose file, or a directory of them; "-" is standard input`,
+	)
 	fl.IntVar(&f.newest, "newest", 0, "so many tags of each repository, those of the highest versions (0: all)")
 	fl.StringVar(&f.shard, "shard", "", "the part of the repositories that this machine takes, I/N, or N with JOB_COMPLETION_INDEX")
 	fl.StringVar(&f.state, "state", "", "where results are kept for the next run (default: beside the cache)")
@@ -364,7 +369,8 @@ func (f *scanFlags) options(fd *finder, analyzers []*analysis.Analyzer) (opt sca
 	t := fd.configured(config.Merge(chain...), nil)
 	opt = scan.Options{
 		Driver: driver.Options{
-			Analyzers: analyzers, Enabled: enabled, Named: len(f.only) > 0, Limits: f.limits, Cache: fd.cache, Now: time.Now().UTC().Truncate(24 * time.Hour),
+			Analyzers: analyzers, Enabled: enabled, Named: len(f.only) > 0, Limits: f.limits, Cache: fd.cache,
+			Now: time.Now().UTC().Truncate(24 * time.Hour),
 		},
 		Target: t.Target, OnlyNew: f.onlyNew,
 	}

@@ -94,7 +94,8 @@ func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer,
 	fd := &finder{
 		ctx: ctx, std: std, analyzers: analyzers, cache: kept, flags: f,
 		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
-		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{}, names: map[string]bool{}, usedImages: map[string]bool{},
+		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{},
+		names: map[string]bool{}, usedImages: map[string]bool{},
 	}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")

@@ -148,7 +148,16 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 				if ctx.Err() != nil {
 					return
 				}
-				r := &layerReader{blob: src.Layers[i], limits: opt.Limits, wants: opt.Wants, want: want, keep: &keep, cache: opt.Cache, table: !opt.Whole, note: opt.Note}
+				r := &layerReader{
+					blob:   src.Layers[i],
+					limits: opt.Limits,
+					wants:  opt.Wants,
+					want:   want,
+					keep:   &keep,
+					cache:  opt.Cache,
+					table:  !opt.Whole,
+					note:   opt.Note,
+				}
 				x, err := opt.Streamed.layer(src.Layers[i])
 				if x == nil && err == nil {
 					x, err = r.index(ctx)

@@ -316,7 +316,9 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 	}
 	c := &analysis.Container{
 		Workload: w, Name: str(child(n, "name")), At: r.at(n), Image: r.text(child(n, "image")), Command: r.texts(child(n, "command")),
-		Args: r.texts(child(n, "args")), Workdir: r.text(child(n, "workingDir")), EnvFrom: len(items(child(n, "envFrom"))) > 0, EnvSources: envFrom(n),
+		Args: r.texts(
+			child(n, "args"),
+		), Workdir: r.text(child(n, "workingDir")), EnvFrom: len(items(child(n, "envFrom"))) > 0, EnvSources: envFrom(n),
 		Security: r.security(child(n, "securityContext")), Ports: map[string]int64{},
 		CPU: r.text(child(n, "resources", "limits", "cpu")), Memory: r.text(child(n, "resources", "limits", "memory")),
 	}
@@ -339,7 +341,9 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 	for _, m := range items(child(n, "volumeMounts")) {
 		v, fixed := r.fixed[str(child(m, "name"))]
 		c.Mounts = append(c.Mounts, analysis.Mount{
-			Path: str(child(m, "mountPath")), ReadOnly: isTrue(child(m, "readOnly")) || fixed, Fixed: fixed, ConfigMap: v.configMap, Files: v.files,
+			Path: str(
+				child(m, "mountPath"),
+			), ReadOnly: isTrue(child(m, "readOnly")) || fixed, Fixed: fixed, ConfigMap: v.configMap, Files: v.files,
 			SubPath: child(m, "subPath") != nil || child(m, "subPathExpr") != nil, At: r.at(m),
 		})
 	}

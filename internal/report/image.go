@@ -42,7 +42,8 @@ type Layer struct {
 	CreatedBy       string  `json:"createdBy"` // without the values of build arguments
 	AttributedBy    string  `json:"attributedBy"`
 	Instructions    []Lines `json:"instructions"`
-	Listed          bool    `json:"listed,omitempty"` // its files are those that its table of contents tells: its bytes were not read, but for what was wanted
+	// Its files are those that its table of contents tells: its bytes were not read, but for what was wanted.
+	Listed bool `json:"listed,omitempty"`
 }
 
 // Lines are lines of a file, 1-based and inclusive.

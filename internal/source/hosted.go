@@ -163,7 +163,8 @@ func (c *catalog) harbor(project string) error {
 		client.Transport = &bearer{client.Transport, basicAuth(basic.Username, basic.Password)}
 	}
 	first := &url.URL{
-		Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/api/v2.0/projects/" + project + "/repositories", RawQuery: "page=1&page_size=100",
+		Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/api/v2.0/projects/" + project + "/repositories",
+		RawQuery: "page=1&page_size=100",
 	}
 	return pages(c.ctx, client, first, c.opt.Limits, func(raw []byte) (string, error) {
 		var page []struct{ Name string }

@@ -94,7 +94,14 @@ func Repositories(ctx context.Context, host, below string, opt Options) ([]strin
 	list, what := c.hosted()
 	switch {
 	case list != nil && first == "":
-		return fails(fmt.Errorf("registry %q lists the repositories of one %s: name it, %s/NAME/*, or give a list (--from FILE)", host, what, host))
+		return fails(
+			fmt.Errorf(
+				"registry %q lists the repositories of one %s: name it, %s/NAME/*, or give a list (--from FILE)",
+				host,
+				what,
+				host,
+			),
+		)
 	case list != nil && what == googleParts:
 		err = list(below)
 	case list != nil:
@@ -108,7 +115,14 @@ func Repositories(ctx context.Context, host, below string, opt Options) ([]strin
 				err = nil
 				break
 			}
-			return fails(fmt.Errorf("registry %q lists none (%d): name them, %s/REPOSITORY, or give a list (--from FILE)", host, te.StatusCode, host))
+			return fails(
+				fmt.Errorf(
+					"registry %q lists none (%d): name them, %s/REPOSITORY, or give a list (--from FILE)",
+					host,
+					te.StatusCode,
+					host,
+				),
+			)
 		}
 	}
 	if err != nil {

@@ -116,7 +116,8 @@ func (s *Shared) Put(digest string, data []byte) {
 			return
 		}
 		var te *transport.Error
-		if errors.As(err, &te) && slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed}, te.StatusCode) {
+		if errors.As(err, &te) &&
+			slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed}, te.StatusCode) {
 			s.lost.Store(true)
 			return
 		}

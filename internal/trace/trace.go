@@ -64,7 +64,11 @@ func New(env func(string) string, service, version string) (*Tracer, error) {
 	if protocol, name := first("PROTOCOL"); protocol == "grpc" {
 		return nil, fmt.Errorf("%s=grpc: traces are sent over HTTP: want http/json, and the collector's port for HTTP (4318)", name)
 	}
-	t := &Tracer{endpoint: u.String(), headers: http.Header{"Content-Type": {"application/json"}}, client: &http.Client{Timeout: 10 * time.Second}}
+	t := &Tracer{
+		endpoint: u.String(),
+		headers:  http.Header{"Content-Type": {"application/json"}},
+		client:   &http.Client{Timeout: 10 * time.Second},
+	}
 	if limit, name := first("TIMEOUT"); limit != "" {
 		ms, err := strconv.Atoi(limit)
 		if err != nil || ms <= 0 {

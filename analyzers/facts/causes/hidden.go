@@ -17,7 +17,8 @@ type overlays struct {
 	rewritten []*analysis.File        // the same bytes as a layer below holds, under other metadata
 	gone      []*analysis.File        // that no container sees, layer by layer
 	kept      map[*analysis.File]bool // hidden, and its bytes are seen all the same, through a copy
-	apart     int64                   // bytes of files that may be those of the layer below: the table of contents alone told of one of the two
+	// bytes of files that may be those of the layer below: of one of the two the table of contents alone told
+	apart int64
 }
 
 // overlaid finds what later layers hide: files of layers above the base that no

@@ -121,7 +121,8 @@ func (c *comparison) held() {
 		}
 	}
 	libraries, _ := c.found(nil)
-	for _, f := range c.image.Inodes() { // of the interpreter, which no package owns; of a layer that is Listed they are not known, and come back
+	// of the interpreter, which no package owns; of a layer that is Listed they are not known, and come back
+	for _, f := range c.image.Inodes() {
 		if !f.Layer.Base || c.set.Owner(f) != nil {
 			continue
 		}
