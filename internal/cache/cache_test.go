@@ -3,6 +3,7 @@ package cache
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -205,6 +206,21 @@ func TestForms(t *testing.T) {
 	for i := range int64(2) {
 		if x := get(c, digest(int(i))); x == nil || x.Cost.Stored != 100+i || x.Cost.Ratio != 7+i {
 			t.Errorf("form %d: %+v", i, x)
+		}
+	}
+}
+
+// TestOwner: an owner that no file can have is damage.
+func TestOwner(t *testing.T) {
+	x := sample()
+	good := encoded(t, x)
+	if _, err := decode(bytes.NewReader(good), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int64{-1, 0, 1 << 32} {
+		r := &reader{src: bytes.NewReader(binary.AppendVarint(nil, n)), buf: make([]byte, 100), left: 100}
+		if owner, ok := r.owner(); ok {
+			t.Errorf("%d is the owner %d", n, owner)
 		}
 	}
 }

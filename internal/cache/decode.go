@@ -93,6 +93,12 @@ func (r *reader) bytes() []byte {
 	return r.buf[r.at-n : r.at]
 }
 
+// owner is the number of a user that is not root; false where it is none.
+func (r *reader) owner() (uint32, bool) {
+	n := r.num()
+	return uint32(n), n > 0 && n <= math.MaxUint32
+}
+
 // keep makes a string of a and b.
 func (r *reader) keep(a string, b []byte) string {
 	n := len(a) + len(b)
@@ -218,8 +224,8 @@ func (r *reader) files(x *Index, n int64) error {
 		r.at += 8
 		f.Packed = r.num()
 		if flags&flagOwner != 0 {
-			n := r.num()
-			if f.Owner = uint32(n); n <= 0 || n > math.MaxUint32 {
+			owner, ok := r.owner()
+			if f.Owner = owner; !ok {
 				return errDamaged
 			}
 		}

@@ -35,6 +35,27 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// TestTerminal: a person looks at a terminal, unless it is that of a CI job or a dumb one.
+func TestTerminal(t *testing.T) {
+	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no terminal can be had: %v", err)
+	}
+	defer f.Close()
+	t.Setenv("CI", "")
+	t.Setenv("TERM", "xterm")
+	if !isTerminal(f) {
+		t.Skip("what is opened is no terminal here")
+	}
+	for name, value := range map[string]string{"CI": "true", "TERM": "dumb"} {
+		t.Run(name, func(t *testing.T) {
+			if t.Setenv(name, value); isTerminal(f) {
+				t.Errorf("%s=%s: somebody looks", name, value)
+			}
+		})
+	}
+}
+
 // TestNoProgress: what is no terminal sees none of it, whatever colours are asked for.
 func TestNoProgress(t *testing.T) {
 	t.Setenv("FORCE_COLOR", "1")

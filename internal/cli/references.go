@@ -34,7 +34,7 @@ func references(in io.Reader, name string) (refs []string, unread []scan.Failure
 		return nil, nil, err
 	}
 	if info.IsDir() {
-		return directory(name)
+		return directory(name, maxManifests)
 	}
 	if isManifest(name) {
 		text, err := readUpTo(os.DirFS(filepath.Dir(name)), filepath.Base(name))
@@ -68,8 +68,8 @@ func listed(in io.Reader) (refs []string, err error) {
 	return refs, lines.Err()
 }
 
-// directory reads the manifests and compose files below a directory, and nothing that a link leads to.
-func directory(dir string) (refs []string, unread []scan.Failure, err error) {
+// directory reads the manifests and compose files below a directory of at most so many files, and nothing that a link leads to.
+func directory(dir string, most int) (refs []string, unread []scan.Failure, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, nil, err
@@ -83,8 +83,8 @@ func directory(dir string) (refs []string, unread []scan.Failure, err error) {
 		if d.IsDir() && name != "." && strings.HasPrefix(d.Name(), ".") {
 			return fs.SkipDir
 		}
-		if n++; n > maxManifests {
-			return fmt.Errorf("more than the limit of %d files and directories: name a directory below", maxManifests)
+		if n++; n > most {
+			return fmt.Errorf("more than the limit of %d files and directories: name a directory below", most)
 		}
 		if !d.Type().IsRegular() || !isManifest(name) {
 			return nil

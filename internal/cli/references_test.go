@@ -66,6 +66,9 @@ func TestReferences(t *testing.T) {
 			}
 		}
 	}
+	if _, _, err := directory("k8s", 5); err == nil || !strings.Contains(err.Error(), "more than the limit of 5 files and directories: name a directory below") {
+		t.Errorf("a large directory: %v", err)
+	}
 	if _, _, err := references(nil, "gone.yaml"); err == nil {
 		t.Error("what is not there is read")
 	}

@@ -88,6 +88,10 @@ func TestScanTraces(t *testing.T) {
 	if status != cli.Clean || !strings.Contains(out, "traces were not sent") {
 		t.Errorf("no collector: status %d: %s", status, out)
 	}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", strings.Replace(collector.URL, "//", "//user:canary@", 1))
+	if _, out, errs := run("scan", "--from", "list", "--no-config", "--log", "text"); strings.Contains(out+errs, "canary") || !strings.Contains(errs, "traces were not sent") {
+		t.Errorf("a password of the collector's address: %s%s", out, errs)
+	}
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere")
 	if status, _, errs := run("scan", "--from", "list"); status != cli.Usage || !strings.Contains(errs, "is no address") {
 		t.Errorf("no address: status %d: %s", status, errs)

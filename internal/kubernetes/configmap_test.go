@@ -2,8 +2,11 @@ package kubernetes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tareweight/tare/analyzers/analysis"
 )
 
 // TestJoin: what a ConfigMap of the input says is in the containers that refer to it, with its place, before what they say
@@ -88,5 +91,28 @@ func TestJoinMuch(t *testing.T) {
 	}
 	if want := "false 50000 last; false 50000 last; true 0 ; true 0 "; strings.Join(got, "; ") != want || len(m.Broken) > 0 {
 		t.Errorf("got %q, want %q, %v", strings.Join(got, "; "), want, m.Broken)
+	}
+}
+
+// TestWatchedMuch: of what refers to one workload a bounded part is read.
+func TestWatchedMuch(t *testing.T) {
+	w := &analysis.Workload{Labels: map[string]string{"a": "b"}}
+	var services []*analysis.Service
+	for range maxServices + 5 {
+		services = append(services, &analysis.Service{Selector: w.Labels, Labels: w.Labels, Names: map[string]string{}})
+	}
+	service := &analysis.Monitor{Kind: "ServiceMonitor", Selector: w.Labels}
+	if watched(w, services, []*analysis.Monitor{service}); len(w.Monitors) != maxServices {
+		t.Errorf("%d services", len(w.Monitors))
+	}
+	w.Monitors = nil
+	pod := &analysis.Monitor{Kind: "PodMonitor", Selector: w.Labels}
+	if watched(w, nil, slices.Repeat([]*analysis.Monitor{pod}, maxWatchers+5)); len(w.Monitors) != maxWatchers {
+		t.Errorf("%d monitors of one workload", len(w.Monitors))
+	}
+	w.Monitors = nil
+	others := slices.Repeat([]*analysis.Monitor{{Kind: "PodMonitor", Selector: map[string]string{"other": "x"}}}, maxMonitors)
+	if watched(w, nil, append(others, pod)); len(w.Monitors) != 0 {
+		t.Error("a monitor beyond the limit is read")
 	}
 }

@@ -116,3 +116,22 @@ func TestHosted(t *testing.T) {
 		t.Errorf("without a token: %v", err)
 	}
 }
+
+// endless answers each list of tags with one more child.
+type endless struct{ asked int }
+
+func (e *endless) RoundTrip(r *http.Request) (*http.Response, error) {
+	e.asked++
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"child":["a"]}`))}, nil
+}
+
+// TestHostedEndless: repositories below each other without end are given up.
+func TestHostedEndless(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	e := &endless{}
+	opt := Options{Transport: e, Session: new(Session), wait: func(context.Context, time.Duration) error { return nil }}
+	// a name has 255 characters at most: the list ends by that, or by its limit
+	if _, err := Repositories(context.Background(), "gcr.io", "p", opt); err == nil || e.asked > 3*maxPages {
+		t.Errorf("%v after %d requests", err, e.asked)
+	}
+}

@@ -35,6 +35,7 @@ type Tracer struct {
 
 	mu      sync.Mutex
 	spans   []span // that are ended and not sent
+	waiting int    // of them, and of those that are on their way
 	dropped int
 	err     error // the first that kept spans from being sent
 	sending sync.WaitGroup
@@ -201,10 +202,11 @@ func (s *Span) TraceID() string {
 func (t *Tracer) add(s span) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.spans) == pending {
+	if t.waiting == pending {
 		t.dropped++
 		return
 	}
+	t.waiting++
 	if t.spans = append(t.spans, s); len(t.spans)%batch == 0 {
 		spans := t.spans
 		t.spans = nil
@@ -244,7 +246,7 @@ func (t *Tracer) send(ctx context.Context, spans []span) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err == nil && err != nil {
+	if t.waiting -= len(spans); t.err == nil && err != nil {
 		t.err = err
 	}
 }

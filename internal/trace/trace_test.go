@@ -184,3 +184,25 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
+
+// TestSlow: a collector that does not answer holds a bounded number of spans; the others are dropped, and that is said.
+func TestSlow(t *testing.T) {
+	answer := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-answer
+	}))
+	defer s.Close()
+	tracer, err := trace.New(environment(map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": s.URL}), "tare", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := tracer.Start("scan")
+	for range 10_007 {
+		root.Start("x").End("")
+	}
+	close(answer)
+	if err := tracer.Close(context.Background()); err == nil || !strings.Contains(err.Error(), "7 spans were more than could be sent") {
+		t.Errorf("%v", err)
+	}
+}
