@@ -117,21 +117,27 @@ func TestHosted(t *testing.T) {
 	}
 }
 
-// endless answers each list of tags with one more child.
+// endless answers each list of tags with a hundred more children.
 type endless struct{ asked int }
 
 func (e *endless) RoundTrip(r *http.Request) (*http.Response, error) {
 	e.asked++
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"child":["a"]}`))}, nil
+	var names []string
+	for i := range 100 {
+		names = append(names, fmt.Sprintf("%q", fmt.Sprint("c", i)))
+	}
+	body := `{"child":[` + strings.Join(names, ",") + `]}`
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
 // TestHostedEndless: repositories below each other without end are given up.
 func TestHostedEndless(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	e := &endless{}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	opt := Options{Transport: e, Session: new(Session), wait: func(context.Context, time.Duration) error { return nil }}
-	// a name has 255 characters at most: the list ends by that, or by its limit
-	if _, err := Repositories(context.Background(), "gcr.io", "p", opt); err == nil || e.asked > 3*maxPages {
+	if _, err := Repositories(ctx, "gcr.io", "p", opt); err == nil || !strings.Contains(err.Error(), "more than the limit of 1000 repositories") || e.asked > 3*maxPages {
 		t.Errorf("%v after %d requests", err, e.asked)
 	}
 }

@@ -206,3 +206,25 @@ func TestSlow(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestLong: of a long run all spans arrive, as those that were sent wait no more.
+func TestLong(t *testing.T) {
+	c := &collector{}
+	s := httptest.NewServer(c)
+	defer s.Close()
+	tracer, err := trace.New(environment(map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": s.URL}), "tare", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for range 4000 {
+			tracer.Start("x").End("")
+		}
+		if err := tracer.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(c.spans) != 12_000 {
+		t.Errorf("%d spans", len(c.spans))
+	}
+}
