@@ -97,17 +97,18 @@ type Want struct {
 // A Pass is one application of an analyzer to one target.
 type Pass struct {
 	Analyzer   *Analyzer
-	Dockerfile *Dockerfile // nil if the target has none
-	Image      *Image      // nil if the target has none
-	Baseline   *Image      // an older image of the same, to compare with, its layers indexed; nil if there is none
-	Container  *Container  // the container of a pod that is judged, with its pod; nil if the target has none
-	Services   []*Service  // of the same input as Container
-	Files      fs.FS       // the build context, .dockerignore applied; nil if there is none
-	FilesDir   string      // its directory as the report names it; "" is the current one
-	Named      []string    // requirement and lock files of Files that the user named
-	Now        time.Time   // the day of the run, UTC: for ends of life alone
-	AddedOnly  bool        // sizes are of what stands above the base; the driver leaves out what is found of the base itself
-	Config     any         // the analyzer's settings: of the type of Analyzer.Config. nil in a fact
+	Dockerfile *Dockerfile  // nil if the target has none
+	Image      *Image       // nil if the target has none
+	Baseline   *Image       // an older image of the same, to compare with, its layers indexed; nil if there is none
+	RunBy      []*Container // the containers of pods that run what is judged; nil if none is known, and where Container is judged
+	Container  *Container   // the container of a pod that is judged, with its pod; nil if what it runs is, or if there is none
+	Services   []*Service   // of the same input as Container
+	Files      fs.FS        // the build context, .dockerignore applied; nil if there is none
+	FilesDir   string       // its directory as the report names it; "" is the current one
+	Named      []string     // requirement and lock files of Files that the user named
+	Now        time.Time    // the day of the run, UTC: for ends of life alone
+	AddedOnly  bool         // sizes are of what stands above the base; the driver leaves out what is found of the base itself
+	Config     any          // the analyzer's settings: of the type of Analyzer.Config. nil in a fact
 	Report     func(Finding)
 
 	undecided func(Undecided)

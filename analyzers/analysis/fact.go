@@ -14,6 +14,7 @@ import (
 type Fact[T any] struct {
 	Name    string
 	Needs   Needs
+	Pod     bool // it is of the container of a pod: of an image that several run, it is derived for each
 	Compute func(*Pass) (T, error)
 }
 
@@ -32,11 +33,13 @@ func (f *Fact[T]) Of(pass *Pass) T {
 type AnyFact interface {
 	fmt.Stringer
 	needs() Needs
+	pod() bool
 	compute(*Pass) (any, error)
 }
 
 func (f *Fact[T]) String() string               { return f.Name }
 func (f *Fact[T]) needs() Needs                 { return f.Needs }
+func (f *Fact[T]) pod() bool                    { return f.Pod }
 func (f *Fact[T]) compute(p *Pass) (any, error) { return f.Compute(p) }
 
 // A memo is a fact's value for one target, or why there is none.
@@ -52,6 +55,7 @@ type Target struct {
 	Dockerfile *Dockerfile
 	Image      *Image
 	Baseline   *Image
+	RunBy      []*Container
 	Container  *Container
 	Services   []*Service
 	Files      fs.FS
@@ -60,8 +64,17 @@ type Target struct {
 	Now        time.Time
 	AddedOnly  bool
 
+	image *Target // that a container runs, and that has the facts which are not about the container; nil: t has all
 	mu    sync.Mutex
 	facts map[AnyFact]*memo
+}
+
+// Pod returns the target of a container that runs what t is. Facts that are not about the container are derived once for both.
+func (t *Target) Pod(c *Container, services []*Service) *Target {
+	return &Target{
+		Dockerfile: t.Dockerfile, Image: t.Image, Baseline: t.Baseline, Container: c, Services: services,
+		Files: t.Files, FilesDir: t.FilesDir, Named: t.Named, Now: t.Now, AddedOnly: t.AddedOnly, image: t,
+	}
 }
 
 // NewPass returns a pass of a over t with its facts computed. The error is
@@ -74,7 +87,7 @@ func (t *Target) NewPass(a *Analyzer, config any, report func(Finding), undecide
 func (t *Target) pass(a *Analyzer, config any, report func(Finding), undecided func(Undecided)) *Pass {
 	return &Pass{
 		Analyzer: a, Dockerfile: t.Dockerfile, Image: t.Image, Baseline: t.Baseline,
-		Container: t.Container, Services: t.Services, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named,
+		RunBy: t.RunBy, Container: t.Container, Services: t.Services, Files: t.Files, FilesDir: t.FilesDir, Named: t.Named,
 		Now: t.Now, AddedOnly: t.AddedOnly, Config: config,
 		Report: report, undecided: undecided, facts: map[AnyFact]*memo{},
 	}
@@ -120,6 +133,9 @@ func (t *Target) load(p *Pass, facts []AnyFact) error {
 }
 
 func (t *Target) memo(f AnyFact) *memo {
+	if t.image != nil && !f.pod() {
+		return t.image.memo(f)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.facts == nil {

@@ -22,6 +22,14 @@ type Workload struct {
 // LongRunning reports whether its pods run until they are told to end.
 func (w *Workload) LongRunning() bool { return w.Kind != "Job" && w.Kind != "CronJob" && !w.Ends }
 
+// ID tells it from other objects of its kind: "Deployment shop/web".
+func (w *Workload) ID() string {
+	if w.Namespace == "" {
+		return w.Kind + " " + w.Name
+	}
+	return w.Kind + " " + w.Namespace + "/" + w.Name
+}
+
 // Node makes a Workload a Node.
 func (w *Workload) Location() Location { return w.At }
 

@@ -79,10 +79,9 @@ type tcase struct {
 	target   driver.Target
 	now      time.Time
 	wants    []want
-	open     []want                // rules that are not decided, and why
-	read     bool                  // the layers of the base's sibling were read before
-	named    bool                  // the rules were asked for by name
-	pods     []*analysis.Container // those that are judged, one after another; none: the target has none
+	open     []want // rules that are not decided, and why
+	read     bool   // the layers of the base's sibling were read before
+	named    bool   // the rules were asked for by name
 }
 
 type want struct {
@@ -103,20 +102,13 @@ func (c *tcase) run(t *testing.T) []analysis.Finding {
 			t.Fatal(err)
 		}
 	}
-	var res driver.Result
-	for i := range max(1, len(c.pods)) {
-		target := c.target
-		if len(c.pods) > 0 {
-			target.Container = c.pods[i]
-		}
-		r, err := driver.Check(context.Background(), target, opt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, err := range r.Errors {
-			t.Error(err)
-		}
-		res.Findings, res.NotRun = append(res.Findings, r.Findings...), append(res.NotRun, r.NotRun...)
+	c.target.PodsOnly = len(c.target.Pods) > 0 && c.target.Dockerfile == nil
+	res, err := driver.Check(context.Background(), c.target, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range res.Errors {
+		t.Error(err)
 	}
 	keys := map[string]bool{}
 	for _, f := range res.Findings {
@@ -246,12 +238,13 @@ func parse(t *testing.T, a *analysis.Analyzer, ar *txtar.Archive) *tcase {
 			}
 			kubernetes.Join(m)
 			for _, w := range m.Workloads {
-				c.pods = append(c.pods, w.Containers...)
+				for _, x := range w.Containers {
+					c.target.Pods = append(c.target.Pods, driver.Pod{Container: x, Services: m.Services})
+				}
 			}
-			if len(c.pods) == 0 {
+			if len(c.target.Pods) == 0 {
 				t.Fatalf("%s describes no pod", f.Name)
 			}
-			c.target.Services = m.Services
 			c.wants = append(c.wants, sourceWants(t, f.Name, f.Data)...)
 		case f.Name == "tare.yaml":
 			c.target.Config.Sections = settings(t, a, f.Data)

@@ -61,7 +61,10 @@ func run(pass *analysis.Pass) error {
 		}
 		return nil
 	}
-	if pass.Dockerfile == nil {
+	if pass.Dockerfile == nil || len(pass.RunBy) > 0 && !slices.ContainsFunc(pass.RunBy, func(c *analysis.Container) bool {
+		_, set := c.Lookup(variable) // which is judged there
+		return !set
+	}) {
 		return nil
 	}
 	var last *analysis.Instruction // that sets it to 0, and that no other overrides

@@ -37,7 +37,8 @@ var loopback = &analysis.Rule{
 	ID:       "probes-loopback",
 	Title:    "the server listens on loopback, where neither the kubelet nor a Service reaches it",
 	Severity: analysis.Error,
-	Needs:    analysis.InputWorkload | analysis.InputFiles,
+	Needs:    analysis.InputWorkload,
+	Any:      analysis.InputDockerfile | analysis.InputFiles,
 }
 
 var missing = &analysis.Rule{
@@ -66,7 +67,8 @@ var unanswered = &analysis.Rule{
 	ID:       "probes-unserved",
 	Title:    "a probe asks a port that nothing in the pod listens on",
 	Severity: analysis.Error,
-	Needs:    analysis.InputWorkload | analysis.InputFiles,
+	Needs:    analysis.InputWorkload,
+	Any:      analysis.InputDockerfile | analysis.InputFiles,
 }
 
 var none = &analysis.Rule{
@@ -97,11 +99,11 @@ func run(pass *analysis.Pass) error {
 	if c.Liveness != nil && c.Readiness != nil {
 		alike(pass)
 	}
+	p := process.Fact.Of(pass)
+	reach(pass, p)
+	unserved(pass, p)
 	if pass.HasFiles() {
-		p := process.Fact.Of(pass)
 		absent(pass, p)
-		reach(pass, p)
-		unserved(pass, p)
 		early(pass, p)
 	}
 	return nil

@@ -35,8 +35,9 @@ var nonroot = &analysis.Rule{
 	ID:       "runtime-nonroot",
 	Title:    "runAsNonRoot with an image whose user the kubelet cannot verify",
 	Severity: analysis.Error,
-	Needs:    analysis.InputWorkload | analysis.InputManifest,
+	Needs:    analysis.InputWorkload,
 	Uses:     analysis.InputFiles,
+	Any:      analysis.InputDockerfile | analysis.InputManifest,
 }
 
 var readonly = &analysis.Rule{
@@ -55,11 +56,14 @@ var links = &analysis.Rule{
 
 func run(pass *analysis.Pass) error {
 	c := pass.Container
-	if c == nil || pass.Image == nil || pass.Image.Config == nil {
+	if c == nil {
 		return nil
 	}
-	user(pass)
 	p := process.Fact.Of(pass)
+	user(pass, p)
+	if pass.Image == nil || pass.Image.Config == nil {
+		return nil
+	}
 	bypass(pass, p)
 	if !pass.HasFiles() {
 		return nil
@@ -94,7 +98,7 @@ func run(pass *analysis.Pass) error {
 }
 
 // user compares runAsNonRoot with the image's user, as the kubelet does before it starts a container.
-func user(pass *analysis.Pass) {
+func user(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	set := c.Security
 	if set.NonRoot == nil {
@@ -118,12 +122,20 @@ func user(pass *analysis.Pass) {
 		}
 		return
 	}
-	name, _, _ := strings.Cut(pass.Image.Config.Config.User, ":")
+	name, known, at := p.User()
+	if name, _, _ = strings.Cut(name, ":"); !known {
+		pass.Undecided(nonroot, set.At, "who the base of the Dockerfile runs as is not known")
+		return
+	}
 	report := func(format string, args ...any) {
-		pass.Report(analysis.Finding{
+		f := analysis.Finding{
 			Rule: nonroot, Location: set.At, Key: c.Name,
 			Message: fmt.Sprintf("runAsNonRoot is set, and the image of %q ", c.Name) + fmt.Sprintf(format, args...),
-		})
+		}
+		if at.Line > 0 {
+			f.Related = append(f.Related, analysis.Related{Location: at, Message: "USER"})
+		}
+		pass.Report(f)
 	}
 	switch n, err := strconv.ParseInt(name, 10, 64); {
 	case err == nil && n != 0:

@@ -30,7 +30,8 @@ var graceShort = &analysis.Rule{
 	ID:       "shutdown-grace-short",
 	Title:    "the grace period ends before the server's own",
 	Severity: analysis.Warning,
-	Needs:    analysis.InputWorkload | analysis.InputFiles,
+	Needs:    analysis.InputWorkload,
+	Any:      analysis.InputDockerfile | analysis.InputFiles,
 }
 
 // grace is a pod's default (kubernetes/api, core/v1/types.go).
@@ -122,7 +123,7 @@ func slept(h *analysis.Handler) (int64, bool) {
 // podShell judges process 1 of the pod: as the pod's command and the image together have it.
 func podShell(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
-	if len(p.Argv) == 0 || c.Command == nil && pass.Dockerfile != nil {
+	if len(p.Argv) == 0 || pass.Dockerfile != nil && p.At.Path == pass.Dockerfile.Path {
 		return // the Dockerfile's own are judged there
 	}
 	if i := process.Script(p.Argv); i > 0 {

@@ -69,12 +69,13 @@ type process1 struct {
 func run(pass *analysis.Pass) error {
 	if pass.Container != nil {
 		pod(pass)
+		return nil
 	}
 	if pass.Dockerfile == nil {
 		return nil
 	}
 	p := first(pass.Dockerfile)
-	if p == nil {
+	if p == nil || len(pass.RunBy) > 0 && !slices.ContainsFunc(pass.RunBy, p.runIn) {
 		return nil
 	}
 	if i := process.Script(p.args); p.text == "" && i > 0 {
@@ -89,6 +90,12 @@ func run(pass *analysis.Pass) error {
 		pass.Undecided(script, nil, "needs the files of the build context")
 	}
 	return nil
+}
+
+// runIn reports whether a container has p as its process 1, and is told to end: a command of the pod takes the place of both
+// instructions, its args that of CMD, and a Job ends by itself.
+func (p *process1) runIn(c *analysis.Container) bool {
+	return c.Command == nil && (c.Args == nil || p.name == "ENTRYPOINT") && c.Workload.LongRunning() && !c.Workload.SharedProcesses
 }
 
 // first finds process 1: the last ENTRYPOINT of the chain, else the last CMD.

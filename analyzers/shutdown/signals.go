@@ -18,7 +18,8 @@ var stopSignal = &analysis.Rule{
 	ID:       "shutdown-stop-signal",
 	Title:    "the signal that ends the container makes its server end without waiting for requests",
 	Severity: analysis.Warning,
-	Needs:    analysis.InputWorkload | analysis.InputManifest,
+	Needs:    analysis.InputWorkload,
+	Any:      analysis.InputDockerfile | analysis.InputManifest,
 }
 
 var reload = &analysis.Rule{
@@ -71,14 +72,16 @@ func stopBy(pass *analysis.Pass) (name, by string, at analysis.Location) {
 	if c.Stop.Set {
 		return strings.TrimPrefix(strings.ToUpper(c.Stop.S), "SIG"), "lifecycle.stopSignal", c.Stop.At
 	}
-	if pass.Image == nil || pass.Image.Config == nil {
-		return "", "", c.At
+	p := process.Fact.Of(pass)
+	name, _, at = p.StopSignal()
+	if at.Line == 0 {
+		at = p.At
 	}
-	name = strings.TrimPrefix(strings.ToUpper(pass.Image.Config.Config.StopSignal), "SIG")
+	name = strings.TrimPrefix(strings.ToUpper(name), "SIG")
 	if number, ok := map[string]string{"2": "INT", "3": "QUIT", "9": "KILL", "15": "TERM"}[name]; ok {
 		name = number
 	}
-	return name, "the image's STOPSIGNAL", process.Fact.Of(pass).At
+	return name, "the image's STOPSIGNAL", at
 }
 
 // quick are the signals on which servers end at once: gunicorn's INT and QUIT (gunicorn, "Signal Handling"), celery's QUIT

@@ -48,9 +48,7 @@ func (fd *finder) file(root *checkout.Root, name string) error {
 
 // unreadable adds a Dockerfile that cannot be read.
 func (fd *finder) unreadable(name string, err error) {
-	t := target{}
-	t.Name, t.Err = display(name), fmt.Errorf("read %q: %w", display(name), reason(err))
-	fd.push(nil, t)
+	fd.broken(nil, display(name), fmt.Errorf("read %q: %w", display(name), reason(err)))
 }
 
 // dockerfile adds the builds of the Dockerfile at name: those that the configuration lists,
@@ -204,15 +202,15 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 	if fd.flags.target == "" {
 		t.stageOf = b.where
 	}
-	var open opener
+	t.OpenBaseline = fd.baseline(b.baseline, b.baselineFrom)
+	p := plan{target: t, root: root, platforms: fd.platforms(b.platforms), names: callable(b, fd.flags.image, name)}
 	switch {
 	case fd.flags.image != "":
-		open = fd.open(fd.flags.image, nil)
+		p.ref, p.open = fd.flags.image, fd.open(fd.flags.image, nil)
 	case b.image != "":
-		open = fd.trusted("image", b.image, b.from)
+		p.ref, p.open = b.image, fd.trusted("image", b.image, b.from)
 	}
-	t.OpenBaseline = fd.baseline(b.baseline, b.baselineFrom)
-	fd.each(root, t, open, fd.platforms(b.platforms))
+	fd.plan(p)
 	return nil
 }
 
@@ -230,11 +228,11 @@ func (fd *finder) requirements(root *checkout.Root, name string) error {
 	}
 	t.ContextDir = display(dir)
 	t.files = []string{absolute(dir)} // what it includes lies beside it
-	var open opener
+	p := plan{target: t, root: root, platforms: fd.platforms(nil)}
 	if fd.flags.image != "" {
-		open = fd.open(fd.flags.image, nil)
+		p.ref, p.open = fd.flags.image, fd.open(fd.flags.image, nil)
 	}
-	fd.each(root, t, open, fd.platforms(nil))
+	fd.plan(p)
 	return nil
 }
 
@@ -289,9 +287,6 @@ func (fd *finder) one(root *checkout.Root, x *config.Target) error {
 // foreign adds a Dockerfile that a configuration names and that lies in another repository, such
 // as a submodule, whose own configuration alone is in force.
 func (fd *finder) foreign(f *config.File, named config.Named) {
-	t := target{}
-	t.Name = display(f.Path)
-	t.Err = fmt.Errorf("%s:%d: %q is in another repository, whose own configuration alone is in force: name it there",
-		display(f.Path), named.Line, named.Path)
-	fd.push(nil, t)
+	fd.broken(nil, display(f.Path), fmt.Errorf("%s:%d: %q is in another repository, whose own configuration alone is in force: name it there",
+		display(f.Path), named.Line, named.Path))
 }

@@ -99,6 +99,7 @@ func runDiff(
 		if err != nil {
 			return err
 		}
+		fd.settle()
 		if len(fd.targets) != 1 || fd.targets[0].OpenImage == nil {
 			return usage("%q is no image: name a reference, an archive, a layout, or a JSON report", arg)
 		}

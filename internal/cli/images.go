@@ -28,7 +28,9 @@ func (fd *finder) image(ref string) error {
 	t.Name = ref
 	t.Build = dockerfile.Options{Target: fd.flags.target, BuildArgs: fd.args}
 	t.OpenBaseline = fd.baseline("", nil)
-	fd.each(root, t, fd.open(ref, nil), fd.platforms(nil))
+	fd.plan(plan{
+		target: t, root: root, open: fd.open(ref, nil), ref: ref, platforms: fd.platforms(nil), names: callable(build{inline: ref}, ref, ""),
+	})
 	return nil
 }
 
@@ -61,7 +63,10 @@ func (fd *finder) listedImage(chain []*config.File, x *config.Target) {
 	t.Name = x.Name
 	t.Build = dockerfile.Options{Target: cmp.Or(fd.flags.target, x.Stage), BuildArgs: x.BuildArgs}
 	t.OpenBaseline = fd.baseline(x.Baseline, x.File)
-	fd.each(nil, t, fd.trusted("image", x.Image, x.File), fd.platforms(x.Platforms))
+	fd.plan(plan{
+		target: t, open: fd.trusted("image", x.Image, x.File), ref: x.Image, platforms: fd.platforms(x.Platforms),
+		names: callable(build{name: x.Name, inline: x.Name}, x.Image, ""),
+	})
 }
 
 // allPlatforms stands for all platforms that an image has.
@@ -79,13 +84,14 @@ func (fd *finder) platforms(listed []string) []string {
 // An opener opens an image for a platform.
 type opener func(ctx context.Context, platform string) (*source.Image, error)
 
-// each adds a target once for each platform of its image, or, where it has none, once.
-func (fd *finder) each(root *checkout.Root, t target, open opener, platforms []string) {
+// each adds a target of a plan for each platform of its image, or, where it has none, one.
+func (fd *finder) each(p *plan) {
+	t, open, platforms := p.target, p.open, p.platforms
 	if open == nil {
-		if t.Build.Platform = platforms[0]; t.Build.Platform == allPlatforms {
-			t.Build.Platform = ""
+		if len(platforms) > 0 && platforms[0] != allPlatforms {
+			t.Build.Platform = platforms[0]
 		}
-		fd.push(root, t)
+		fd.push(p.root, t)
 		return
 	}
 	t.OpenTrusted = func(ctx context.Context, ref, platform string) (*source.Image, error) {
@@ -113,13 +119,13 @@ func (fd *finder) each(root *checkout.Root, t target, open opener, platforms []s
 			platforms = []string{""}
 		}
 	}
-	for _, p := range platforms {
+	for _, platform := range platforms {
 		t := t
-		if t.Build.Platform = p; len(platforms) > 1 {
-			t.Name += " (" + p + ")"
+		if t.Build.Platform = platform; len(platforms) > 1 {
+			t.Name += " (" + platform + ")"
 		}
-		t.OpenImage = func(ctx context.Context) (*source.Image, error) { return open(ctx, p) }
-		fd.push(root, t)
+		t.OpenImage = func(ctx context.Context) (*source.Image, error) { return open(ctx, platform) }
+		fd.push(p.root, t)
 	}
 }
 

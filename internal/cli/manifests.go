@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -47,15 +46,9 @@ func (fd *finder) readManifests(root *checkout.Root, dir string, names []string)
 			continue
 		}
 		if len(text) > left {
-			t := target{}
-			t.Name = display(name)
-			t.Err = fmt.Errorf(
+			fd.broken(root, display(name), fmt.Errorf(
 				"read manifest %q: with it those of %q have more than the limit of %d bytes: name it, or a directory below",
-				t.Name,
-				dir,
-				kubernetes.MaxSize,
-			)
-			fd.push(root, t)
+				display(name), dir, kubernetes.MaxSize))
 			continue
 		}
 		left -= len(text)
@@ -102,18 +95,21 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 			return err
 		}
 		for _, broken := range m.Broken {
-			t := target{}
-			t.Name, t.Err = display(name), fmt.Errorf("read manifest %w", broken)
-			fd.push(root, t)
+			fd.broken(root, display(name), fmt.Errorf("read manifest %w", broken))
 		}
 		for _, w := range m.Workloads {
 			for _, c := range slices.Concat(w.Containers, w.Sidecars) {
 				t := fd.configured(config.Merge(chain...), nil)
-				t.Name = fmt.Sprintf("%s: %s %s, container %s", display(name), w.Kind, w.Name, c.Name)
-				t.Container, t.Services = c, services
-				t.Manifest = driver.Manifest{Path: display(name), Text: texts[name], Comments: comments}
+				pod := driver.Pod{
+					Container: c, Services: services,
+					Manifest: driver.Manifest{Path: display(name), Text: texts[name], Comments: comments},
+				}
+				t.Name = fmt.Sprintf("%s: %s", display(name), pod)
+				t.Pods, t.PodsOnly = []driver.Pod{pod}, true
 				t.files = []string{absolute(name)}
-				fd.each(root, t, fd.imageOf(c), fd.platforms(nil))
+				p := plan{target: t, root: root, chain: chain, platforms: fd.platforms(nil)}
+				fd.imageOf(&p, c)
+				fd.plan(p)
 			}
 		}
 	}
@@ -172,41 +168,42 @@ func (f *checkFlags) apart(args []string) error {
 	return nil
 }
 
-// imageOf opens the image that a container runs: the one that --image gives for it, by its own name or its image's, or
+// imageOf says what opens the image that a container runs: the one that --image gives for it, by its own name or its image's, or
 // that it gives for the Dockerfile of the project, where both are called the same, or, with --pull-images, the one that
-// the manifest names. It is nil for any other: a file must not make Tare speak to a host that the user did not name.
-func (fd *finder) imageOf(c *analysis.Container) opener {
+// the manifest names. There is none for any other: a file must not make Tare speak to a host that the user did not name.
+func (fd *finder) imageOf(p *plan, c *analysis.Container) {
 	written := bases.ParseRef(c.Image.S)
 	for _, name := range []string{c.Image.S, written.Repository(), filepath.Base(written.Path), c.Name} {
 		if ref := fd.flags.images[name]; ref != "" && name != "" {
 			fd.usedImages[name] = true
-			return fd.open(ref, nil)
+			p.ref, p.open = ref, fd.open(ref, nil)
+			return
 		}
 	}
 	if ref := fd.flags.image; ref != "" && !source.HasTransport(ref) && written.Path != "" &&
 		filepath.Base(bases.ParseRef(ref).Path) == filepath.Base(written.Path) { // the same image, of another build or place
 		fd.usedImage = true
-		return fd.open(ref, nil)
+		p.ref, p.open = ref, fd.open(ref, nil)
+		return
 	}
 	if len(fd.flags.pull) == 0 || c.Image.S == "" {
-		return nil
+		return
 	}
 	host := source.Registry(c.Image.S)
 	if !slices.Contains(fd.flags.pull, "all") && !slices.Contains(fd.flags.pull, host) {
-		return nil
+		return
 	}
-	open := fd.open(c.Image.S, nil)
-	return func(ctx context.Context, platform string) (*source.Image, error) { return open(ctx, platform) }
+	p.ref, p.open, p.pulled = c.Image.S, fd.open(c.Image.S, nil), true
 }
 
 // unnamed is the error of an --image NAME=REF whose name no container has, and of an --image REF where
 // there are containers alone.
 func (fd *finder) unnamed() error {
-	if ref := fd.flags.image; ref != "" && len(fd.targets) > 0 && fd.dockerfiles() == 0 && !fd.usedImage {
+	if ref := fd.flags.image; ref != "" && len(fd.planned) > 0 && fd.dockerfiles() == 0 && !fd.usedImage {
 		var names []string
-		for _, t := range fd.targets {
-			if !slices.Contains(names, t.Container.Name) {
-				names = append(names, t.Container.Name)
+		for _, p := range fd.planned {
+			if name := p.Pods[0].Container.Name; !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 		return usage("--image %q is of no Dockerfile here: write --image NAME=%s with the name of a container or of its image: %s",

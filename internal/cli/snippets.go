@@ -44,8 +44,10 @@ func snippets(t driver.Target) func(name string, first, last int) []string {
 // contextFile reads a file of t's build context, as the report names it; nil
 // where it is none, or too large.
 func contextFile(t driver.Target, name string) []byte {
-	if t.Manifest.Text != nil && t.Manifest.Path == name {
-		return t.Manifest.Text
+	for _, p := range t.Pods {
+		if p.Manifest.Text != nil && p.Manifest.Path == name {
+			return p.Manifest.Text
+		}
 	}
 	if t.Context == nil {
 		return nil

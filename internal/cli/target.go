@@ -39,13 +39,14 @@ type finder struct {
 	analyzers []*analysis.Analyzer
 	cache     *cache.Cache
 	flags     *checkFlags
+	planned   []*plan // what was asked for
 	targets   []target
 	remarks   []string                  // what was chosen without being asked for
 	roots     map[string]*checkout.Root // by directory
 	revisions map[string]*revision      // by directory
 	configs   map[string]*config.File   // by directory: nil where it has none
 	applied   map[*config.File]bool     // whose build at the top is that of a target
-	pushed    map[string]bool           // what tells targets apart
+	known     map[string]bool           // what tells plans apart
 	whole     []string                  // absolute paths of the directories that were asked for
 	args      map[string]string         // of --build-arg
 	session   source.Session
@@ -69,13 +70,28 @@ func (fd *finder) root(name string) (*checkout.Root, error) {
 	return r, err
 }
 
-// push adds a target, unless the same was added before by another name of it.
-func (fd *finder) push(root *checkout.Root, t target) {
-	same := fmt.Sprint(t.Name, "\x00", t.Path, "\x00", t.ContextDir, "\x00", t.Named, "\x00", t.Build)
-	if fd.pushed[same] {
+// plan adds what becomes a target, unless the same was added before by another name of it.
+func (fd *finder) plan(p plan) {
+	same := fmt.Sprint(p.Name, "\x00", p.Path, "\x00", p.ContextDir, "\x00", p.Named, "\x00", p.Build)
+	for _, pod := range p.Pods {
+		same += fmt.Sprint("\x00", pod.Container.At)
+	}
+	if fd.known[same] {
 		return
 	}
-	fd.pushed[same] = true
+	fd.known[same] = true
+	fd.planned = append(fd.planned, &p)
+}
+
+// broken adds what cannot be judged, and why.
+func (fd *finder) broken(root *checkout.Root, name string, err error) {
+	t := target{}
+	t.Name, t.Err = name, err
+	fd.plan(plan{target: t, root: root})
+}
+
+// push adds a target.
+func (fd *finder) push(root *checkout.Root, t target) {
 	if fd.names[t.Name] { // of two files
 		t.Name = fmt.Sprintf("%s (%s)", t.Name, cmp.Or(t.Path, fmt.Sprint(len(fd.targets)+1)))
 	}
@@ -94,7 +110,7 @@ func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer,
 	fd := &finder{
 		ctx: ctx, std: std, analyzers: analyzers, cache: kept, flags: f,
 		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
-		applied: map[*config.File]bool{}, args: map[string]string{}, pushed: map[string]bool{},
+		applied: map[*config.File]bool{}, args: map[string]string{}, known: map[string]bool{},
 		names: map[string]bool{}, usedImages: map[string]bool{},
 	}
 	for _, kv := range f.buildArgs {
@@ -140,9 +156,9 @@ func (fd *finder) find(args []string) error {
 	}
 	if n := fd.dockerfiles(); f.image != "" && n > 1 {
 		var names []string
-		for _, t := range fd.targets {
-			if t.Container == nil {
-				names = append(names, t.Name)
+		for _, p := range fd.planned {
+			if !p.PodsOnly {
+				names = append(names, p.Name)
 			}
 		}
 		const most = 8
@@ -151,14 +167,23 @@ func (fd *finder) find(args []string) error {
 		}
 		return usage("--image belongs to one Dockerfile: name it, one of %s", strings.Join(names, ", "))
 	}
+	fd.settle()
 	fd.idle()
 	return nil
 }
 
-// dockerfiles is how many targets are not a container of a manifest.
+// settle makes targets of what was asked for.
+func (fd *finder) settle() {
+	fd.join()
+	for _, p := range fd.planned {
+		fd.each(p)
+	}
+}
+
+// dockerfiles is how many plans are not a container of a manifest.
 func (fd *finder) dockerfiles() (n int) {
-	for _, t := range fd.targets {
-		if t.Container == nil {
+	for _, p := range fd.planned {
+		if !p.PodsOnly {
 			n++
 		}
 	}
@@ -258,10 +283,8 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 	case !info.Mode().IsRegular():
 		return &statusError{Broken, fmt.Errorf(`read %q: %w: "-" reads standard input`, arg, checkout.ErrIrregular)}
 	case locks.KindOf(arg) == "" && reRequirements.MatchString(filepath.ToSlash(arg)) && info.Size() > requirements.MaxSize:
-		t := target{}
-		t.Name = display(arg)
-		t.Err = fmt.Errorf("read %q: %d bytes, more than the limit of %d", t.Name, info.Size(), requirements.MaxSize)
-		fd.push(root, t)
+		name := display(arg)
+		fd.broken(root, name, fmt.Errorf("read %q: %d bytes, more than the limit of %d", name, info.Size(), requirements.MaxSize))
 		return nil
 	case reRequirements.MatchString(filepath.ToSlash(arg)), locks.KindOf(arg) != "":
 		return fd.requirements(root, arg)
@@ -301,7 +324,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 			files = []string{own}
 		}
 	}
-	before := len(fd.targets)
+	before := len(fd.planned)
 	for _, f := range files {
 		if err := fd.file(root, f); err != nil {
 			return err
@@ -314,10 +337,10 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 	if err := fd.manifests(root, texts); err != nil {
 		return err
 	}
-	if len(fd.targets) == before && len(files) == 0 && len(texts)+len(found.dockerfiles) > 0 && len(fd.remarks) > 0 {
+	if len(fd.planned) == before && len(files) == 0 && len(texts)+len(found.dockerfiles) > 0 && len(fd.remarks) > 0 {
 		return usage("nothing to check in %q: %s", dir, strings.Join(fd.remarks, "; "))
 	}
-	if len(fd.targets) == before && len(files) == 0 {
+	if len(fd.planned) == before && len(files) == 0 {
 		return nothing(root, dir)
 	}
 	return nil

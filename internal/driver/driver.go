@@ -19,7 +19,7 @@ import (
 	"github.com/tareweight/tare/internal/source"
 )
 
-// A Target is what the user asked to check: a Dockerfile, an image, files of
+// A Target is what the user asked to check: a Dockerfile, an image, the containers of pods that run it, files of
 // requirements, or several of these that belong together.
 type Target struct {
 	Name       string // how the report calls it
@@ -32,9 +32,8 @@ type Target struct {
 	ContextDir string                                       // its directory as the report names it
 	Named      []string                                     // requirement and lock files of Context that the user named
 	OpenImage  func(context.Context) (*source.Image, error) // nil if there is none
-	Container  *analysis.Container                          // of a pod; nil if there is none
-	Services   []*analysis.Service                          // of the same input
-	Manifest   Manifest                                     // that describes Container
+	Pods       []Pod                                        // that run it
+	PodsOnly   bool                                         // what they run is judged by itself, or not at all
 	Config     Config                                       // in force for this target
 
 	// OpenBaseline opens an older image of the same, for that platform, to compare with; nil if there is none.
@@ -135,14 +134,16 @@ type Result struct {
 // what could not be when ctx ended.
 func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	c := &checker{
-		opt: opt,
-		res: &Result{Target: t},
-		world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly,
-			Container: t.Container, Services: t.Services},
+		opt:   opt,
+		res:   &Result{Target: t},
+		world: analysis.Target{Files: t.Context, FilesDir: t.ContextDir, Named: t.Named, Now: opt.Now, AddedOnly: opt.AddedOnly},
 	}
-	c.missing = map[analysis.Input]string{analysis.InputBaseline: "needs a baseline image"}
-	if t.Container == nil {
-		c.missing[analysis.InputWorkload] = "needs a manifest of Kubernetes"
+	for _, p := range t.Pods {
+		c.world.RunBy = append(c.world.RunBy, p.Container)
+	}
+	c.missing = map[analysis.Input]string{
+		analysis.InputBaseline: "needs a baseline image",
+		analysis.InputWorkload: "needs a manifest of Kubernetes",
 	}
 	if t.Err != nil {
 		c.fail(t.Err)
@@ -163,23 +164,10 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	if t.Context == nil {
 		c.missing[analysis.InputContext] = "needs the files of the build context"
 	}
-	var facts []analysis.AnyFact
-	runnable := make([]map[*analysis.Rule]bool, len(opt.Analyzers))
-	for i, a := range opt.Analyzers {
-		if runnable[i] = c.runnable(a); len(runnable[i]) > 0 && ctx.Err() == nil {
-			facts = append(facts, a.Needs.Facts...)
-		}
+	if !t.PodsOnly {
+		c.judge(ctx, &c.world, ofImage)
 	}
-	c.world.Derive(facts)
-	for i, a := range opt.Analyzers {
-		switch can := runnable[i]; {
-		case len(can) == 0:
-		case ctx.Err() != nil:
-			c.notRun(a, func(r *analysis.Rule) bool { return can[r] }, "the time was over")
-		default:
-			c.run(a, can)
-		}
-	}
+	c.pods(ctx)
 	if ctx.Err() != nil {
 		c.late(ctx)
 	} else {
@@ -187,6 +175,27 @@ func Check(ctx context.Context, t Target, opt Options) (*Result, error) {
 	}
 	c.finish(t)
 	return c.res, nil
+}
+
+// judge runs the enabled rules of a kind on the target, or on a container that runs it.
+func (c *checker) judge(ctx context.Context, world *analysis.Target, kind func(*analysis.Rule) bool) {
+	var facts []analysis.AnyFact
+	runnable := make([]map[*analysis.Rule]bool, len(c.opt.Analyzers))
+	for i, a := range c.opt.Analyzers {
+		if runnable[i] = c.runnable(a, kind); len(runnable[i]) > 0 && ctx.Err() == nil {
+			facts = append(facts, a.Needs.Facts...)
+		}
+	}
+	world.Derive(facts)
+	for i, a := range c.opt.Analyzers {
+		switch can := runnable[i]; {
+		case len(can) == 0:
+		case ctx.Err() != nil:
+			c.notRun(a, func(r *analysis.Rule) bool { return can[r] }, "the time was over")
+		default:
+			c.run(world, a, can)
+		}
+	}
 }
 
 // A checker judges one target.
@@ -204,10 +213,9 @@ func (c *checker) enabled(r *analysis.Rule) bool {
 	if c.opt.Enabled != nil && !c.opt.Enabled(r) {
 		return false
 	}
-	// A pod is judged by the rules about pods, its image by itself; and who asks for an image asks for no pod.
-	pods := (r.Needs|r.Any)&analysis.InputWorkload != 0
-	if c.res.Target.Container == nil && r.Needs&analysis.InputWorkload != 0 ||
-		c.res.Target.Container != nil && !pods && r.Needs|r.Any|r.Uses != 0 {
+	// Who asks for an image asks for no pod, and who asks for a pod not for all that its image is.
+	t := c.res.Target
+	if len(t.Pods) == 0 && !ofImage(r) || t.PodsOnly && !ofPods(r) && r.Needs|r.Any|r.Uses != 0 {
 		return false
 	}
 	off := c.res.Target.Config.Off
@@ -303,11 +311,11 @@ func (c *checker) inventory() {
 	}
 }
 
-// runnable are the enabled rules of a that can be decided. Of the others it notes why not.
-func (c *checker) runnable(a *analysis.Analyzer) map[*analysis.Rule]bool {
+// runnable are the enabled rules of a kind of a that can be decided. Of the others it notes why not.
+func (c *checker) runnable(a *analysis.Analyzer, kind func(*analysis.Rule) bool) map[*analysis.Rule]bool {
 	runnable := map[*analysis.Rule]bool{}
 	for _, r := range a.Rules {
-		if !c.enabled(r) {
+		if !kind(r) || !c.enabled(r) {
 			continue
 		}
 		why := c.lacking(r)
@@ -321,14 +329,14 @@ func (c *checker) runnable(a *analysis.Analyzer) map[*analysis.Rule]bool {
 }
 
 // run runs one analyzer for its rules that can be decided.
-func (c *checker) run(a *analysis.Analyzer, runnable map[*analysis.Rule]bool) {
+func (c *checker) run(world *analysis.Target, a *analysis.Analyzer, runnable map[*analysis.Rule]bool) {
 	config := c.res.Target.Config.Sections[a.Name]
 	if config == nil {
 		config = a.Config
 	}
 	var found []analysis.Finding
 	var undecided []analysis.Undecided
-	pass, err := c.world.NewPass(a, config,
+	pass, err := world.NewPass(a, config,
 		func(f analysis.Finding) { found = append(found, f) },
 		func(u analysis.Undecided) { undecided = append(undecided, u) })
 	if err == nil {

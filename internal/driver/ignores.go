@@ -176,8 +176,11 @@ func (c *checker) comments(t Target) (all []*ignore.Ignore) {
 		all = ignore.Read(d.Path, d.Source, func(first int) int { return ends[first] })
 		seen[d.Path] = true
 	}
-	if t.Manifest.Comments != nil {
-		all = append(all, t.Manifest.Comments()...)
+	for _, p := range t.Pods {
+		if m := p.Manifest; m.Comments != nil && !seen[m.Path] {
+			seen[m.Path] = true
+			all = append(all, m.Comments()...)
+		}
 	}
 	if t.Context == nil {
 		return all

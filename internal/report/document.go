@@ -50,15 +50,23 @@ type Target struct {
 	Place         Place         `json:"place"`
 	Context       string        `json:"context"` // the build context, a directory; "" if there is none
 	Configuration Configuration `json:"configuration"`
-	Dockerfile    *Dockerfile   `json:"dockerfile"` // null if there is none, or if it does not parse
-	Image         *Image        `json:"image"`      // null if there is none, or if no rule needed it
-	Savings       *Bytes        `json:"savings"`    // what of the image need not be there, each byte once; null where nothing is known to be
+	Dockerfile    *Dockerfile   `json:"dockerfile"`           // null if there is none, or if it does not parse
+	Image         *Image        `json:"image"`                // null if there is none, or if no rule needed it
+	Containers    []Container   `json:"containers,omitempty"` // of manifests, that run it
+	Savings       *Bytes        `json:"savings"`              // what of the image need not be there, each byte once; null where nothing is known to be
 	Findings      []Finding     `json:"findings"`
 	Ignored       []Ignored     `json:"ignored"`         // findings that do not count, as a comment or the configuration says so
 	Known         []Finding     `json:"known,omitempty"` // findings that do not count, as the baseline has them
 	NotRun        []NotRun      `json:"notRun"`
 	Errors        []string      `json:"errors"`  // what could not be judged
 	Remarks       []string      `json:"remarks"` // what was chosen without being asked for
+}
+
+// A Container is one of a manifest.
+type Container struct {
+	Name     string   `json:"name"` // with the object that has its pods: "Deployment web, container app"
+	Location Location `json:"location"`
+	Image    string   `json:"image"` // as the manifest has it
 }
 
 // A Place says where a target's paths are in their repository.
@@ -272,6 +280,11 @@ func NewTarget(res *driver.Result, lines func(path string, first, last int) []st
 	}
 	if res.Image != nil {
 		t.Image = newImage(res)
+	}
+	for _, p := range res.Target.Pods {
+		t.Containers = append(t.Containers, Container{
+			Name: redact.Credentials(p.String()), Location: location(p.Container.At), Image: redact.Credentials(p.Container.Image.S),
+		})
 	}
 	var source []string
 	if d := res.Dockerfile; d != nil {

@@ -17,6 +17,7 @@ import (
 // Fact holds the process of the target's container; it is nil where there is no container of a pod.
 var Fact = &analysis.Fact[*Process]{
 	Name: "process",
+	Pod:  true,
 	Needs: analysis.Needs{Contents: []analysis.Want{
 		{Glob: "**/*entrypoint*", Max: maxScript}, {Glob: "**/gunicorn.conf.py", Max: maxScript}, {Glob: "**/gunicorn_conf.py", Max: maxScript},
 		{Glob: "*.sh", Max: maxScript}, {Glob: "app/*.sh", Max: maxScript}, {Glob: "usr/local/bin/*.sh", Max: maxScript},
@@ -42,6 +43,19 @@ type Process struct {
 
 	env map[string]analysis.EnvVar
 	all bool // env has all: no Secret or ConfigMap sets others
+
+	user, signal setting // of the image
+}
+
+// User is who the image runs as, "" being root, and the instruction that says so; known is false where that is not known.
+func (p *Process) User() (name string, known bool, at analysis.Location) {
+	return p.user.value, p.user.known, p.user.at
+}
+
+// StopSignal is what the image wants to be ended by, "" being SIGTERM, and the instruction that says so; known is false where
+// that is not known.
+func (p *Process) StopSignal() (name string, known bool, at analysis.Location) {
+	return p.signal.value, p.signal.known, p.signal.at
 }
 
 // Env returns a variable of the container's environment: the pod's before the image's. Known is false
@@ -63,18 +77,18 @@ func compute(pass *analysis.Pass) (*Process, error) {
 		return nil, nil
 	}
 	p := &Process{env: map[string]analysis.EnvVar{}, all: !c.EnvFrom, At: c.At}
-	if im := pass.Image; im != nil && im.Config != nil {
-		for _, kv := range im.Config.Config.Env {
-			name, value, _ := strings.Cut(kv, "=")
-			p.env[name] = analysis.EnvVar{Name: name, Value: value, Known: true}
+	im := imageOf(pass)
+	if im != nil {
+		for _, v := range im.env {
+			p.env[v.Name] = v
 		}
-	} else {
-		p.all = false
+		p.user, p.signal = im.user, im.signal
 	}
+	p.all = p.all && im != nil && im.all
 	for _, e := range c.Env {
 		p.env[e.Name] = e
 	}
-	p.argv(pass)
+	p.argv(c, im)
 	if p.Argv == nil {
 		return p, nil
 	}
@@ -88,8 +102,7 @@ func compute(pass *analysis.Pass) (*Process, error) {
 
 // argv joins the pod's words with the image's (containerd, WithProcessArgs): a command of the pod replaces
 // ENTRYPOINT and CMD, args alone replace CMD.
-func (p *Process) argv(pass *analysis.Pass) {
-	c := pass.Container
+func (p *Process) argv(c *analysis.Container, im *image) {
 	add := func(list []analysis.Text) {
 		for _, w := range list {
 			if len(p.Argv) == 0 {
@@ -103,16 +116,27 @@ func (p *Process) argv(pass *analysis.Pass) {
 		add(c.Args)
 		return
 	}
-	if pass.Image == nil || pass.Image.Config == nil {
+	if im == nil {
 		p.Why = noImage
 		return
 	}
-	conf := pass.Image.Config.Config
-	p.Argv = slices.Clone(conf.Entrypoint)
+	if p.Why = im.why; p.Why != "" {
+		return
+	}
+	own := func(w *words) {
+		if w == nil {
+			return
+		}
+		if len(p.Argv) == 0 && len(w.list) > 0 && w.at.Line > 0 {
+			p.At = w.at
+		}
+		p.Argv = append(p.Argv, w.list...)
+	}
+	own(im.entrypoint)
 	if c.Args != nil {
 		add(c.Args)
 	} else {
-		p.Argv = append(p.Argv, conf.Cmd...)
+		own(im.cmd)
 	}
 	if len(p.Argv) == 0 {
 		p.Why = "neither the pod nor the image names a command"

@@ -1,0 +1,71 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// A Pod is a container of a manifest that runs what a target is.
+type Pod struct {
+	Container *analysis.Container
+	Services  []*analysis.Service // of the same input
+	Manifest  Manifest            // that describes Container
+}
+
+// String names the container as a report does: "Deployment web, container app".
+func (p Pod) String() string {
+	w := p.Container.Workload
+	return fmt.Sprintf("%s %s, container %s", w.Kind, w.Name, p.Container.Name)
+}
+
+// ofPods reports whether a rule is about a container, or may be.
+func ofPods(r *analysis.Rule) bool { return (r.Needs|r.Any)&analysis.InputWorkload != 0 }
+
+// ofImage reports whether a rule is decided without a container, or may be.
+func ofImage(r *analysis.Rule) bool { return r.Needs&analysis.InputWorkload == 0 }
+
+// pods judges the containers that run the target, each by the rules about pods.
+func (c *checker) pods(ctx context.Context) {
+	why := c.missing[analysis.InputWorkload]
+	delete(c.missing, analysis.InputWorkload)
+	defer func() { c.missing[analysis.InputWorkload] = why }()
+	undecided := len(c.res.NotRun)
+	for _, p := range c.res.Target.Pods {
+		before := len(c.res.Findings)
+		c.judge(ctx, c.world.Pod(p.Container, p.Services), ofPods)
+		found := slices.Clone(c.res.Findings[before:])
+		c.res.Findings = c.res.Findings[:before]
+		for _, f := range found {
+			c.ofPod(p, f)
+		}
+	}
+	// Of each container the same may be said, such as that there is no image.
+	list := c.res.NotRun[:undecided]
+	for _, n := range c.res.NotRun[undecided:] {
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	c.res.NotRun = list
+}
+
+// ofPod adds what was found of a container. At a line of the Dockerfile it is found once, whoever runs it; in a manifest each container
+// has its own, which its key tells from those of other pods.
+func (c *checker) ofPod(p Pod, f analysis.Finding) {
+	if d := c.res.Dockerfile; d == nil || f.Location.Layer != nil || f.Location.Path != d.Path {
+		f.Key = p.Container.Workload.ID() + ": " + f.Key
+		c.res.Findings = append(c.res.Findings, f)
+		return
+	}
+	by := analysis.Related{Location: p.Container.At, Message: fmt.Sprintf("%s runs it", p)}
+	i := slices.IndexFunc(c.res.Findings, func(x analysis.Finding) bool { return x.Rule == f.Rule && x.Location == f.Location })
+	if i < 0 {
+		f.Related = append(f.Related, by)
+		c.res.Findings = append(c.res.Findings, f)
+		return
+	}
+	c.res.Findings[i].Related = append(c.res.Findings[i].Related, by)
+}
