@@ -81,7 +81,7 @@ func predicted(d *analysis.Dockerfile) *image {
 	im := &image{why: "what the base of the Dockerfile runs is not known"}
 	base := bases.Lookup(d.Chain()[0].Root)
 	scratch := d.Chain()[0].Root == "scratch"
-	plain := scratch || base.Official && slices.Contains(bare, base.Family)
+	plain := scratch || slices.Contains(bare, base.Family)
 	if plain {
 		im.why, im.all = "", true
 		im.user.known, im.signal.known = true, true
