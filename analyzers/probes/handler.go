@@ -24,6 +24,13 @@ type handler struct {
 // answers finds the one handler of a path; nil where there is none, or several.
 func answers(im *analysis.Image, path string) (found *handler) {
 	files, _ := process.Sources(im)
+	urls := django{}
+	for _, f := range files {
+		urls["/"+f.Path] = f
+	}
+	if found = urls.answers(path); found != nil {
+		return found
+	}
 	for _, f := range files {
 		lines := strings.Split(string(f.Contents), "\n")
 		for i, line := range lines {

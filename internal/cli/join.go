@@ -35,7 +35,7 @@ func (fd *finder) join() {
 			builds = append(builds, p)
 		}
 	}
-	var apart []string // containers of which it is not known whether the one build makes what they run
+	var apart []string // containers of which no build is known to make what they run
 	fd.planned = slices.DeleteFunc(fd.planned, func(p *plan) bool {
 		if !p.PodsOnly || p.pulled {
 			return false
@@ -64,7 +64,7 @@ func (fd *finder) join() {
 		own.Pods, own.files = append(own.Pods, p.Pods...), append(own.files, p.files...)
 		return true
 	})
-	if fd.flags.image != "" && len(builds) == 1 && len(apart) > 0 {
+	if fd.flags.image != "" && len(builds) == 1 && len(builds[0].Pods) == 0 && len(apart) > 0 {
 		fd.remarks = append(fd.remarks, fmt.Sprintf("what these run is not known to be %s: %s: --image NAME=%[1]s says that it is",
 			fd.flags.image, analysis.And(apart, 5)))
 	}

@@ -18,13 +18,11 @@ import (
 var Fact = &analysis.Fact[*Process]{
 	Name: "process",
 	Pod:  true,
-	Needs: analysis.Needs{Contents: []analysis.Want{
+	Needs: analysis.Needs{Contents: append(sources(), []analysis.Want{
 		{Glob: "**/*entrypoint*", Max: maxScript}, {Glob: "**/gunicorn.conf.py", Max: maxScript}, {Glob: "**/gunicorn_conf.py", Max: maxScript},
 		{Glob: "*.sh", Max: maxScript}, {Glob: "app/*.sh", Max: maxScript}, {Glob: "usr/local/bin/*.sh", Max: maxScript},
 		{Glob: "etc/passwd", Max: 1 << 20}, {Glob: "**/*uwsgi*.ini", Max: maxScript}, {Glob: "app/*.ini", Max: maxScript},
-		{Glob: "*.py", Max: maxScript}, {Glob: "*/*.py", Max: maxScript}, {Glob: "*/*/*.py", Max: maxScript},
-		{Glob: "usr/src/*/*.py", Max: maxScript},
-	}},
+	}...)},
 	Compute: compute,
 }
 

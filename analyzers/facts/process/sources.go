@@ -9,6 +9,19 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
+// sources are where the application's own Python lies: near the top, and deeper in directories that images keep their applications in.
+func sources() (wants []analysis.Want) {
+	for _, x := range []struct {
+		dir   string
+		depth int
+	}{{"", 3}, {"app/", 6}, {"code/", 6}, {"src/", 6}, {"srv/", 6}, {"workspace/", 6}, {"home/*/", 6}, {"opt/*/", 6}, {"usr/src/*/", 6}} {
+		for n := range x.depth {
+			wants = append(wants, analysis.Want{Glob: x.dir + strings.Repeat("*/", n) + "*.py", Max: maxScript})
+		}
+	}
+	return wants
+}
+
 // Sources are the application's own Python: what lies above the base, and is part of no interpreter and no installed
 // distribution. Whole is false where some of it was not kept: what it says is not known.
 func Sources(im *analysis.Image) (list []*analysis.File, whole bool) {

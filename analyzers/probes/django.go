@@ -1,0 +1,244 @@
+package probes
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// Of a file of Django's URLs (docs.djangoproject.com, "URL dispatcher"): a route, the function or the file that it leads to, and what is imported.
+var (
+	reURL     = regexp.MustCompile(`\b(re_path|path|url)\(\s*r?(?:"([^"\n]*)"|'([^'\n]*)')\s*,\s*(?:view\s*=\s*)?`)
+	reInclude = regexp.MustCompile(`^include\(\s*\(?\s*["']([\w.]+)["']`)
+	reView    = regexp.MustCompile(`^([A-Za-z_][\w.]*?)(\.as_view\([^()]*\))?\s*(?:[,)]|$)`)
+	reParam   = regexp.MustCompile(`<(?:(\w+):)?\w+>`)
+	reFrom    = regexp.MustCompile(`(?m)^[ \t]*from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^\n#]*))`)
+	reWhole   = regexp.MustCompile(`(?m)^[ \t]*import[ \t]+([\w.]+)(?:[ \t]+as[ \t]+(\w+))?`)
+	reComment = regexp.MustCompile(`(?m)^[ \t]*#.*$`)
+)
+
+// maxIncludes is how many files of URLs are followed, one from another.
+const maxIncludes = 8
+
+// A django is the source of an application with files of Django's URLs, by absolute path.
+type django map[string]*analysis.File
+
+// answers finds the one function that answers a path; nil where there is none, or where that is not told by the text alone.
+func (d django) answers(asked string) (found *handler) {
+	included := map[*analysis.File]bool{}
+	var urls []*analysis.File
+	for name, f := range d {
+		if path.Base(name) != "urls.py" {
+			continue
+		}
+		urls = append(urls, f)
+		for _, r := range d.routes(f) {
+			if in := reInclude.FindStringSubmatch(r.to); in != nil {
+				included[d.module(in[1])] = true
+			}
+		}
+	}
+	for _, f := range urls {
+		if included[f] {
+			continue
+		}
+		if h := d.route(f, strings.TrimPrefix(asked, "/"), 0); h != nil {
+			if found != nil {
+				return nil
+			}
+			found = h
+		}
+	}
+	return found
+}
+
+// A route is one line of a file of URLs, as it is written.
+type route struct{ call, pattern, to string }
+
+func (d django) routes(f *analysis.File) (list []route) {
+	text := d.text(f)
+	for _, m := range reURL.FindAllStringSubmatchIndex(text, -1) {
+		r := route{call: text[m[2]:m[3]]}
+		for _, i := range []int{4, 6} { // in one kind of quotes or the other
+			if m[i] >= 0 {
+				r.pattern = text[m[i]:m[i+1]]
+			}
+		}
+		r.to, _, _ = strings.Cut(text[m[1]:], "\n")
+		list = append(list, r)
+	}
+	return list
+}
+
+func (d django) text(f *analysis.File) string {
+	return reComment.ReplaceAllString(string(f.Contents), "")
+}
+
+// module is the file of a module, which may lie below any directory; nil where there is none, or several.
+func (d django) module(name string) (found *analysis.File) {
+	for _, end := range []string{".py", "/__init__.py"} {
+		for p, f := range d {
+			if strings.HasSuffix(p, "/"+strings.ReplaceAll(name, ".", "/")+end) {
+				if found != nil {
+					return nil
+				}
+				found = f
+			}
+		}
+	}
+	return found
+}
+
+// route follows what is left of a path through a file of URLs, to the one view that all its routes allow.
+func (d django) route(f *analysis.File, rest string, depth int) (found *handler) {
+	if f == nil || depth > maxIncludes {
+		return nil
+	}
+	for _, r := range d.routes(f) {
+		in := reInclude.FindStringSubmatch(r.to)
+		rx, err := regexp.Compile(r.regexp(strings.HasPrefix(r.to, "include(")))
+		if err != nil {
+			return nil // it may match
+		}
+		at := rx.FindStringIndex(rest)
+		if at == nil {
+			continue
+		}
+		var h *handler
+		if in != nil {
+			h = d.route(d.module(in[1]), rest[at[1]:], depth+1)
+		} else if view := reView.FindStringSubmatch(r.to); view != nil {
+			h = d.view(f, view[1], view[2] != "")
+		}
+		if h == nil || found != nil {
+			return nil
+		}
+		found = h
+	}
+	return found
+}
+
+// regexp is what a path, or the beginning of one, has to match: the pattern of url and re_path is a regular expression, mostly in a form
+// that Go reads too, and path's has converters.
+func (r route) regexp(prefix bool) string {
+	text := r.pattern
+	if r.call != "path" {
+		return text
+	}
+	var b strings.Builder
+	b.WriteString("^")
+	last := 0
+	for _, m := range reParam.FindAllStringSubmatchIndex(text, -1) {
+		b.WriteString(regexp.QuoteMeta(text[last:m[0]]))
+		if last = m[1]; m[2] >= 0 && text[m[2]:m[3]] == "path" {
+			b.WriteString(".+")
+		} else {
+			b.WriteString("[^/]+")
+		}
+	}
+	b.WriteString(regexp.QuoteMeta(text[last:]))
+	if !prefix {
+		b.WriteString("$")
+	}
+	return b.String()
+}
+
+// view finds the function that a name in a file of URLs is, or the method get of a class; nil where it cannot be told.
+func (d django) view(f *analysis.File, dotted string, class bool) *handler {
+	of, name := path.Split(strings.ReplaceAll(dotted, ".", "/"))
+	module := f
+	switch of = strings.ReplaceAll(strings.Trim(of, "/"), "/", "."); {
+	case of != "":
+		module = d.imported(f, of)
+	case !strings.Contains(d.text(f), "def "+name+"(") && !strings.Contains(d.text(f), "class "+name):
+		from, original := d.from(f, name)
+		if original == "" {
+			return nil
+		}
+		module, name = d.find(f, from), original
+	}
+	if module == nil {
+		return nil
+	}
+	lines := strings.Split(string(module.Contents), "\n")
+	for i, line := range lines {
+		text := strings.TrimPrefix(line, "async ")
+		switch {
+		case !class && strings.HasPrefix(text, "def "+name+"("):
+			h := &handler{file: module, line: i + 1}
+			h.read(lines[i:], i+1, 0)
+			return h
+		case class && (strings.HasPrefix(text, "class "+name+"(") || strings.HasPrefix(text, "class "+name+":")):
+			return method(module, lines, i)
+		}
+	}
+	return nil
+}
+
+// method is the method get of the class that begins at a line; nil if it has none of its own.
+func method(f *analysis.File, lines []string, at int) *handler {
+	for i := at + 1; i < len(lines); i++ {
+		line := lines[i]
+		text := strings.TrimSpace(line)
+		indent := len(line) - len(strings.TrimLeft(line, " \t"))
+		if text != "" && indent == 0 && !strings.HasPrefix(text, "#") && !strings.HasPrefix(text, ")") {
+			return nil
+		}
+		if strings.HasPrefix(text, "def get(") || strings.HasPrefix(text, "async def get(") {
+			h := &handler{file: f, line: i + 1}
+			h.read(lines[i:], i+1, indent)
+			return h
+		}
+	}
+	return nil
+}
+
+// imported is the module that a file calls by a name: "from . import views", "import app.views", "import app.views as v".
+func (d django) imported(f *analysis.File, name string) *analysis.File {
+	for _, m := range reWhole.FindAllStringSubmatch(d.text(f), -1) {
+		if m[2] == name || m[2] == "" && m[1] == name {
+			return d.module(m[1])
+		}
+	}
+	module, original := d.from(f, name)
+	if original == "" {
+		return nil
+	}
+	if !strings.HasSuffix(module, ".") {
+		module += "."
+	}
+	return d.find(f, module+original)
+}
+
+// from is the module that a file imports a name from, as it writes it, and what the name is called there; "" if it imports none.
+func (d django) from(f *analysis.File, name string) (module, original string) {
+	for _, m := range reFrom.FindAllStringSubmatch(d.text(f), -1) {
+		for _, x := range strings.Split(m[2]+m[3], ",") {
+			words := strings.Fields(x)
+			if len(words) == 1 && words[0] == name || len(words) == 3 && words[1] == "as" && words[2] == name {
+				return m[1], words[0]
+			}
+		}
+	}
+	return "", ""
+}
+
+// find is the file of a module as another file writes it, which may be relative to that.
+func (d django) find(f *analysis.File, module string) *analysis.File {
+	name := strings.TrimLeft(module, ".")
+	dots := len(module) - len(name)
+	if dots == 0 {
+		return d.module(name)
+	}
+	dir := path.Dir("/" + f.Path)
+	for range dots - 1 {
+		dir = path.Dir(dir)
+	}
+	at := path.Join(dir, strings.ReplaceAll(name, ".", "/"))
+	if found := d[at+".py"]; found != nil {
+		return found
+	}
+	return d[at+"/__init__.py"]
+}
