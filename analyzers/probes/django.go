@@ -44,10 +44,11 @@ func (d django) answers(asked string) (found *handler) {
 		if included[f] {
 			continue
 		}
-		if h := d.route(f, strings.TrimPrefix(asked, "/"), 0); h != nil {
-			if found != nil {
-				return nil
-			}
+		h, matches := d.route(f, strings.TrimPrefix(asked, "/"), 0)
+		if matches && (h == nil || found != nil) {
+			return nil
+		}
+		if matches {
 			found = h
 		}
 	}
@@ -91,16 +92,17 @@ func (d django) module(name string) (found *analysis.File) {
 	return found
 }
 
-// route follows what is left of a path through a file of URLs, to the one view that all its routes allow.
-func (d django) route(f *analysis.File, rest string, depth int) (found *handler) {
+// route follows what is left of a path through a file of URLs, to the one view that its routes allow; nil where they allow several, or one
+// that is not known.
+func (d django) route(f *analysis.File, rest string, depth int) (found *handler, matches bool) {
 	if f == nil || depth > maxIncludes {
-		return nil
+		return nil, true
 	}
 	for _, r := range d.routes(f) {
 		in := reInclude.FindStringSubmatch(r.to)
 		rx, err := regexp.Compile(r.regexp(strings.HasPrefix(r.to, "include(")))
 		if err != nil {
-			return nil // it may match
+			return nil, true // it may match
 		}
 		at := rx.FindStringIndex(rest)
 		if at == nil {
@@ -108,16 +110,19 @@ func (d django) route(f *analysis.File, rest string, depth int) (found *handler)
 		}
 		var h *handler
 		if in != nil {
-			h = d.route(d.module(in[1]), rest[at[1]:], depth+1)
+			var ends bool
+			if h, ends = d.route(d.module(in[1]), rest[at[1]:], depth+1); !ends {
+				continue
+			}
 		} else if view := reView.FindStringSubmatch(r.to); view != nil {
 			h = d.view(f, view[1], view[2] != "")
 		}
 		if h == nil || found != nil {
-			return nil
+			return nil, true
 		}
-		found = h
+		found, matches = h, true
 	}
-	return found
+	return found, matches
 }
 
 // regexp is what a path, or the beginning of one, has to match: the pattern of url and re_path is a regular expression, mostly in a form
