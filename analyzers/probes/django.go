@@ -3,6 +3,7 @@ package probes
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -19,17 +20,20 @@ var (
 	reComment = regexp.MustCompile(`(?m)^[ \t]*#.*$`)
 )
 
-// maxIncludes is how many files of URLs are followed, one from another.
-const maxIncludes = 8
+// maxFollowed is how many files of URLs are followed for one path.
+const maxFollowed = 100
 
-// A django is the source of an application with files of Django's URLs, by absolute path.
-type django map[string]*analysis.File
+// A django is the source of an application with files of Django's URLs.
+type django struct {
+	files    map[string]*analysis.File // by absolute path
+	followed int
+}
 
 // answers finds the one function that answers a path; nil where there is none, or where that is not told by the text alone.
-func (d django) answers(asked string) (found *handler) {
+func (d *django) answers(asked string) (found *handler) {
 	included := map[*analysis.File]bool{}
 	var urls []*analysis.File
-	for name, f := range d {
+	for name, f := range d.files {
 		if path.Base(name) != "urls.py" {
 			continue
 		}
@@ -40,11 +44,12 @@ func (d django) answers(asked string) (found *handler) {
 			}
 		}
 	}
+	slices.SortFunc(urls, func(a, b *analysis.File) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range urls {
 		if included[f] {
 			continue
 		}
-		h, matches := d.route(f, strings.TrimPrefix(asked, "/"), 0)
+		h, matches := d.route(f, strings.TrimPrefix(asked, "/"))
 		if matches && (h == nil || found != nil) {
 			return nil
 		}
@@ -58,7 +63,7 @@ func (d django) answers(asked string) (found *handler) {
 // A route is one line of a file of URLs, as it is written.
 type route struct{ call, pattern, to string }
 
-func (d django) routes(f *analysis.File) (list []route) {
+func (d *django) routes(f *analysis.File) (list []route) {
 	text := d.text(f)
 	for _, m := range reURL.FindAllStringSubmatchIndex(text, -1) {
 		r := route{call: text[m[2]:m[3]]}
@@ -73,14 +78,14 @@ func (d django) routes(f *analysis.File) (list []route) {
 	return list
 }
 
-func (d django) text(f *analysis.File) string {
+func (d *django) text(f *analysis.File) string {
 	return reComment.ReplaceAllString(string(f.Contents), "")
 }
 
 // module is the file of a module, which may lie below any directory; nil where there is none, or several.
-func (d django) module(name string) (found *analysis.File) {
+func (d *django) module(name string) (found *analysis.File) {
 	for _, end := range []string{".py", "/__init__.py"} {
-		for p, f := range d {
+		for p, f := range d.files {
 			if strings.HasSuffix(p, "/"+strings.ReplaceAll(name, ".", "/")+end) {
 				if found != nil {
 					return nil
@@ -94,8 +99,8 @@ func (d django) module(name string) (found *analysis.File) {
 
 // route follows what is left of a path through a file of URLs, to the one view that its routes allow; nil where they allow several, or one
 // that is not known.
-func (d django) route(f *analysis.File, rest string, depth int) (found *handler, matches bool) {
-	if f == nil || depth > maxIncludes {
+func (d *django) route(f *analysis.File, rest string) (found *handler, matches bool) {
+	if d.followed++; f == nil || d.followed > maxFollowed {
 		return nil, true
 	}
 	for _, r := range d.routes(f) {
@@ -111,7 +116,7 @@ func (d django) route(f *analysis.File, rest string, depth int) (found *handler,
 		var h *handler
 		if in != nil {
 			var ends bool
-			if h, ends = d.route(d.module(in[1]), rest[at[1]:], depth+1); !ends {
+			if h, ends = d.route(d.module(in[1]), rest[at[1]:]); !ends {
 				continue
 			}
 		} else if view := reView.FindStringSubmatch(r.to); view != nil {
@@ -151,7 +156,7 @@ func (r route) regexp(prefix bool) string {
 }
 
 // view finds the function that a name in a file of URLs is, or the method get of a class; nil where it cannot be told.
-func (d django) view(f *analysis.File, dotted string, class bool) *handler {
+func (d *django) view(f *analysis.File, dotted string, class bool) *handler {
 	of, name := path.Split(strings.ReplaceAll(dotted, ".", "/"))
 	module := f
 	switch of = strings.ReplaceAll(strings.Trim(of, "/"), "/", "."); {
@@ -201,7 +206,7 @@ func method(f *analysis.File, lines []string, at int) *handler {
 }
 
 // imported is the module that a file calls by a name: "from . import views", "import app.views", "import app.views as v".
-func (d django) imported(f *analysis.File, name string) *analysis.File {
+func (d *django) imported(f *analysis.File, name string) *analysis.File {
 	for _, m := range reWhole.FindAllStringSubmatch(d.text(f), -1) {
 		if m[2] == name || m[2] == "" && m[1] == name {
 			return d.module(m[1])
@@ -218,7 +223,7 @@ func (d django) imported(f *analysis.File, name string) *analysis.File {
 }
 
 // from is the module that a file imports a name from, as it writes it, and what the name is called there; "" if it imports none.
-func (d django) from(f *analysis.File, name string) (module, original string) {
+func (d *django) from(f *analysis.File, name string) (module, original string) {
 	for _, m := range reFrom.FindAllStringSubmatch(d.text(f), -1) {
 		for _, x := range strings.Split(m[2]+m[3], ",") {
 			words := strings.Fields(x)
@@ -231,7 +236,7 @@ func (d django) from(f *analysis.File, name string) (module, original string) {
 }
 
 // find is the file of a module as another file writes it, which may be relative to that.
-func (d django) find(f *analysis.File, module string) *analysis.File {
+func (d *django) find(f *analysis.File, module string) *analysis.File {
 	name := strings.TrimLeft(module, ".")
 	dots := len(module) - len(name)
 	if dots == 0 {
@@ -242,8 +247,8 @@ func (d django) find(f *analysis.File, module string) *analysis.File {
 		dir = path.Dir(dir)
 	}
 	at := path.Join(dir, strings.ReplaceAll(name, ".", "/"))
-	if found := d[at+".py"]; found != nil {
+	if found := d.files[at+".py"]; found != nil {
 		return found
 	}
-	return d[at+"/__init__.py"]
+	return d.files[at+"/__init__.py"]
 }

@@ -24,9 +24,9 @@ type handler struct {
 // answers finds the one handler of a path; nil where there is none, or several.
 func answers(im *analysis.Image, path string) (found *handler) {
 	files, _ := process.Sources(im)
-	urls := django{}
+	urls := &django{files: map[string]*analysis.File{}}
 	for _, f := range files {
-		urls["/"+f.Path] = f
+		urls.files["/"+f.Path] = f
 	}
 	if found = urls.answers(path); found != nil {
 		return found
