@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -61,12 +62,15 @@ func (d *django) answers(asked string) (found *handler) {
 }
 
 // A route is one line of a file of URLs, as it is written.
-type route struct{ call, pattern, to string }
+type route struct {
+	call, pattern, to string
+	line              int
+}
 
 func (d *django) routes(f *analysis.File) (list []route) {
 	text := d.text(f)
 	for _, m := range reURL.FindAllStringSubmatchIndex(text, -1) {
-		r := route{call: text[m[2]:m[3]]}
+		r := route{call: text[m[2]:m[3]], line: 1 + strings.Count(text[:m[0]], "\n")}
 		for _, i := range []int{4, 6} { // in one kind of quotes or the other
 			if m[i] >= 0 {
 				r.pattern = text[m[i]:m[i+1]]
@@ -114,7 +118,9 @@ func (d *django) route(f *analysis.File, rest string) (found *handler, matches b
 			continue
 		}
 		var h *handler
-		if in != nil {
+		if in != nil && in[1] == "health_check.urls" {
+			h = d.checked(f, r)
+		} else if in != nil {
 			var ends bool
 			if h, ends = d.route(d.module(in[1]), rest[at[1]:]); !ends {
 				continue
@@ -128,6 +134,20 @@ func (d *django) route(f *analysis.File, rest string) (found *handler, matches b
 		found, matches = h, true
 	}
 	return found, matches
+}
+
+// reChecks are the parts of django-health-check that ask a service which the application depends on, where they are installed
+// (codingjoe.dev/django-health-check, "INSTALLED_APPS").
+var reChecks = regexp.MustCompile(`["']health_check\.(?:db|cache|contrib\.(?:celery|celery_ping|redis|rabbitmq|s3boto3?_storage|mail))["']`)
+
+// checked is the view of django-health-check, which asks all services that it has a part for; nil where no such part is seen.
+func (d *django) checked(f *analysis.File, r route) *handler {
+	for _, other := range d.files {
+		if reChecks.MatchString(d.text(other)) {
+			return &handler{file: f, line: r.line, text: fmt.Sprintf("%s(%q, %s", r.call, r.pattern, strings.TrimRight(r.to, ", \t"))}
+		}
+	}
+	return nil
 }
 
 // regexp is what a path, or the beginning of one, has to match: the pattern of url and re_path is a regular expression, mostly in a form
