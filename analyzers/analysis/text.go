@@ -19,6 +19,19 @@ func Clip(s string, n int) string {
 	return s[:end] + "..."
 }
 
+// Made is the history's entry of a layer as its Dockerfile has it: without what builders add.
+func Made(createdBy string) string {
+	text := strings.TrimSuffix(createdBy, " # buildkit")
+	text = strings.Replace(text, "RUN /bin/sh -c ", "RUN ", 1)
+	if rest, ok := strings.CutPrefix(text, "/bin/sh -c #(nop) "); ok { // the classic builder
+		return strings.TrimSpace(rest)
+	}
+	if rest, ok := strings.CutPrefix(text, "/bin/sh -c "); ok {
+		return "RUN " + rest
+	}
+	return text
+}
+
 // Or writes a list of choices: "a", "a or b", "a, b or c".
 func Or(words []string) string {
 	if n := len(words); n > 1 {

@@ -224,7 +224,7 @@ func draft(list []surveyed) string {
 		for i, s := range list {
 			fmt.Fprintf(&b, "  - name: %s\n    dockerfile: %s\n", strconv.Quote(s.name), strconv.Quote(s.dockerfile))
 			if keys(&b, "    ", s); i == 0 {
-				image(&b, "    ", s)
+				imageKey(&b, "    ", s)
 			}
 		}
 	}
@@ -261,11 +261,11 @@ func one(b *strings.Builder, s surveyed) {
 		fmt.Fprintf(b, "dockerfile: %s\n", strconv.Quote(s.dockerfile))
 	}
 	keys(b, "", s)
-	image(b, "", s)
+	imageKey(b, "", s)
 }
 
-// image writes what adds the built image, as a comment.
-func image(b *strings.Builder, indent string, s surveyed) {
+// imageKey writes what adds the built image, as a comment.
+func imageKey(b *strings.Builder, indent string, s surveyed) {
 	name := reNoName.ReplaceAllString(strings.ToLower(s.name), "-")
 	fmt.Fprintf(b, "%s# image: registry.example.com/%s:latest # what was built: it says what the Dockerfile cannot\n", indent, name)
 }

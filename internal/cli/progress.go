@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,23 +14,27 @@ import (
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/redact"
+	"github.com/tareweight/tare/internal/image"
 )
 
-// A progress is one line at a terminal that says how far a run is. It is gone when the run ends, and before anything else is
-// written there.
+// A progress says at a terminal how far a run is: in one line, and, where one thing alone is judged, in a line for each layer that is
+// being read. It is gone when the run ends, and before anything else is written there.
 type progress struct {
 	what string       // "images", "targets"
 	of   int          // how many there are
 	read func() int64 // bytes that registries sent so far
 	stop chan struct{}
 
-	mu    sync.Mutex
-	w     io.Writer // nil: nobody looks
-	n     int
-	all   int64  // bytes that are going to be read, as far as that is known
-	name  string // of the last one that was finished
-	shown bool
-	start time.Time
+	width func() int // columns of the terminal
+
+	mu     sync.Mutex
+	w      io.Writer // nil: nobody looks
+	n      int
+	all    int64            // bytes that are going to be read, as far as that is known
+	layers []*image.Reading // that are being read, in the order in which they were begun
+	name   string           // of the last one that was finished
+	shown  int              // lines
+	start  time.Time
 }
 
 // every is how often the line is written again.
@@ -45,7 +51,7 @@ func newProgress(w io.Writer, what string, of int, read func() int64) *progress 
 	if !isTerminal(w) {
 		return &progress{what: what, of: of}
 	}
-	p := &progress{what: what, of: of, read: read, w: w, start: time.Now(), stop: make(chan struct{})}
+	p := &progress{what: what, of: of, read: read, width: func() int { return columns(w) }, w: w, start: time.Now(), stop: make(chan struct{})}
 	go func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
@@ -61,7 +67,7 @@ func newProgress(w io.Writer, what string, of int, read func() int64) *progress 
 	return p
 }
 
-// line is what is shown at a time.
+// line is what is shown of the run at a time.
 func (p *progress) line(now time.Time) string {
 	text := fmt.Sprintf("%d of %d %s", p.n, p.of, p.what)
 	if n := p.read(); n > 0 {
@@ -84,12 +90,64 @@ func (p *progress) line(now time.Time) string {
 	return text
 }
 
+// maxShown is how many layers have a line.
+const maxShown = 8
+
+// lines are all that is shown at a time.
+func (p *progress) lines(now time.Time) (lines []string) {
+	lines = append(lines, p.line(now))
+	if p.of > 1 {
+		return lines
+	}
+	for _, l := range p.layers[:min(len(p.layers), maxShown)] {
+		text := "  a layer: "
+		if l.Index >= 0 {
+			text = fmt.Sprintf("  layer %d: ", l.Index)
+		}
+		text += analysis.Bytes(l.Read()).String()
+		if l.Size > 0 {
+			text += fmt.Sprintf(" of %s, %d %%", analysis.Bytes(l.Size), 100*l.Read()/l.Size)
+		}
+		if made := cmp.Or(analysis.Made(redact.History(l.CreatedBy)), l.Digest); made != "" {
+			text += ": " + redact.Printable(made)
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
 func (p *progress) show(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.w != nil {
-		fmt.Fprint(p.w, "\r\x1b[K"+p.line(now))
-		p.shown = true
+	if p.w == nil {
+		return
+	}
+	width := max(p.width(), 20) - 1 // a line that is wrapped could not be taken back
+	lines := p.lines(now)
+	for i := range lines {
+		lines[i] = analysis.Clip(lines[i], width)
+	}
+	fmt.Fprint(p.w, p.back()+strings.Join(lines, "\n"))
+	p.shown = len(lines)
+}
+
+// back leads to where the first line begins, and takes away what is there.
+func (p *progress) back() string {
+	if p.shown < 2 {
+		return "\r\x1b[J"
+	}
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", p.shown-1)
+}
+
+// reading shows a layer until what is returned is called.
+func (p *progress) reading(l *image.Reading) (end func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.layers = append(p.layers, l)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.layers = slices.DeleteFunc(p.layers, func(x *image.Reading) bool { return x == l })
 	}
 }
 
@@ -117,9 +175,9 @@ func (p *progress) Write(text []byte) (int, error) {
 }
 
 func (p *progress) clear() {
-	if p.shown {
-		fmt.Fprint(p.w, "\r\x1b[K")
-		p.shown = false
+	if p.shown > 0 {
+		fmt.Fprint(p.w, p.back())
+		p.shown = 0
 	}
 }
 

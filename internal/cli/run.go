@@ -105,7 +105,7 @@ func runCheck(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, 
 		watcher = io.Discard
 	}
 	progress := newProgress(watcher, "targets", len(found.targets), found.session.Counts.Bytes)
-	opt.Expect = progress.expect
+	opt.Expect, opt.Reading = progress.expect, progress.reading
 	errs := std.Err
 	std.Err = progress.over(std.Err)
 	err = judge(ctx, found.targets, opt, f.timeout, func(j judged) {

@@ -73,7 +73,7 @@ func (d *Diff) sections() (out []section) {
 	layers := slices.Clone(d.Layers)
 	slices.SortStableFunc(layers, func(a, b Layer) int { return most(a.Change(), b.Change()) })
 	for _, l := range layers {
-		x := line{Change: l.Change(), What: analysis.Clip(made(l.Made), 100), Detail: state(l.Old != nil, l.New != nil)}
+		x := line{Change: l.Change(), What: analysis.Clip(analysis.Made(l.Made), 100), Detail: state(l.Old != nil, l.New != nil)}
 		if x.What == "" {
 			x.What = "a layer without a record of what made it"
 		}
@@ -118,19 +118,6 @@ func listed(f File, least analysis.Bytes) string {
 		return fmt.Sprintf("gone, or below %s now", least)
 	}
 	return ""
-}
-
-// made is what made a layer as its Dockerfile has it: without what the builder adds.
-func made(createdBy string) string {
-	text := strings.TrimSuffix(createdBy, " # buildkit")
-	text = strings.Replace(text, "RUN /bin/sh -c ", "RUN ", 1)
-	if rest, ok := strings.CutPrefix(text, "/bin/sh -c #(nop) "); ok { // the classic builder
-		return strings.TrimSpace(rest)
-	}
-	if rest, ok := strings.CutPrefix(text, "/bin/sh -c "); ok {
-		return "RUN " + rest
-	}
-	return text
 }
 
 // A total is one row of what the images weigh.

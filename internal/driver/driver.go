@@ -16,6 +16,7 @@ import (
 	"github.com/tareweight/tare/internal/cache"
 	"github.com/tareweight/tare/internal/dockerfile"
 	"github.com/tareweight/tare/internal/ignore"
+	"github.com/tareweight/tare/internal/image"
 	"github.com/tareweight/tare/internal/source"
 )
 
@@ -108,6 +109,10 @@ type Options struct {
 
 	// Expect is told how many bytes of an image's layers are going to be read of a registry; nil: nobody is.
 	Expect func(bytes int64)
+
+	// Reading is told of each layer as it begins to be read as a whole, by several goroutines at once, and what it returns is called
+	// when that ends; nil: nobody is.
+	Reading func(*image.Reading) (end func())
 
 	// Hold is called before the layers of an image are indexed: it waits until there
 	// is room for one more index, which the Result then holds. Nil never waits.

@@ -44,7 +44,10 @@ func (c *checker) image(ctx context.Context, t Target) {
 	}
 	c.opened = src
 	var notes noted
-	indexing := image.Options{Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache, Whole: c.whole(), Note: notes.add, Expect: c.opt.Expect}
+	indexing := image.Options{
+		Wants: wants, Limits: c.opt.Limits, Cache: c.opt.Cache, Whole: c.whole(), Note: notes.add,
+		Expect: c.opt.Expect, Reading: c.opt.Reading,
+	}
 	if indexing.Streamed, err = complete(ctx, src, indexing); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)

@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -44,6 +45,9 @@ type layerReader struct {
 	digest string // of the stored bytes that were read
 	table  bool   // a table of contents will do
 	note   func(string)
+	begin  func(*Reading) (end func())
+	at     int    // the layer's place in the image; -1 where it is not known
+	made   string // the history's entry of it
 }
 
 // plainHeaders is how many bytes of headers an entry has as a rule: its own, and
@@ -211,6 +215,11 @@ func (r *layerReader) read() (*cache.Index, error) {
 	}
 	defer rc.Close()
 	stored := &countReader{r: rc, hash: sha256.New(), limit: r.blob.Size}
+	if r.begin != nil {
+		x := &Reading{Index: r.at, CreatedBy: r.made, Digest: cmp.Or(r.blob.Digest, r.blob.DiffID), Size: r.blob.Size}
+		stored.told = &x.read
+		defer r.begin(x)()
+	}
 	plain, err := decompress(stored)
 	if err != nil {
 		return nil, err

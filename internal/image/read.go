@@ -33,6 +33,10 @@ type Options struct {
 	// Expect is told how many bytes of layers are going to be read; nil: nobody is.
 	Expect func(bytes int64)
 
+	// Reading is told of each layer as it begins to be read as a whole, by several goroutines at once, and what it returns is called
+	// when that ends; nil: nobody is.
+	Reading func(*Reading) (end func())
+
 	// Note is told what a report should say besides, by several goroutines at once; nil: nobody is.
 	Note func(string)
 
@@ -157,6 +161,9 @@ func Index(ctx context.Context, im *analysis.Image, src *source.Image, opt Optio
 					cache:  opt.Cache,
 					table:  !opt.Whole,
 					note:   opt.Note,
+					begin:  opt.Reading,
+					at:     i,
+					made:   im.Layers[i].CreatedBy,
 				}
 				x, err := opt.Streamed.layer(src.Layers[i])
 				if x == nil && err == nil {

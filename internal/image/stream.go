@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -22,13 +23,17 @@ type countReader struct {
 	r     io.Reader
 	hash  hash.Hash
 	n     int64
-	limit int64 // -1: none
+	limit int64         // -1: none
+	told  *atomic.Int64 // is n, for those who wait; nil: nobody does
 }
 
 func (c *countReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.hash.Write(p[:n])
 	c.n += int64(n)
+	if c.told != nil {
+		c.told.Store(c.n)
+	}
 	if c.limit >= 0 && c.n > c.limit {
 		return n, fmt.Errorf("it goes on after the %d bytes that the manifest says", c.limit)
 	}

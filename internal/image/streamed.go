@@ -27,7 +27,7 @@ func Stream(ctx context.Context, src *source.Image, opt Options) (*Streamed, err
 	var keep budget
 	keep.left.Store(opt.Limits.Keep)
 	keep.entries.Store(int64(opt.Limits.Entries))
-	r := &layerReader{limits: opt.Limits, wants: opt.Wants, want: want, keep: &keep, cache: opt.Cache, ctx: ctx}
+	r := &layerReader{limits: opt.Limits, wants: opt.Wants, want: want, keep: &keep, cache: opt.Cache, ctx: ctx, begin: opt.Reading, at: -1}
 	err := src.Stream(ctx, func(name string, _ int64, content io.Reader) error {
 		r.blob = source.Blob{Size: -1, Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(content), nil }}
 		r.cost, r.arena = cache.Cost{}, nil

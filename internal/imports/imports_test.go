@@ -70,7 +70,7 @@ var may = map[string][]string{
 
 	// the programs
 	"internal/cli": {"analyzers/analysis", "analyzers/bases", "analyzers/locks", "analyzers/redact", "analyzers/requirements", "internal/buildcontext", "internal/cache", "internal/checkout", "internal/command",
-		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/kubernetes", "internal/projects", "internal/report", "internal/scan", "internal/source", "internal/trace"},
+		"internal/baseline", "internal/config", "internal/diff", "internal/dockerfile", "internal/driver", "internal/ignore", "internal/image", "internal/kubernetes", "internal/projects", "internal/report", "internal/scan", "internal/source", "internal/trace"},
 	"analyzers/multichecker": {"analyzers/analysis", "internal/cli"},
 	"cmd":                    {"analyzers", "analyzers/multichecker"},
 	"analyzers/analysistest": {"analyzers/analysis", "internal/cache", "internal/config", "internal/dockerfile", "internal/driver", "internal/kubernetes", "internal/report", "internal/source", "internal/toc"},

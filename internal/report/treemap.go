@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
@@ -131,7 +130,7 @@ func treemap(t *Target) []*box {
 
 // layerName is what a layer is called: its line, or its number, and what made it.
 func layerName(l *Layer, i int) string {
-	made := strings.TrimSuffix(strings.Replace(l.CreatedBy, "RUN /bin/sh -c ", "RUN ", 1), " # buildkit")
+	made := analysis.Made(l.CreatedBy)
 	if len(l.Instructions) > 0 {
 		return fmt.Sprintf("line %d: %s", l.Instructions[0].Line, analysis.Clip(made, 80))
 	}
