@@ -143,6 +143,9 @@ func check(t *testing.T, got []analysis.Finding, wants []want, seen map[*analysi
 				text += fmt.Sprintf(" (%v: %s)", r.Location, r.Message)
 			}
 		}
+		if len(f.Packages) > 0 {
+			text += " (packages: " + strings.Join(f.Packages, " ") + ")"
+		}
 		i := slices.IndexFunc(wants, func(w want) bool { return w.at == f.Location.String() && w.rx.MatchString(text) })
 		if i < 0 {
 			t.Errorf("%v: unexpected finding: %s", f.Location, text)

@@ -35,7 +35,7 @@ func larger(pass *analysis.Pass, at analysis.Node, ref string, b bases.Base) ana
 		}
 		return f
 	}
-	f.Bytes = s.Lasting()
+	f.Bytes, f.Packages = s.Lasting(), s.Gone
 	var saved []string
 	if s.Saved.Download > 0 {
 		saved = append(saved, analysis.Bytes(s.Saved.Download).String()+" less to download")

@@ -94,14 +94,10 @@ func treemap(t *Target) []*box {
 		}
 	}
 	t.wastes(of)
-	named := map[string]bool{}
-	for _, f := range t.Findings {
-		for _, p := range f.Packages {
-			named[p] = named[p] || f.Bytes != nil
-		}
-	}
+	t.swaps(base)
+	named, gone := t.named(func(f *Finding) bool { return f.Bytes != nil && !f.Swap }), t.named(func(f *Finding) bool { return f.Swap })
 	for _, p := range im.Packages {
-		if b := of[p.Layer]; b != nil && p.Bytes >= least && !named[p.Name] {
+		if b := of[p.Layer]; b != nil && p.Bytes >= least && !named[p.Name] && (b != base || !gone[p.Name]) {
 			b.parts = append(b.parts, &box{Label: p.Name, Class: b.Class, Finding: -1, bytes: p.Bytes})
 		}
 	}
@@ -160,6 +156,55 @@ func (t *Target) wastes(of map[string]*box) {
 		}
 		if in != nil {
 			in.parts = append(in.parts, &box{Label: f.Rule, Class: "waste", Finding: i, ID: fmt.Sprintf("of%d", i), bytes: f.Bytes.Unpacked})
+		}
+	}
+}
+
+// named are the packages that findings of a kind name.
+func (t *Target) named(kind func(*Finding) bool) map[string]bool {
+	names := map[string]bool{}
+	for i := range t.Findings {
+		if f := &t.Findings[i]; kind(f) {
+			for _, p := range f.Packages {
+				names[p] = true
+			}
+		}
+	}
+	return names
+}
+
+// swaps adds to the base what its smaller sibling would not have, besides what other findings name of it. Where the sibling's size is
+// not known, that is what the packages weigh which it lacks.
+func (t *Target) swaps(base *box) {
+	for i := range t.Findings {
+		f := &t.Findings[i]
+		if f.Bytes == nil || !f.Swap {
+			continue
+		}
+		n := f.Bytes.Unpacked
+		for j := range t.Findings {
+			if other := &t.Findings[j]; other.Bytes != nil && other.OfBase {
+				n -= other.Bytes.Unpacked
+			}
+		}
+		if f.Bytes.Unpacked == 0 {
+			n = 0
+			gone, other := map[string]bool{}, t.named(func(f *Finding) bool { return f.Bytes != nil && f.OfBase })
+			for _, p := range f.Packages {
+				gone[p] = !other[p]
+			}
+			in := map[string]bool{}
+			for _, l := range t.Image.Layers {
+				in[l.DiffID] = l.Base
+			}
+			for _, p := range t.Image.Packages {
+				if gone[p.Name] && in[p.Layer] {
+					n += p.Bytes
+				}
+			}
+		}
+		if n > 0 {
+			base.parts = append(base.parts, &box{Label: f.Rule, Class: "waste", Finding: i, ID: fmt.Sprintf("of%d", i), bytes: n})
 		}
 	}
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -58,5 +60,35 @@ func TestTreemapMany(t *testing.T) {
 	}
 	if got := len(treemap(&Target{Image: im})); got > 2*maxParts {
 		t.Errorf("%d parts", got)
+	}
+}
+
+// TestTreemapSwap: what a smaller base would not have is drawn once, in the base, beside what other findings name of it.
+func TestTreemapSwap(t *testing.T) {
+	size := func(n int64) *int64 { return &n }
+	im := &Image{
+		UnpackedBytes: size(1000),
+		Layers:        []Layer{{DiffID: "base", Base: true, UnpackedBytes: size(800)}, {DiffID: "own", UnpackedBytes: size(200)}},
+		Packages: []Package{
+			{Name: "gcc", Layer: "base", Bytes: 100}, {Name: "git", Layer: "base", Bytes: 50}, {Name: "libc6", Layer: "base", Bytes: 30},
+			{Name: "git", Layer: "own", Bytes: 20},
+		},
+	}
+	swap := Finding{Rule: "slimbase-full", Swap: true, Packages: []string{"gcc", "git"}, Bytes: &Bytes{Download: 1}}
+	gcc := Finding{Rule: "toolchain-shipped", OfBase: true, Packages: []string{"gcc"}, Bytes: &Bytes{Unpacked: 100}, Location: Location{Layer: "base"}}
+	for unpacked, want := range map[int64]string{
+		600: "base 800, slimbase-full 500, other files 170, toolchain-shipped 100, libc6 30, own 200, other files 180, git 20",
+		0:   "base 800, other files 620, toolchain-shipped 100, slimbase-full 50, libc6 30, own 200, other files 180, git 20",
+		90:  "base 800, other files 670, toolchain-shipped 100, libc6 30, own 200, other files 180, git 20", // the toolchain alone
+	} {
+		swap.Bytes.Unpacked = unpacked
+		var got []string
+		for _, b := range treemap(&Target{Image: im, Findings: []Finding{swap, gcc}}) {
+			name := map[string]string{"the base": "base", "layer 1: ": "own"}[b.Label]
+			got = append(got, fmt.Sprintf("%s %d", cmp.Or(name, b.Label), b.bytes))
+		}
+		if text := strings.Join(got, ", "); text != want {
+			t.Errorf("%d: got %s, want %s", unpacked, text, want)
+		}
 	}
 }

@@ -34,6 +34,7 @@ type Swap struct {
 	Back    analysis.Size // of the base's packages that come back with Uses, and with what was installed above the base
 	With    []string      // the packages installed above the base that bring some of Back
 	Kept    analysis.Size // of Back, what comes back even where all that need not be there is gone
+	Gone    []string      // packages of the base that would be there no more then, by name
 	Guessed bool          // the sibling's files are not known: what it holds is told by what a slim image of its family holds
 	Unread  int           // ELF files above the base whose libraries could not be read
 }
@@ -226,7 +227,14 @@ func (c *comparison) back(reported *causes.Causes) *Swap {
 	}
 	out.Back = c.weigh(c.set.Closure(slices.Concat(used, installed), c.have))
 	stay := slices.DeleteFunc(slices.Clone(installed), func(p *packages.Package) bool { return slices.Contains(gone, p) })
-	out.Kept = c.weigh(c.set.Closure(slices.Concat(used, stay), c.have))
+	kept := c.set.Closure(slices.Concat(used, stay), c.have)
+	out.Kept = c.weigh(kept)
+	for _, p := range c.set.List {
+		if p.Type.System() && p.Layer != nil && p.Layer.Base && !c.have[p] && !kept[p] {
+			out.Gone = append(out.Gone, p.Name)
+		}
+	}
+	slices.Sort(out.Gone)
 	for _, p := range installed {
 		if !p.Auto && c.weigh(c.set.Closure([]*packages.Package{p}, c.have)).Unpacked > 1e6 {
 			out.With = append(out.With, p.Name)
