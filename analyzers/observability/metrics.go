@@ -106,7 +106,7 @@ func several(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	pass.Report(analysis.Finding{
-		Rule: multiproc, Location: p.At, Key: c.Name,
+		Rule: multiproc, Location: p.At, Key: c.Name, Related: p.Made(),
 		Message: fmt.Sprintf(
 			"%d workers of %s of %q each count their own metrics, and a scrape reaches one of them: set %s to an empty, writable directory "+
 				"(an emptyDir), and collect with MultiProcessCollector",
@@ -167,7 +167,7 @@ func scraped(pass *analysis.Pass, p *process.Process) {
 			Rule: unserved, Location: a.at, Key: fmt.Sprintf("%s %d", c.Name, a.number),
 			Message: fmt.Sprintf("%s is %d, and %s of %q listens on %s (%s): the scrape finds nothing; name port %[5]s",
 				a.by, a.number, s.Kind, c.Name, s.Port, s.By),
-			Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+			Related: p.By(),
 		})
 	}
 }

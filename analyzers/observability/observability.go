@@ -106,7 +106,7 @@ func printed(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	pass.Report(analysis.Finding{
-		Rule: unbuffered, Severity: analysis.Note, Location: p.At, Key: c.Name + " print",
+		Rule: unbuffered, Severity: analysis.Note, Location: p.At, Key: c.Name + " print", Related: p.Made(),
 		Message: fmt.Sprintf(
 			"%q of %q prints, and its output is held back in a buffer, and lost when the process is killed; set %s=1, or give python -u",
 			program.Main,

@@ -257,6 +257,6 @@ func reach(pass *analysis.Pass, p *process.Process) {
 		Message: fmt.Sprintf("%s of %q listens on %s:%s (%s), which is reached from within the pod alone, "+
 			"and %s %s the pod's address: give it %s",
 			s.Kind, c.Name, s.Host, s.Port, s.By, analysis.And(who, 4), map[bool]string{true: "asks", false: "ask"}[len(who) == 1], remedy),
-		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+		Related: p.By(),
 	})
 }

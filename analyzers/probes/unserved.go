@@ -40,7 +40,7 @@ func unserved(pass *analysis.Pass, p *process.Process) {
 		}
 		pass.Report(analysis.Finding{
 			Rule: unanswered, Location: x.probe.At, Key: c.Name + " " + x.name, Message: message,
-			Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+			Related: p.By(),
 		})
 	}
 }

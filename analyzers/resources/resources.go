@@ -142,7 +142,7 @@ func ofNode(pass *analysis.Pass, s *process.Server) {
 		Rule: node, Location: at, Key: c.Name,
 		Message: fmt.Sprintf("%s of %q starts workers by the node's processors (%s), and may use %s: on a node of 32 processors "+
 			"that is many times more than it can feed; say how many: %s 2", s.Kind, c.Name, s.Node, analysis.And(has, 2), flag),
-		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+		Related: p.By(),
 	}
 	if bytes > 0 && bytes < 1<<30 {
 		f.Severity = analysis.Error

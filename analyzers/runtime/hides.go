@@ -69,7 +69,7 @@ func hidden(pass *analysis.Pass, p *process.Process) {
 				c.Name,
 				what,
 			),
-			Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+			Related: p.By(),
 		})
 	}
 }
@@ -121,7 +121,7 @@ func bypass(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	pass.Report(analysis.Finding{
-		Rule: bypassed, Location: p.At, Key: c.Name,
+		Rule: bypassed, Location: p.At, Key: c.Name, Related: p.Made(),
 		Message: fmt.Sprintf(
 			"the command of %q takes the place of the image's ENTRYPOINT, and with it of %s: %s is process 1 then; give the words as args",
 			c.Name,

@@ -69,7 +69,7 @@ func closed(pass *analysis.Pass, p *process.Process) {
 					file,
 					uid,
 				),
-				Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+				Related: p.By(),
 			})
 			return
 		}

@@ -78,12 +78,12 @@ func run(pass *analysis.Pass) error {
 				remedy = "args replace the image's CMD, and it has no ENTRYPOINT: write the whole command"
 			}
 			pass.Report(analysis.Finding{
-				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0],
+				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0], Related: p.Made(),
 				Message: fmt.Sprintf("%q runs %q, which the image does not have: the container never starts; %s", c.Name, p.Argv[0], remedy),
 			})
 		} else if known && f.Mode.IsRegular() && f.Mode&0o111 == 0 {
 			pass.Report(analysis.Finding{
-				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0],
+				Rule: command, Location: p.At, Key: c.Name + " " + p.Argv[0], Related: p.Made(),
 				Message: fmt.Sprintf("%q runs %q, which is not executable: "+
 					"the container never starts; chmod +x it where it is copied (COPY --chmod=755)",
 					c.Name, p.Argv[0]),

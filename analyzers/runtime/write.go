@@ -70,7 +70,7 @@ func temporary(pass *analysis.Pass, p *process.Process) {
 		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name,
 		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on %s, "+
 			"or give --worker-tmp-dir /dev/shm", c.Name, where, mount),
-		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+		Related: p.By(),
 	})
 }
 
@@ -109,7 +109,7 @@ func schedule(pass *analysis.Pass, p *process.Process) {
 			c.Name,
 			file,
 		),
-		Related: []analysis.Related{{Location: p.At, Message: "its command"}},
+		Related: p.By(),
 	})
 }
 

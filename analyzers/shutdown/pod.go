@@ -123,7 +123,7 @@ func slept(h *analysis.Handler) (int64, bool) {
 // podShell judges process 1 of the pod: as the pod's command and the image together have it.
 func podShell(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
-	if len(p.Argv) == 0 || pass.Dockerfile != nil && p.At.Path == pass.Dockerfile.Path {
+	if len(p.Argv) == 0 || p.Own.Line > 0 {
 		return // the Dockerfile's own are judged there
 	}
 	if i := process.Script(p.Argv); i > 0 {
@@ -167,6 +167,6 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 	pass.Report(analysis.Finding{
 		Rule: script, Location: p.At, Key: c.Name + " " + word,
 		Message: fmt.Sprintf("%q stays process 1 of %q while %q runs, and does not pass SIGTERM on: write exec before it", word, c.Name, cmd),
-		Related: []analysis.Related{{Location: f.Location(), Message: "the script"}},
+		Related: append(p.Made(), analysis.Related{Location: f.Location(), Message: "the script"}),
 	})
 }

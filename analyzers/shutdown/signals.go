@@ -73,15 +73,12 @@ func stopBy(pass *analysis.Pass) (name, by string, at analysis.Location) {
 		return strings.TrimPrefix(strings.ToUpper(c.Stop.S), "SIG"), "lifecycle.stopSignal", c.Stop.At
 	}
 	p := process.Fact.Of(pass)
-	name, _, at = p.StopSignal()
-	if at.Line == 0 {
-		at = p.At
-	}
+	name, _, _ = p.StopSignal()
 	name = strings.TrimPrefix(strings.ToUpper(name), "SIG")
 	if number, ok := map[string]string{"2": "INT", "3": "QUIT", "9": "KILL", "15": "TERM"}[name]; ok {
 		name = number
 	}
-	return name, "the image's STOPSIGNAL", at
+	return name, "the image's STOPSIGNAL", p.At
 }
 
 // quick are the signals on which servers end at once: gunicorn's INT and QUIT (gunicorn, "Signal Handling"), celery's QUIT
@@ -95,21 +92,22 @@ func signals(pass *analysis.Pass, p *process.Process) {
 	if s == nil || name != "KILL" && !slices.Contains(quick[s.Kind], name) {
 		return
 	}
+	if name != "KILL" && p.Shell != "" && !strings.Contains(p.Shell, "exec ") { // the shell may stay, and the server hears nothing
+		return
+	}
 	what := "drops its requests"
 	if s.Kind == "celery" {
 		what = "drops its tasks"
 	}
-	pass.Report(analysis.Finding{
+	f := analysis.Finding{
 		Rule: stopSignal, Location: at, Key: pass.Container.Name,
-		Message: fmt.Sprintf(
-			"%s %q ends %s of %q at once, which %s: leave it out, SIGTERM is what lets it finish",
-			by,
-			"SIG"+name,
-			s.Kind,
-			pass.Container.Name,
-			what,
-		),
-	})
+		Message: fmt.Sprintf("%s %q ends %s of %q at once, which %s: leave it out, SIGTERM is what lets it finish",
+			by, "SIG"+name, s.Kind, pass.Container.Name, what),
+	}
+	if _, _, own := p.StopSignal(); own.Line > 0 && !pass.Container.Stop.Set {
+		f.Related = append(f.Related, analysis.Related{Location: own, Message: "STOPSIGNAL"})
+	}
+	pass.Report(f)
 }
 
 var (
@@ -160,7 +158,7 @@ func uwsgi(pass *analysis.Pass, p *process.Process) {
 		}
 	}
 	pass.Report(analysis.Finding{
-		Rule: reload, Location: p.At, Key: pass.Container.Name,
+		Rule: reload, Location: p.At, Key: pass.Container.Name, Related: p.Made(),
 		Message: fmt.Sprintf(
 			"uWSGI of %q reloads on SIGTERM instead of ending, and is killed when the grace period is over: set die-on-term = true",
 			pass.Container.Name,
@@ -213,7 +211,7 @@ func celery(pass *analysis.Pass, p *process.Process, limit, hook int64) {
 		}
 		late = late || strings.Contains(string(f.Contents), "acks_late")
 	}
-	f := analysis.Finding{Rule: celeryCut, Location: p.At, Key: c.Name}
+	f := analysis.Finding{Rule: celeryCut, Location: p.At, Key: c.Name, Related: p.Made()}
 	switch {
 	case longest > limit-hook:
 		f.Message = fmt.Sprintf(

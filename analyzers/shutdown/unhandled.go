@@ -45,7 +45,7 @@ func ignores(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	pass.Report(analysis.Finding{
-		Rule: unhandled, Location: p.At, Key: c.Name + " " + program.Main,
+		Rule: unhandled, Location: p.At, Key: c.Name + " " + program.Main, Related: p.Made(),
 		Message: fmt.Sprintf("%q is process 1 of %q and handles no SIGTERM, which is ignored then: each rollout waits %d s and kills it; "+
 			"write signal.signal(signal.SIGTERM, ...) that ends it, or start it below tini",
 			program.Main, c.Name, c.Workload.Grace.Or(grace)),

@@ -25,6 +25,7 @@ type build struct {
 	contexts     map[string]string
 	platforms    []string
 	image        string       // "" where there is none
+	images       []string     // that a compose file or bake says are built
 	baseline     string       // the image to compare with, as the configuration names it; "" if it names none
 	baselineFrom *config.File // that names it
 	from         *config.File // that names the image
@@ -203,7 +204,10 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 		t.stageOf = b.where
 	}
 	t.OpenBaseline = fd.baseline(b.baseline, b.baselineFrom)
-	p := plan{target: t, root: root, platforms: fd.platforms(b.platforms), names: callable(b, fd.flags.image, name)}
+	p := plan{target: t, root: root, platforms: fd.platforms(b.platforms), names: callable(b, append(b.images, fd.flags.image, b.image), name)}
+	if p.names.dir == root.Dir() { // which is called otherwise in each checkout
+		p.names.dir = fd.remote(root)
+	}
 	switch {
 	case fd.flags.image != "":
 		p.ref, p.open = fd.flags.image, fd.open(fd.flags.image, nil)

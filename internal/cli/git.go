@@ -47,6 +47,21 @@ func gitWith(settings map[string]string, dir string, args ...string) ([]byte, er
 		append([]string{"-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C", dir}, args...)...)
 }
 
+// remote is the path of the repository that a checkout is of, as its remote says: each checkout has the same; "" if it has none.
+func (fd *finder) remote(root *checkout.Root) string {
+	if name, ok := fd.remotes[root]; ok {
+		return name
+	}
+	out, err := git(root.Dir(), "config", "--get", "remote.origin.url")
+	name := ""
+	if err == nil {
+		url := strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(string(out)), "/"), ".git")
+		name = path.Join("/", strings.ReplaceAll(url, ":", "/"))
+	}
+	fd.remotes[root] = name
+	return name
+}
+
 // A revision is a commit of which files are read as they are there, not as they lie in
 // the checkout.
 type revision struct {

@@ -29,7 +29,7 @@ func (fd *finder) image(ref string) error {
 	t.Build = dockerfile.Options{Target: fd.flags.target, BuildArgs: fd.args}
 	t.OpenBaseline = fd.baseline("", nil)
 	fd.plan(plan{
-		target: t, root: root, open: fd.open(ref, nil), ref: ref, platforms: fd.platforms(nil), names: callable(build{inline: ref}, ref, ""),
+		target: t, root: root, open: fd.open(ref, nil), ref: ref, platforms: fd.platforms(nil), names: callable(build{}, []string{ref}, ""),
 	})
 	return nil
 }
@@ -65,7 +65,7 @@ func (fd *finder) listedImage(chain []*config.File, x *config.Target) {
 	t.OpenBaseline = fd.baseline(x.Baseline, x.File)
 	fd.plan(plan{
 		target: t, open: fd.trusted("image", x.Image, x.File), ref: x.Image, platforms: fd.platforms(x.Platforms),
-		names: callable(build{name: x.Name, inline: x.Name}, x.Image, ""),
+		names: callable(build{name: x.Name}, []string{x.Image}, ""),
 	})
 }
 

@@ -1,8 +1,9 @@
 package cli
 
 import (
-	"cmp"
+	_ "embed"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,29 +22,37 @@ type plan struct {
 	open      opener // of the image; nil if there is none
 	ref       string // that open opens; "" if there is none
 	platforms []string
-	names     []string       // of a build, and of the image that it makes: what a manifest may call it
+	names     names          // what a manifest may call the image of a build
 	chain     []*config.File // in force, of a container
 	pulled    bool           // open opens what a manifest names, which may be of another build
+}
+
+// Names are what the image of a build may be called.
+type names struct {
+	repositories []string // of images that it is built as, or that are built of it
+	words        []string // the last parts of those, and what else it is called
+	dir          string   // the Dockerfile's directory, absolute; "" where that says nothing
 }
 
 // join puts together what of the plans belongs together: the containers of manifests and the build, or the image of a
 // configuration, that they run. The image that is known of one is known of the other then.
 func (fd *finder) join() {
-	var builds []*plan
+	builds := fd.builds()
+	var containers []*analysis.Container
 	for _, p := range fd.planned {
-		if !p.PodsOnly && len(p.names) > 0 {
-			builds = append(builds, p)
+		if p.PodsOnly {
+			containers = append(containers, p.Pods[0].Container)
 		}
 	}
+	owners := newOwners(builds, containers)
 	var apart []string // containers of which no build is known to make what they run
 	fd.planned = slices.DeleteFunc(fd.planned, func(p *plan) bool {
-		if !p.PodsOnly || p.pulled {
+		if !p.PodsOnly {
 			return false
 		}
 		c := p.Pods[0].Container
-		own := owner(builds, c)
-		switch {
-		case own == nil:
+		own := owners.of(c)
+		if own == nil {
 			if p.open == nil {
 				fd.configuredImage(p)
 			}
@@ -51,15 +60,21 @@ func (fd *finder) join() {
 				apart = append(apart, fmt.Sprintf("%s (%s)", c.Name, p.Pods[0].Manifest.Path))
 			}
 			return false
-		case p.ref != "" && own.ref != "" && p.ref != own.ref: // the user says that it runs another
+		}
+		if p.ref != "" && own.ref != "" && p.ref != own.ref { // the user says that it runs another
 			return false
+		}
+		switch {
+		case p.pulled:
 		case p.open != nil && own.open == nil:
 			own.open, own.ref = p.open, p.ref
 		case p.open == nil:
 			p.open, p.ref = own.open, own.ref
 		}
-		if n := len(p.Config.Files); n > len(own.Config.Files) || !slices.Equal(p.Config.Files, own.Config.Files[:n]) {
-			return false // a configuration of the manifest's own is in force for it
+		if p.pulled || !slices.Equal(p.Config.Files, own.Config.Files) { // other rules are in force for the manifest
+			p.Path, p.Inline, p.Dockerfile, p.Build = own.Path, own.Inline, own.Dockerfile, own.Build
+			p.files = append(p.files, own.files...)
+			return false
 		}
 		own.Pods, own.files = append(own.Pods, p.Pods...), append(own.files, p.files...)
 		return true
@@ -68,31 +83,114 @@ func (fd *finder) join() {
 		fd.remarks = append(fd.remarks, fmt.Sprintf("what these run is not known to be %s: %s: --image NAME=%[1]s says that it is",
 			fd.flags.image, analysis.And(apart, 5)))
 	}
+	fd.remarks = append(fd.remarks, owners.remarks()...)
 }
 
-// owner is the build that makes the image of a container: the one that is called like its repository, or else like the last part of that;
-// nil where none is, or several are.
-func owner(builds []*plan, c *analysis.Container) *plan {
+// builds are the plans that make an image, or have one: of several of the same file and stage the first.
+func (fd *finder) builds() (builds []*plan) {
+	seen := map[string]*plan{}
+	for _, p := range fd.planned {
+		if p.PodsOnly || len(p.names.words) == 0 && p.names.dir == "" {
+			continue
+		}
+		key := absolute(p.Path) + "\x00" + p.Build.Target
+		if first := seen[key]; first != nil && p.Path != "" && !p.Inline {
+			first.names.repositories = append(first.names.repositories, p.names.repositories...)
+			first.names.words = append(first.names.words, p.names.words...)
+			continue
+		}
+		seen[key] = p
+		builds = append(builds, p)
+	}
+	return builds
+}
+
+// Owners are builds by what their images may be called.
+type owners struct {
+	repositories map[string][]*plan
+	dirs         map[string][]*plan // by the last two parts of their directories
+	words        map[string][]*plan
+	whole        map[*plan]bool             // a container has the repository of its image: others of its name are of somebody else
+	several      map[string]map[string]bool // repositories of the containers, by their last part
+	open         map[string][]string        // of containers, by the builds that may make what they run
+}
+
+func newOwners(builds []*plan, containers []*analysis.Container) *owners {
+	o := &owners{
+		map[string][]*plan{}, map[string][]*plan{}, map[string][]*plan{}, map[*plan]bool{}, map[string]map[string]bool{}, map[string][]string{},
+	}
+	add := func(to map[string][]*plan, name string, p *plan) {
+		if name != "" && !slices.Contains(to[name], p) {
+			to[name] = append(to[name], p)
+		}
+	}
+	for _, p := range builds {
+		for _, r := range p.names.repositories {
+			add(o.repositories, r, p)
+		}
+		for _, w := range p.names.words {
+			add(o.words, w, p)
+		}
+		if dir := strings.ToLower(filepath.ToSlash(p.names.dir)); dir != "" && !general[path.Base(dir)] {
+			add(o.words, path.Base(dir), p)
+			add(o.dirs, path.Join(path.Base(path.Dir(dir)), path.Base(dir)), p)
+		}
+	}
+	for _, c := range containers {
+		ref := bases.ParseRef(c.Image.S)
+		for _, p := range o.repositories[ref.Repository()] {
+			o.whole[p] = true
+		}
+		word := strings.ToLower(path.Base(ref.Path))
+		if o.several[word] == nil {
+			o.several[word] = map[string]bool{}
+		}
+		if strings.Contains(ref.Repository(), "/") { // a name alone is one that something else completes
+			o.several[word][ref.Repository()] = true
+		}
+	}
+	return o
+}
+
+// of is the build that makes the image of a container: the one that is called like its repository, or else like the last parts of
+// that; nil where none is, or several are.
+func (o *owners) of(c *analysis.Container) *plan {
 	ref := bases.ParseRef(c.Image.S)
 	if ref.Path == "" {
 		return nil
 	}
-	for _, name := range []string{ref.Repository(), strings.ToLower(filepath.Base(ref.Path))} {
-		var found []*plan
-		for _, b := range builds {
-			if slices.Contains(b.names, name) {
-				found = append(found, b)
-			}
+	found := o.repositories[ref.Repository()]
+	word := strings.ToLower(path.Base(ref.Path))
+	if len(found) == 0 && !bases.IsOfficial(word) {
+		if found = o.dirs[strings.ToLower(path.Join(path.Base(path.Dir(ref.Path)), word))]; len(found) != 1 && len(o.several[word]) < 2 {
+			found = o.words[word]
 		}
-		switch len(found) {
-		case 0:
-		case 1:
-			return found[0]
-		default:
-			return nil
+		found = slices.DeleteFunc(slices.Clone(found), func(p *plan) bool { return o.whole[p] })
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	if len(found) > 1 {
+		var files []string
+		for _, p := range found {
+			files = append(files, p.Name)
 		}
+		key := analysis.Or(files[:min(len(files), 4)])
+		o.open[key] = append(o.open[key], c.Name)
 	}
 	return nil
+}
+
+// remarks say which containers may be of several builds.
+func (o *owners) remarks() (list []string) {
+	for builds, names := range o.open {
+		slices.Sort(names)
+		names = slices.Compact(names)
+		list = append(list, fmt.Sprintf("which builds the image of %s is not known, %s: --image NAME=REF says what a container runs",
+			analysis.And(names, 5), builds))
+	}
+	slices.Sort(list)
+	return list
 }
 
 // configuredImage gives a container the image that a configuration above its manifest names, where both are of one repository.
@@ -107,39 +205,64 @@ func (fd *finder) configuredImage(p *plan) {
 	}
 }
 
-// callable are the names that a manifest may know the image of a build by: what it is built as, the directory of the Dockerfile, what
-// stands before or behind "Dockerfile" in its name.
-func callable(b build, image, name string) (names []string) {
-	add := func(s string) {
-		if s = strings.ToLower(s); s != "" && s != "." && s != "/" && !slices.Contains(names, s) {
-			names = append(names, s)
+//go:embed general.tsv
+var generalTable string
+
+// general are names that say nothing of an image.
+var general = func() map[string]bool {
+	names := map[string]bool{}
+	for line := range strings.Lines(generalTable) {
+		if !strings.HasPrefix(line, "#") {
+			for _, name := range strings.Fields(line) {
+				names[name] = true
+			}
 		}
 	}
-	for _, ref := range []string{image, b.image} {
+	return names
+}()
+
+// callable are the names that a manifest may know the image of a build by: those of images, its own, that of the Dockerfile's directory,
+// and what stands before or behind "Dockerfile" in its name.
+func callable(b build, images []string, name string) (n names) {
+	word := func(s string) {
+		if s = strings.ToLower(s); s != "" && !slices.Contains(n.words, s) {
+			n.words = append(n.words, s)
+		}
+	}
+	for _, ref := range images {
 		if ref == "" || source.HasTransport(ref) {
 			continue
 		}
 		if r := bases.ParseRef(ref); r.Path != "" {
-			add(r.Repository())
-			add(filepath.Base(r.Path))
+			n.repositories = append(n.repositories, r.Repository())
+			word(path.Base(r.Path))
 		}
 	}
-	add(b.name)
-	if b.inline != "" {
-		return names
+	word(b.name)
+	if b.inline != "" || name == "" {
+		return n
 	}
-	base := filepath.Base(filepath.FromSlash(name))
+	own := dockerfileName(path.Base(filepath.ToSlash(name)))
+	if general[own] {
+		own = ""
+	}
+	if word(own); own == "" {
+		n.dir = absolute(filepath.Dir(filepath.FromSlash(name)))
+	}
+	return n
+}
+
+// dockerfileName is what stands beside "Dockerfile" in the name of one; "" if nothing does.
+func dockerfileName(base string) string {
+	lower := strings.ToLower(base)
 	for _, usual := range usual {
-		if rest, ok := strings.CutPrefix(base, usual+"."); ok {
-			add(rest)
+		usual := strings.ToLower(usual)
+		if rest, ok := strings.CutPrefix(lower, usual); ok {
+			return strings.TrimLeft(rest, ".-_")
 		}
-		if rest, ok := strings.CutSuffix(strings.ToLower(base), "."+strings.ToLower(usual)); ok {
-			add(rest)
+		if rest, ok := strings.CutSuffix(lower, "."+usual); ok {
+			return rest
 		}
 	}
-	if slices.Contains(usual, base) { // the one of its directory
-		dir := absolute(filepath.Dir(filepath.FromSlash(name)))
-		add(filepath.Base(cmp.Or(dir, ".")))
-	}
-	return names
+	return lower
 }

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -11,79 +14,130 @@ import (
 // TestCallable: what a manifest may know the image of a build by.
 func TestCallable(t *testing.T) {
 	for _, x := range []struct {
-		b           build
-		image, name string
-		want        []string
+		b            build
+		images       []string
+		name         string
+		repositories string
+		words        string
+		dir          string
 	}{
-		{build{name: "api"}, "registry.example/team/shop:1", "services/web/Dockerfile", []string{"registry.example/team/shop", "shop", "api", "web"}},
-		{build{image: "shop:1"}, "", "web/Containerfile", []string{"shop", "web"}},
-		{build{}, "oci:shop", "deploy/worker.Dockerfile", []string{"worker"}},
-		{build{}, "", "deploy/Dockerfile.worker", []string{"worker"}},
-		{build{name: "api", inline: "compose.yaml (api)"}, "", "compose.yaml", []string{"api"}},
+		{build{name: "api"}, []string{"registry.example/team/shop:1", ""}, "services/web/Dockerfile", "registry.example/team/shop", "shop api", "services/web"},
+		{build{}, []string{"shop:1"}, "web/Containerfile", "shop", "shop", "web"},
+		{build{}, []string{"oci:shop"}, "deploy/Worker.Dockerfile", "", "worker", ""},
+		{build{}, nil, "deploy/Dockerfile.worker", "", "worker", ""},
+		{build{}, nil, "docker/Dockerfile-worker", "", "worker", ""},
+		{build{}, nil, "api/Dockerfile.prod", "", "", "api"}, // a variant of the one beside it
+		{build{name: "api", inline: "compose.yaml (api)"}, nil, "compose.yaml", "", "api", ""},
 	} {
-		if got := callable(x.b, x.image, x.name); !slices.Equal(got, x.want) {
-			t.Errorf("%+v, %q, %q: got %q, want %q", x.b, x.image, x.name, got, x.want)
+		got := callable(x.b, x.images, x.name)
+		if x.dir != "" {
+			x.dir = absolute(x.dir)
+		}
+		if strings.Join(got.repositories, " ") != x.repositories || strings.Join(got.words, " ") != x.words || got.dir != x.dir {
+			t.Errorf("%+v, %q, %q: got %q", x.b, x.images, x.name, got)
 		}
 	}
 }
 
-// TestJoin: which build a container belongs to, and what each knows of the other's image then.
-func TestJoin(t *testing.T) {
-	builds := func(list ...*plan) []*plan { return list }
-	own := func(ref string, names ...string) *plan {
-		p := &plan{ref: ref, names: names}
-		if p.Name = names[0]; ref != "" {
-			p.open = (&finder{flags: &checkFlags{}}).open(ref, nil)
-		}
-		return p
-	}
+// TestOwners: which build makes the image of a container.
+func TestOwners(t *testing.T) {
 	for _, x := range []struct {
-		name, image, ref string
-		pulled           bool
-		configs          []string // of the container; those of a build are a, b
-		builds           []*plan
-		want             string // the build that it belongs to; "" if it stays alone
-		builtAs          string // the image that the build has then
-		runs             string // that a container which stays alone has
+		what   string
+		builds map[string]names
+		images []string // of containers
+		want   string   // their builds
+		open   string
 	}{
-		{name: "repository before name", image: "r.example/team/web:2", builds: builds(own("", "web"), own("", "r.example/team/web")), want: "r.example/team/web"},
-		{name: "two of one name", image: "web", builds: builds(own("", "web"), own("", "x", "web"))},
-		{name: "the build has the image", image: "web", builds: builds(own("web:1", "web")), want: "web", builtAs: "web:1"},
-		{name: "the container has it", image: "web", ref: "web:1", builds: builds(own("", "web")), want: "web", builtAs: "web:1"},
-		{name: "both have another", image: "web", ref: "web:1", builds: builds(own("web:2", "web")), runs: "web:1"},
-		{name: "a pulled one may be of another build", image: "web", ref: "web:1", pulled: true, builds: builds(own("", "web")), runs: "web:1"},
-		{name: "no image is named", builds: builds(own("", "web"))},
-		{name: "a configuration further out", image: "web", configs: []string{"a"}, builds: builds(own("", "web")), want: "web"},
-		{name: "another configuration", image: "web", configs: []string{"a", "c"}, builds: builds(own("web:1", "web")), runs: "web:1"},
-		{name: "one more configuration", image: "web", configs: []string{"a", "b", "c"}, builds: builds(own("web:1", "web")), runs: "web:1"},
+		{"the repository", map[string]names{"a": {repositories: []string{"r.example/team/web"}, words: []string{"web"}}, "b": {words: []string{"web"}}},
+			[]string{"r.example/team/web:2", "web"}, "a b", ""},
+		{"others of its name are of somebody else", map[string]names{"a": {repositories: []string{"r.example/team/web"}, words: []string{"web"}}},
+			[]string{"r.example/team/web:2", "vendor/web"}, "a -", ""},
+		{"of another place, where nobody has the repository", map[string]names{"a": {repositories: []string{"r.example/dev/web"}, words: []string{"web"}}},
+			[]string{"r.example/team/web"}, "a", ""},
+		{"two repositories of one name", map[string]names{"a": {words: []string{"web"}}}, []string{"team/web", "vendor/web", "web"}, "- - -", ""},
+		{"one of them has nothing before it", map[string]names{"a": {words: []string{"web"}}}, []string{"r.example/team/web", "web"}, "a a", ""},
+		{"directories", map[string]names{"a": {dir: "/x/team-a/api"}, "b": {dir: "/x/team-b/API"}},
+			[]string{"acme/team-a/api", "acme/team-b/api", "acme/team-c/other"}, "a b -", ""},
+		{"directories of one name", map[string]names{"a": {dir: "/x/team-a/api"}, "b": {dir: "/x/team-b/api"}},
+			[]string{"acme/api", "acme/api:2"}, "- -", "which builds the image of c0 and c1 is not known, a or b: --image NAME=REF says what a container runs"},
+		{"a directory that says nothing", map[string]names{"a": {dir: "/x/docker"}}, []string{"acme/docker", "x/docker"}, "- -", ""},
+		{"an official image", map[string]names{"a": {dir: "/x/redis"}, "b": {dir: "/x/own"}},
+			[]string{"redis:7", "docker.io/library/redis", "bitnami/redis", "own"}, "- - - b", ""},
+		{"one that is called like an official image", map[string]names{"a": {dir: "/x/redis"}}, []string{"redis:7", "r.example/redis"}, "- -", ""},
+		{"no image", map[string]names{"a": {dir: "/x/web"}}, []string{""}, "-", ""},
 	} {
-		c := &analysis.Container{Image: analysis.Text{S: x.image}, Workload: &analysis.Workload{}}
-		p := &plan{ref: x.ref, pulled: x.pulled}
-		p.Pods, p.PodsOnly, p.Config.Files, p.files = []driver.Pod{{Container: c}}, true, x.configs, []string{"/k.yaml"}
-		fd := &finder{flags: &checkFlags{}, planned: append(slices.Clone(x.builds), p)}
-		if x.ref != "" {
-			p.open = fd.open(x.ref, nil)
+		var builds []*plan
+		for _, name := range slices.Sorted(maps.Keys(x.builds)) {
+			p := &plan{names: x.builds[name]}
+			p.Name = name
+			builds = append(builds, p)
 		}
-		for _, b := range x.builds {
-			b.Config.Files = []string{"a", "b"}
+		var containers []*analysis.Container
+		for i, image := range x.images {
+			containers = append(containers, &analysis.Container{Name: fmt.Sprint("c", i), Image: analysis.Text{S: image}})
 		}
-		fd.join()
-		got := ""
-		for _, b := range x.builds {
-			if len(b.Pods) > 0 {
-				if got = b.Name; b.ref != x.builtAs || (b.open != nil) != (b.ref != "") {
-					t.Errorf("%s: the build has the image %q, want %q", x.name, b.ref, x.builtAs)
-				}
-				if !slices.Contains(b.files, "/k.yaml") {
-					t.Errorf("%s: a change of the manifest is none of the target", x.name)
-				}
+		o := newOwners(builds, containers)
+		var got []string
+		for _, c := range containers {
+			if p := o.of(c); p != nil {
+				got = append(got, p.Name)
+			} else {
+				got = append(got, "-")
 			}
 		}
-		if alone := slices.Contains(fd.planned, p); got != x.want || alone != (got == "") {
-			t.Errorf("%s: it belongs to %q, want %q; alone %v", x.name, got, x.want, alone)
+		if text := strings.Join(got, " "); text != x.want || strings.Join(o.remarks(), "; ") != x.open {
+			t.Errorf("%s: got %s, want %s; %q", x.what, text, x.want, o.remarks())
 		}
-		if got == "" && p.ref != x.runs {
-			t.Errorf("%s: it runs %q, want %q", x.name, p.ref, x.runs)
+	}
+}
+
+// TestJoin: what a build and the containers that run it know of each other's image.
+func TestJoin(t *testing.T) {
+	for _, x := range []struct {
+		name, built, ref string
+		pulled           bool
+		configs          []string // of the container; those of the build are a, b
+		joined           bool
+		builtAs, runs    string
+		predicted        bool // of a container that stays alone the Dockerfile is known
+	}{
+		{name: "no image", joined: true},
+		{name: "the build has one", built: "web:1", joined: true, builtAs: "web:1", runs: "web:1"},
+		{name: "the container has one", ref: "web:1", joined: true, builtAs: "web:1", runs: "web:1"},
+		{name: "both have another", built: "web:2", ref: "web:1", builtAs: "web:2", runs: "web:1"},
+		{name: "a pulled one may be of another build", ref: "web:1", pulled: true, runs: "web:1", predicted: true},
+		{name: "a configuration further out", configs: []string{"a"}, predicted: true},
+		{name: "another configuration", configs: []string{"a", "c"}, built: "web:1", builtAs: "web:1", runs: "web:1", predicted: true},
+	} {
+		fd := &finder{flags: &checkFlags{}}
+		b := &plan{ref: x.built, names: names{words: []string{"web"}}}
+		b.Name, b.Path, b.Dockerfile, b.Config.Files = "Dockerfile", "Dockerfile", []byte("FROM a\n"), []string{"a", "b"}
+		c := &analysis.Container{Image: analysis.Text{S: "web"}, Workload: &analysis.Workload{}}
+		p := &plan{ref: x.ref, pulled: x.pulled}
+		p.Pods, p.PodsOnly, p.Config.Files, p.files = []driver.Pod{{Container: c}}, true, x.configs, []string{"/k.yaml"}
+		if x.configs == nil {
+			p.Config.Files = b.Config.Files
+		}
+		for _, q := range []*plan{b, p} {
+			if q.ref != "" {
+				q.open = fd.open(q.ref, nil)
+			}
+		}
+		same := &plan{names: names{words: []string{"other"}}} // the same file, by another name of it
+		same.Name, same.Path = "compose", b.Path
+		fd.planned = []*plan{b, same, p}
+		fd.join()
+		if joined := !slices.Contains(fd.planned, p); joined != x.joined || joined != (len(b.Pods) == 1) {
+			t.Errorf("%s: joined %v", x.name, joined)
+		}
+		if x.joined && !slices.Contains(b.files, "/k.yaml") {
+			t.Errorf("%s: a change of the manifest is none of the target", x.name)
+		}
+		if b.ref != x.builtAs || p.ref != x.runs || (b.open != nil) != (b.ref != "") || (p.open != nil) != (p.ref != "") {
+			t.Errorf("%s: the build has %q, the container %q", x.name, b.ref, p.ref)
+		}
+		if !x.joined && (p.Dockerfile != nil) != x.predicted {
+			t.Errorf("%s: the Dockerfile is known: %v", x.name, p.Dockerfile != nil)
 		}
 	}
 }

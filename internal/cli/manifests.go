@@ -74,6 +74,12 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 		services = append(services, read[name].Services...)
 	}
 	kubernetes.Join(slices.Collect(maps.Values(read))...)
+	var shared []string // files that say something of pods of others
+	for _, name := range names {
+		if m := read[name]; len(m.Services)+len(m.ConfigMaps)+len(m.Monitors) > 0 {
+			shared = append(shared, absolute(name))
+		}
+	}
 	if len(templates) > 0 {
 		n := len(templates)
 		fd.remarks = append(
@@ -106,7 +112,7 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 				}
 				t.Name = fmt.Sprintf("%s: %s", display(name), pod)
 				t.Pods, t.PodsOnly = []driver.Pod{pod}, true
-				t.files = []string{absolute(name)}
+				t.files = append([]string{absolute(name)}, shared...)
 				p := plan{target: t, root: root, chain: chain, platforms: fd.platforms(nil)}
 				fd.imageOf(&p, c)
 				fd.plan(p)
@@ -176,6 +182,9 @@ func (fd *finder) imageOf(p *plan, c *analysis.Container) {
 	for _, name := range []string{c.Image.S, written.Repository(), filepath.Base(written.Path), c.Name} {
 		if ref := fd.flags.images[name]; ref != "" && name != "" {
 			fd.usedImages[name] = true
+			if name == c.Name && !slices.Contains(fd.runs[name], written.Repository()) {
+				fd.runs[name] = append(fd.runs[name], written.Repository())
+			}
 			p.ref, p.open = ref, fd.open(ref, nil)
 			return
 		}
@@ -208,6 +217,12 @@ func (fd *finder) unnamed() error {
 		}
 		return usage("--image %q is of no Dockerfile here: write --image NAME=%s with the name of a container or of its image: %s",
 			ref, ref, analysis.Or(names[:min(len(names), 5)]))
+	}
+	for name, list := range fd.runs {
+		if len(list) > 1 {
+			return usage("--image %s=%s: containers of several images are called %q: name the image, one of %s", name, fd.flags.images[name], name,
+				analysis.Or(list))
+		}
 	}
 	for name := range fd.flags.images {
 		if !fd.usedImages[name] {

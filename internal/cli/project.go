@@ -60,7 +60,7 @@ func (fd *finder) project(root *checkout.Root, name, dir string, read func() (*p
 		if len(x.Platforms) > 0 {
 			b.platforms = x.Platforms
 		}
-		b.files = p.Files
+		b.files, b.images = p.Files, x.Images
 		if err := fd.add(root, chain, src, display(path), b); err != nil {
 			return err
 		}

@@ -43,6 +43,7 @@ type finder struct {
 	targets   []target
 	remarks   []string                  // what was chosen without being asked for
 	roots     map[string]*checkout.Root // by directory
+	remotes   map[*checkout.Root]string // see remote
 	revisions map[string]*revision      // by directory
 	configs   map[string]*config.File   // by directory: nil where it has none
 	applied   map[*config.File]bool     // whose build at the top is that of a target
@@ -51,10 +52,11 @@ type finder struct {
 	args      map[string]string         // of --build-arg
 	session   source.Session
 
-	names      map[string]bool // of targets
-	usedImages map[string]bool // names of --image NAME=REF that a container has
-	usedImage  bool            // a container runs what --image REF names
-	ctx        context.Context // of the run: asking which platforms an image has ends with it
+	names      map[string]bool     // of targets
+	usedImages map[string]bool     // names of --image NAME=REF that a container has
+	runs       map[string][]string // repositories that containers run, by the name of those which --image NAME=REF is given for
+	usedImage  bool                // a container runs what --image REF names
+	ctx        context.Context     // of the run: asking which platforms an image has ends with it
 }
 
 // root is that of a path that the user named.
@@ -109,9 +111,9 @@ func (fd *finder) push(root *checkout.Root, t target) {
 func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags) *finder {
 	fd := &finder{
 		ctx: ctx, std: std, analyzers: analyzers, cache: kept, flags: f,
-		roots: map[string]*checkout.Root{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
+		roots: map[string]*checkout.Root{}, remotes: map[*checkout.Root]string{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
 		applied: map[*config.File]bool{}, args: map[string]string{}, known: map[string]bool{},
-		names: map[string]bool{}, usedImages: map[string]bool{},
+		names: map[string]bool{}, usedImages: map[string]bool{}, runs: map[string][]string{},
 	}
 	for _, kv := range f.buildArgs {
 		k, v, ok := strings.Cut(kv, "=")

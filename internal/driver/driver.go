@@ -27,7 +27,7 @@ type Target struct {
 	Place      Place  // where its paths are
 	Path       string // of the Dockerfile, as the report calls it; "" if there is none
 	Inline     bool   // the Dockerfile is no file, but a text in one
-	Dockerfile []byte
+	Dockerfile []byte // nil if there is none
 	Build      dockerfile.Options
 	Context    fs.FS                                        // the build context; nil if there is none
 	ContextDir string                                       // its directory as the report names it
@@ -274,8 +274,14 @@ func (c *checker) dockerfile(t Target) error {
 	}
 	d, err := dockerfile.Parse(t.Path, t.Dockerfile, t.Build)
 	if err != nil {
-		c.fail(err)
 		c.missing[analysis.InputDockerfile] = "the Dockerfile does not parse"
+	}
+	if t.PodsOnly { // it is judged by itself
+		c.world.Dockerfile = d
+		return nil
+	}
+	if err != nil {
+		c.fail(err)
 		return err
 	}
 	c.res.Dockerfile, c.world.Dockerfile = d, d

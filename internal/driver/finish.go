@@ -68,9 +68,14 @@ func (c *checker) severity(f *analysis.Finding) {
 		set = ""
 	}
 	f.Severity = cmp.Or(set, f.Severity, f.Rule.Severity)
-	if d := c.res.Dockerfile; d != nil && d.Provisional && f.Rule.Runtime {
+	if d := c.res.Dockerfile; d != nil && d.Provisional && f.Rule.Runtime && !c.inManifest(f.Location) {
 		f.Severity = analysis.Note
 	}
+}
+
+// inManifest reports whether a place is one of a manifest: what is said there is said of a pod.
+func (c *checker) inManifest(at analysis.Location) bool {
+	return at.Layer == nil && slices.ContainsFunc(c.res.Target.Pods, func(p Pod) bool { return p.Manifest.Path == at.Path })
 }
 
 func compareFindings(a, b analysis.Finding) int {

@@ -157,6 +157,9 @@ func (c *checker) decided(name string, rules map[string]*analysis.Rule, checks m
 		if !c.enabled(r) || slices.ContainsFunc(c.res.NotRun, func(n analysis.Undecided) bool { return n.Rule == r }) {
 			return false
 		}
+		if ofPods(r) && r.Any&(analysis.InputManifest|analysis.InputFiles) != 0 && c.res.Image == nil { // the image may tell more
+			return false
+		}
 	}
 	return len(c.res.Errors) == 0
 }
@@ -165,7 +168,7 @@ func (c *checker) decided(name string, rules map[string]*analysis.Rule, checks m
 // those that something is found in.
 func (c *checker) comments(t Target) (all []*ignore.Ignore) {
 	seen := map[string]bool{}
-	if d := c.res.Dockerfile; d != nil {
+	if d := c.res.Dockerfile; d != nil && !t.PodsOnly {
 		ends := map[int]int{}
 		for _, s := range d.Stages {
 			ends[s.Line] = s.End

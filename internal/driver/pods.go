@@ -36,10 +36,9 @@ func (c *checker) pods(ctx context.Context) {
 	for _, p := range c.res.Target.Pods {
 		before := len(c.res.Findings)
 		c.judge(ctx, c.world.Pod(p.Container, p.Services), ofPods)
-		found := slices.Clone(c.res.Findings[before:])
-		c.res.Findings = c.res.Findings[:before]
-		for _, f := range found {
-			c.ofPod(p, f)
+		for i := range c.res.Findings[before:] { // a key tells it from those of other pods in the manifest
+			f := &c.res.Findings[before+i]
+			f.Key = p.Container.Workload.ID() + ": " + f.Key
 		}
 	}
 	// Of each container the same may be said, such as that there is no image.
@@ -50,22 +49,4 @@ func (c *checker) pods(ctx context.Context) {
 		}
 	}
 	c.res.NotRun = list
-}
-
-// ofPod adds what was found of a container. At a line of the Dockerfile it is found once, whoever runs it; in a manifest each container
-// has its own, which its key tells from those of other pods.
-func (c *checker) ofPod(p Pod, f analysis.Finding) {
-	if d := c.res.Dockerfile; d == nil || f.Location.Layer != nil || f.Location.Path != d.Path {
-		f.Key = p.Container.Workload.ID() + ": " + f.Key
-		c.res.Findings = append(c.res.Findings, f)
-		return
-	}
-	by := analysis.Related{Location: p.Container.At, Message: fmt.Sprintf("%s runs it", p)}
-	i := slices.IndexFunc(c.res.Findings, func(x analysis.Finding) bool { return x.Rule == f.Rule && x.Location == f.Location })
-	if i < 0 {
-		f.Related = append(f.Related, by)
-		c.res.Findings = append(c.res.Findings, f)
-		return
-	}
-	c.res.Findings[i].Related = append(c.res.Findings[i].Related, by)
 }

@@ -20,11 +20,10 @@ func pod(kind, name, container string, line int) Pod {
 	}
 }
 
-// TestPods: what runs an image is judged with it. Each container has its findings, and keys that no other has; what is found on a line
-// of the Dockerfile is found once; what is said of all of them is said once; and facts of the image are derived once.
+// TestPods: what runs an image is judged with it. Each container has its findings, and keys that no other has; what is said of all of them
+// is said once; and facts of the image are derived once.
 func TestPods(t *testing.T) {
 	onPod := rule("a-pod", needs(analysis.InputWorkload))
-	onLine := rule("a-line", needs(analysis.InputWorkload))
 	onImage := rule("a-image", needs(analysis.InputDockerfile))
 	closed := rule("a-closed", needs(analysis.InputWorkload|analysis.InputFiles))
 	both := rule("a-both", func(r *analysis.Rule) { r.Any = analysis.InputDockerfile | analysis.InputWorkload })
@@ -37,7 +36,7 @@ func TestPods(t *testing.T) {
 		return p.Container.Workload.Name, nil
 	}}
 	a := &analysis.Analyzer{
-		Name: "a", Rules: []*analysis.Rule{onPod, onLine, onImage, closed, both}, Needs: analysis.Needs{Facts: []analysis.AnyFact{shared, own}},
+		Name: "a", Rules: []*analysis.Rule{onPod, onImage, closed, both}, Needs: analysis.Needs{Facts: []analysis.AnyFact{shared, own}},
 		Run: func(p *analysis.Pass) error {
 			shared.Of(p)
 			if p.Container == nil {
@@ -52,7 +51,6 @@ func TestPods(t *testing.T) {
 				t.Errorf("the fact of %q is that of %q", p.Container.Workload.Name, own.Of(p))
 			}
 			p.Reportf(onPod, p.Container, p.Container.Name, "of the pod")
-			p.Reportf(onLine, p.Dockerfile.Target, p.Container.Name, "of the line")
 			return nil
 		},
 	}
@@ -65,15 +63,10 @@ func TestPods(t *testing.T) {
 	res := check(t, target, Options{Analyzers: []*analysis.Analyzer{a}})
 	var got []string
 	for _, f := range res.Findings {
-		line := f.Location.String() + " " + f.Rule.ID + " " + f.Key
-		for _, r := range f.Related {
-			line += "; " + r.Location.String() + " " + r.Message
-		}
-		got = append(got, line)
+		got = append(got, f.Location.String()+" "+f.Rule.ID+" "+f.Key)
 	}
 	want := []string{
 		"Dockerfile:1 a-both image", "Dockerfile:1 a-image image",
-		"Dockerfile:1 a-line web; k.yaml:5 Deployment one, container web runs it; k.yaml:15 Deployment two, container web runs it",
 		"k.yaml:5 a-pod Deployment one: web", "k.yaml:15 a-pod Deployment two: web",
 	}
 	if !slices.Equal(got, want) {
@@ -96,6 +89,48 @@ func TestPodsOnly(t *testing.T) {
 	target.OpenImage = func(context.Context) (*source.Image, error) { return nil, errors.New("opened") }
 	a := reports(nowhere, rule("a-files", needs(analysis.InputFiles)), rule("a-pod", needs(analysis.InputWorkload)))
 	if got := text(check(t, target, Options{Analyzers: []*analysis.Analyzer{a}})); got != "warning a-pod" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestPodsBeside: a container that is judged apart from what it runs knows the Dockerfile, and says nothing of it.
+func TestPodsBeside(t *testing.T) {
+	unused := rule("ignore-unused", nil)
+	about := &analysis.Analyzer{Name: "ignore", Rules: []*analysis.Rule{unused}, Run: func(*analysis.Pass) error { return nil }}
+	onPod := rule("a-pod", func(r *analysis.Rule) {
+		r.Needs, r.Any = analysis.InputWorkload, analysis.InputDockerfile|analysis.InputFiles
+	})
+	a := &analysis.Analyzer{Name: "a", Rules: []*analysis.Rule{onPod}, Run: func(p *analysis.Pass) error {
+		p.Reportf(onPod, p.Container, "key", "of %s", p.Dockerfile.Target.From)
+		return nil
+	}}
+	target := Target{Name: "t", Path: "Dockerfile", Pods: []Pod{pod("Pod", "one", "web", 5)}, PodsOnly: true}
+	for source, want := range map[string]string{
+		"# tare: ignore=a-pod -- why\nFROM a:1\n": "warning a-pod",
+		"FROM\n": "not run a-pod: needs a Dockerfile or an image",
+	} {
+		target.Dockerfile = []byte(source)
+		res := check(t, target, Options{Analyzers: []*analysis.Analyzer{a, about}})
+		if got := text(res); got != want || res.Dockerfile != nil {
+			t.Errorf("%q: got %q, want %q", source, got, want)
+		}
+	}
+}
+
+// TestPodsProvisional: nobody runs a stage for development by its name, and what a manifest says is no less for it.
+func TestPodsProvisional(t *testing.T) {
+	r := rule("a-runtime", func(r *analysis.Rule) { r.Any, r.Runtime = analysis.InputDockerfile|analysis.InputWorkload, true })
+	a := &analysis.Analyzer{Name: "a", Rules: []*analysis.Rule{r}, Run: func(p *analysis.Pass) error {
+		if p.Container != nil {
+			p.Reportf(r, p.Container, "key", "of the pod")
+		} else {
+			p.Reportf(r, p.Dockerfile.Target, "key", "of the stage")
+		}
+		return nil
+	}}
+	target := file
+	target.Dockerfile, target.Pods = []byte("FROM a:1 AS prod\nFROM prod AS dev\n"), []Pod{pod("Pod", "one", "web", 5)}
+	if got := text(check(t, target, Options{Analyzers: []*analysis.Analyzer{a}})); got != "note a-runtime; warning a-runtime" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -20,6 +20,7 @@ type bakeTarget struct {
 	Args       map[string]*string `json:"args"` // null is taken from the environment
 	Platforms  []string           `json:"platforms"`
 	Contexts   map[string]string  `json:"contexts"`
+	Tags       []string           `json:"tags"`
 }
 
 // targets are those of the file, in its order.
@@ -81,7 +82,7 @@ func ParseBake(name, dir string, text []byte) (*Project, error) {
 			away = append(away, n)
 			continue
 		}
-		b := Build{Name: n, Stage: t.Target, Args: map[string]string{}, Platforms: t.Platforms, Contexts: t.Contexts}
+		b := Build{Name: n, Stage: t.Target, Args: map[string]string{}, Platforms: t.Platforms, Contexts: t.Contexts, Images: t.Tags}
 		if t.Inline != "" {
 			b.Inline = []byte(t.Inline)
 		}

@@ -30,6 +30,7 @@ type service struct {
 	dir                 string // that its context is relative to
 	context, dockerfile string
 	inline, stage       string
+	image               string // "" where it is not named, or not known
 	args                map[string]string
 	platforms           []string
 	contexts            map[string]string
@@ -170,6 +171,9 @@ func (c *compose) add(name string, s *service) error {
 		return nil
 	}
 	b := Build{Name: name, Stage: s.stage, Args: s.args, Platforms: s.platforms, Contexts: s.contexts}
+	if s.image != "" {
+		b.Images = []string{s.image}
+	}
 	if s.inline != "" {
 		b.Inline = []byte(s.inline)
 	}
@@ -218,6 +222,11 @@ func (c *compose) service(file, name string, left int) (*service, error) {
 		}
 		own := *below // which others may extend
 		s = &own
+	}
+	if image := nodes.Value(n, "image"); image != nil && image.Kind == yaml.ScalarNode {
+		if ref, unknown := c.expand(file, image.Value); unknown == "" {
+			s.image = ref
+		}
 	}
 	if b := nodes.Value(n, "build"); b != nil && b.Tag != "!!null" {
 		c.build(file, b, s)

@@ -40,6 +40,7 @@ type Build struct {
 	Stage      string
 	Args       map[string]string // those whose value is known
 	Platforms  []string
+	Images     []string          // that it is built as, of all that are built the same
 	Contexts   map[string]string // named contexts: what stands for a stage or an image
 }
 
@@ -85,11 +86,18 @@ func (p *Project) add(b Build, same map[string][]string) error {
 	}
 	name := b.Name
 	b.Name = ""
+	if len(b.Images) > maxPairs {
+		return fmt.Errorf("%q: more than the limit of %d images that it is built as", name, maxPairs)
+	}
 	key := fmt.Sprintf("%q", []any{ // of maps the keys are in order
 		b.Context, b.Dockerfile, string(b.Inline), b.Inline == nil, b.Stage, b.Args, b.Platforms, b.Contexts,
 	})
 	if first, ok := p.same[key]; ok {
 		same[first] = append(same[first], name)
+		i := slices.IndexFunc(p.Builds, func(x Build) bool { return x.Name == first })
+		if of := &p.Builds[i]; len(of.Images) < maxPairs {
+			of.Images = append(of.Images, b.Images...)
+		}
 		return nil
 	}
 	if len(p.Builds) == maxBuilds {

@@ -57,7 +57,22 @@ func (t *Target) isFile() bool {
 	return t.Dockerfile == nil && t.Image == nil && t.Context == "" && len(t.NotRun) == 0 && len(t.Errors) == 0
 }
 
-// inForce says the build contexts that are not the Dockerfile's own directory, and what
+// runBy names the containers that a target is judged with; "" where there is none, or where the target is one.
+func (t *Target) runBy() string {
+	var names []string
+	for _, c := range t.Containers {
+		if strings.Contains(t.Name, c.Name) {
+			return ""
+		}
+		names = append(names, fmt.Sprintf("%s (%s:%d)", c.Name, c.Location.Path, c.Location.Line))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "judged as what these run: " + analysis.And(names, 3)
+}
+
+// inForce says with which containers a target is judged, the build contexts that are not the Dockerfile's own directory, and what
 // configurations set: each once, with the targets that it is for.
 func inForce(b *strings.Builder, p painter, d *Document) {
 	var lines []string
@@ -76,6 +91,9 @@ func inForce(b *strings.Builder, p painter, d *Document) {
 		}
 		if d := t.Dockerfile; d != nil && t.Context != "" && t.Context != path.Dir(d.Path) {
 			add("build context: "+t.Context, t)
+		}
+		if line := t.runBy(); line != "" {
+			add(line, t)
 		}
 		for _, line := range t.Configuration.lines() {
 			add(line, t)

@@ -46,6 +46,9 @@ func imageOf(pass *analysis.Pass) *image {
 		im = predicted(pass.Dockerfile)
 	}
 	if pass.Image == nil || pass.Image.Config == nil {
+		if im != nil && pass.Dockerfile.Provisional {
+			return nil // nobody runs a stage for development by its name
+		}
 		return im
 	}
 	conf := pass.Image.Config.Config

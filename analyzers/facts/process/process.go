@@ -31,18 +31,36 @@ const maxScript = 64 << 10
 
 // A Process is what a container starts.
 type Process struct {
-	Argv   []string // as the runtime runs it; nil where it is not known
-	At     analysis.Location
-	Why    string   // why it is not known
-	Shell  string   // the script, where a shell runs one ("sh -c"): its words are those of Argv's last
-	Inner  []string // Argv without an init, a shell with one command, and runners such as "uv run"; nil where it is not known
-	Text   string   // all that the image and the pod say of it: words, and the script that they run
-	Server *Server  // nil where Inner starts none that is known
+	Argv   []string          // as the runtime runs it; nil where it is not known
+	At     analysis.Location // of the first word in the manifest, or else of the container
+	Own    analysis.Location // of the Dockerfile's instruction that has the first word; zero where the pod has it, or nobody tells
+	Why    string            // why it is not known
+	Shell  string            // the script, where a shell runs one ("sh -c"): its words are those of Argv's last
+	Inner  []string          // Argv without an init, a shell with one command, and runners such as "uv run"; nil where it is not known
+	Text   string            // all that the image and the pod say of it: words, and the script that they run
+	Server *Server           // nil where Inner starts none that is known
 
 	env map[string]analysis.EnvVar
 	all bool // env has all: no Secret or ConfigMap sets others
 
 	user, signal setting // of the image
+}
+
+// By is where its words are, for a finding that is not there: the instruction of the Dockerfile, or the pod's.
+func (p *Process) By() []analysis.Related {
+	at := p.At
+	if p.Own.Line > 0 {
+		at = p.Own
+	}
+	return []analysis.Related{{Location: at, Message: "its command"}}
+}
+
+// Made is By where the Dockerfile has the words, and else nil: for a finding where the pod's would be.
+func (p *Process) Made() []analysis.Related {
+	if p.Own.Line == 0 {
+		return nil
+	}
+	return p.By()
 }
 
 // User is who the image runs as, "" being root, and the instruction that says so; known is false where that is not known.
@@ -125,8 +143,8 @@ func (p *Process) argv(c *analysis.Container, im *image) {
 		if w == nil {
 			return
 		}
-		if len(p.Argv) == 0 && len(w.list) > 0 && w.at.Line > 0 {
-			p.At = w.at
+		if len(p.Argv) == 0 && len(w.list) > 0 {
+			p.Own = w.at
 		}
 		p.Argv = append(p.Argv, w.list...)
 	}
