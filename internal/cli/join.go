@@ -24,6 +24,7 @@ type plan struct {
 	platforms []string
 	names     names          // what a manifest may call the image of a build
 	chain     []*config.File // in force, of a container
+	changed   bool           // the container's manifest is changed before it is run
 	pulled    bool           // open opens what a manifest names, which may be of another build
 }
 
@@ -61,7 +62,10 @@ func (fd *finder) join() {
 			}
 			return false
 		}
-		if p.ref != "" && own.ref != "" && p.ref != own.ref { // the user says that it runs another
+		switch {
+		case p.ref != "" && own.ref != "" && p.ref != own.ref: // the user says that it runs another
+			return false
+		case p.changed && p.ref == "" && own.ref == "": // what it runs in the end is not known, and what the Dockerfile says may not be either
 			return false
 		}
 		switch {

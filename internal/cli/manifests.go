@@ -57,8 +57,8 @@ func (fd *finder) readManifests(root *checkout.Root, dir string, names []string)
 	return texts
 }
 
-// manifests adds the containers of manifests: files of one input, whose Services are those of all.
-func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error {
+// manifests adds the containers of manifests: files of one input, whose Services are those of all. Some may be changed before they are run.
+func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte, changed map[string]bool) error {
 	var names, templates []string
 	for name := range texts {
 		names = append(names, name)
@@ -113,7 +113,7 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte) error 
 				t.Name = fmt.Sprintf("%s: %s", display(name), pod)
 				t.Pods, t.PodsOnly = []driver.Pod{pod}, true
 				t.files = append([]string{absolute(name)}, shared...)
-				p := plan{target: t, root: root, chain: chain, platforms: fd.platforms(nil)}
+				p := plan{target: t, root: root, chain: chain, changed: changed[absolute(name)], platforms: fd.platforms(nil)}
 				fd.imageOf(&p, c)
 				fd.plan(p)
 			}

@@ -262,7 +262,7 @@ func (fd *finder) stdin() error {
 		if name == "Dockerfile" {
 			name = "<stdin>"
 		}
-		return fd.manifests(root, map[string][]byte{name: src})
+		return fd.manifests(root, map[string][]byte{name: src}, nil)
 	}
 	switch {
 	case projects.IsBake(src):
@@ -293,7 +293,7 @@ func (fd *finder) path(root *checkout.Root, arg string, info fs.FileInfo) error 
 	}
 	if isManifest(arg) {
 		if text := readManifest(root, arg); text != nil {
-			return fd.manifests(root, map[string][]byte{arg: text})
+			return fd.manifests(root, map[string][]byte{arg: text}, nil)
 		}
 	}
 	if read := projects.Reader(root, arg); read != nil {
@@ -335,8 +335,9 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 	if err := fd.images(root, dir, found); err != nil {
 		return err
 	}
-	texts := fd.readManifests(root, dir, found.manifests)
-	if err := fd.manifests(root, texts); err != nil {
+	built := fd.kustomizations(root, found.manifests)
+	texts := fd.readManifests(root, dir, slices.DeleteFunc(found.manifests, func(name string) bool { return built.patches[absolute(name)] }))
+	if err := fd.manifests(root, texts, built.changed); err != nil {
 		return err
 	}
 	if len(fd.planned) == before && len(files) == 0 && len(texts)+len(found.dockerfiles) > 0 && len(fd.remarks) > 0 {
