@@ -56,7 +56,7 @@ func (fd *finder) kustomizations(root *checkout.Root, files []string) kustomized
 	}
 	var ends []string
 	for dir, k := range all {
-		if k.Changes && !used[dir] {
+		if k.Changes && k.Alone && !used[dir] {
 			ends = append(ends, display(relative(dir)))
 		}
 	}

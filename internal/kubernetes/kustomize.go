@@ -12,6 +12,7 @@ type Kustomization struct {
 	Parts   []string // manifests, and directories with kustomizations of their own
 	Patches []string // files that change what the parts have: parts of manifests themselves
 	Changes bool     // it changes what the parts have, by files or in itself
+	Alone   bool     // it can be built: it is no component of others
 }
 
 // KustomizationNames are what the file is called.
@@ -23,7 +24,7 @@ func ParseKustomization(text []byte) (*Kustomization, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kustomization{}
+	k := &Kustomization{Alone: str(nodes.Value(root, "kind")) != "Component"}
 	for _, key := range []string{"resources", "bases", "components"} {
 		for _, x := range items(nodes.Value(root, key)) {
 			if s := str(x); s != "" {
