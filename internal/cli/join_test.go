@@ -60,7 +60,7 @@ func TestOwners(t *testing.T) {
 			[]string{"acme/team-a/api", "acme/team-b/api", "acme/team-c/other"}, "a b -", ""},
 		{"directories of one name", map[string]names{"a": {dir: "/x/team-a/api"}, "b": {dir: "/x/team-b/api"}},
 			[]string{"acme/api", "acme/api:2"}, "- -", "which builds the image of c0 and c1 is not known, a or b: --image NAME=REF says what a container runs"},
-		{"a directory that says nothing", map[string]names{"a": {dir: "/x/docker"}}, []string{"acme/docker", "x/docker"}, "- -", ""},
+		{"a directory that says nothing", map[string]names{"a": {dir: "/x/build"}}, []string{"acme/build", "x/build"}, "- -", ""},
 		{"an official image", map[string]names{"a": {dir: "/x/redis"}, "b": {dir: "/x/own"}},
 			[]string{"redis:7", "docker.io/library/redis", "bitnami/redis", "own"}, "- - - b", ""},
 		{"one that is called like an official image", map[string]names{"a": {dir: "/x/redis"}}, []string{"redis:7", "r.example/redis"}, "- -", ""},
@@ -112,7 +112,7 @@ func TestJoin(t *testing.T) {
 		fd := &finder{flags: &checkFlags{}}
 		b := &plan{ref: x.built, names: names{words: []string{"web"}}}
 		b.Name, b.Path, b.Dockerfile, b.Config.Files = "Dockerfile", "Dockerfile", []byte("FROM a\n"), []string{"a", "b"}
-		c := &analysis.Container{Image: analysis.Text{S: "web"}, Workload: &analysis.Workload{}}
+		c := &analysis.Container{Image: analysis.Text{S: "other"}, Workload: &analysis.Workload{}}
 		p := &plan{ref: x.ref, pulled: x.pulled}
 		p.Pods, p.PodsOnly, p.Config.Files, p.files = []driver.Pod{{Container: c}}, true, x.configs, []string{"/k.yaml"}
 		if x.configs == nil {

@@ -106,13 +106,36 @@ func TestPodsBeside(t *testing.T) {
 	}}
 	target := Target{Name: "t", Path: "Dockerfile", Pods: []Pod{pod("Pod", "one", "web", 5)}, PodsOnly: true}
 	for source, want := range map[string]string{
-		"# tare: ignore=a-pod -- why\nFROM a:1\n": "warning a-pod",
+		"# tare: ignore=a-none -- why\nFROM a:1\n": "warning a-pod",
 		"FROM\n": "not run a-pod: needs a Dockerfile or an image",
 	} {
 		target.Dockerfile = []byte(source)
 		res := check(t, target, Options{Analyzers: []*analysis.Analyzer{a, about}})
 		if got := text(res); got != want || res.Dockerfile != nil {
 			t.Errorf("%q: got %q, want %q", source, got, want)
+		}
+	}
+}
+
+// TestPodsUndecided: without an image a rule may have said nothing for the want of it, and a comment that ignores it is not unused.
+func TestPodsUndecided(t *testing.T) {
+	unused := rule("ignore-unused", nil)
+	about := &analysis.Analyzer{Name: "ignore", Rules: []*analysis.Rule{unused}, Run: func(*analysis.Pass) error { return nil }}
+	may := func(r *analysis.Rule) {
+		r.Needs, r.Any = analysis.InputWorkload, analysis.InputDockerfile|analysis.InputFiles
+	}
+	silent := &analysis.Analyzer{
+		Name: "a", Rules: []*analysis.Rule{rule("a-may", may), rule("a-sure", needs(analysis.InputWorkload))},
+		Run: func(*analysis.Pass) error { return nil },
+	}
+	for name, want := range map[string]string{"a-may": "", "a-sure": "warning ignore-unused"} {
+		target := file
+		target.Pods = []Pod{pod("Pod", "one", "web", 5)}
+		target.Pods[0].Manifest.Comments = func() []*ignore.Ignore {
+			return ignore.Read("k.yaml", []byte("# tare: ignore="+name+" -- why\nkind: Pod\n"), nil)
+		}
+		if got := text(check(t, target, Options{Analyzers: []*analysis.Analyzer{silent, about}})); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }

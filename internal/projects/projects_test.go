@@ -69,6 +69,9 @@ func said(p *projects.Project) string {
 		for _, k := range slices.Sorted(maps.Keys(b.Contexts)) {
 			s += fmt.Sprintf(" %s is %s", k, b.Contexts[k])
 		}
+		for _, image := range b.Images {
+			s += " as " + image
+		}
 		lines = append(lines, s)
 	}
 	return strings.Join(append(lines, p.Remarks...), "\n")
@@ -91,18 +94,18 @@ services:
   away: {build: "https://github.com/a/b.git#main:sub"}
   nothing: {build: }
 `, `short: a/Dockerfile in a
-long: docker/x.dockerfile in b to run A=1 B=3 linux/arm64 linux/amd64
+long: docker/x.dockerfile in b to run A=1 B=3 linux/arm64 linux/amd64 as registry/x:1
 list: Dockerfile in . X=1
 inline: "FROM a\n" in .
 named: Dockerfile in . app is ../app src is docker-image://a
 away: not judged, as the build context is not of this machine`},
 		"alike": {`-- compose.yaml --
 services:
-  web: {build: .}
-  worker: {build: {context: .}}
-  beat: {build: .}
+  web: {build: ., image: "registry/web:${TAG:-2}"}
+  worker: {build: {context: .}, image: registry/worker}
+  beat: {build: ., image: "registry/$NONE"}
   other: {build: {context: ., target: x}}
-`, "web: Dockerfile in .\nother: Dockerfile in . to x\nworker and beat are built as web is: judged once"},
+`, "web: Dockerfile in . as registry/web:2 as registry/worker\nother: Dockerfile in . to x\nworker and beat are built as web is: judged once"},
 		"extends": {`-- compose.yaml --
 services:
   a:
@@ -241,7 +244,7 @@ func TestBake(t *testing.T) {
     "away": {"context": "https://github.com/a/b.git"}
   }
 }`
-	const want = `web: d/Dockerfile in d A=1 linux/amd64
+	const want = `web: d/Dockerfile in d A=1 linux/amd64 as x/web:1
 api: d/services/api/docker/Dockerfile in d/services/api to run base is docker-image://a
 inline: "FROM a\n" in d
 same: d/services/api/docker/Dockerfile in d/services/api to run
