@@ -137,7 +137,9 @@ type Handler struct {
 	Port    string // a number or a name
 	Host    string
 	Path    string
-	Seconds Number // of sleep
+	Service string   // of grpc
+	Headers []string // of httpGet: "Host: localhost"
+	Seconds Number   // of sleep
 	At      Location
 }
 

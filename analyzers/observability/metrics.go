@@ -3,6 +3,7 @@ package observability
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,14 +91,24 @@ func several(pass *analysis.Pass, p *process.Process) {
 	if s == nil || s.Kind == "celery" || s.Workers < 2 || !has(pass, "prometheus-client") {
 		return
 	}
-	if _, set, known := p.Env(multiprocDir); set || !known {
-		return
+	for _, name := range []string{multiprocDir, strings.ToLower(multiprocDir)} { // it was written so before 0.10
+		if _, set, known := p.Env(name); set || !known {
+			return
+		}
 	}
 	files, whole := process.Sources(pass.Image)
-	imports := len(asked(c)) > 0 || c.Workload.Annotations[scrape] == "true"
+	imports := c.Workload.Annotations[scrape] == "true"
+	for _, a := range asked(c) {
+		for _, other := range slices.Concat(c.Workload.Containers, c.Workload.Sidecars) {
+			if other != c && slices.Contains(other.Declared, a.number) {
+				return // an exporter beside it is asked
+			}
+		}
+		imports = true
+	}
 	for _, f := range files {
 		text := string(f.Contents)
-		if strings.Contains(text, multiprocDir) || strings.Contains(text, "MultiProcessCollector") {
+		if strings.Contains(strings.ToUpper(text), multiprocDir) || strings.Contains(text, "MultiProcessCollector") {
 			return
 		}
 		imports = imports || strings.Contains(text, "prometheus_client")
@@ -146,16 +157,22 @@ type scrapedPort struct {
 	at     analysis.Location
 }
 
+// reServes is what a source says that serves metrics on a port of their own.
+var reServes = regexp.MustCompile(`start_http_server|start_wsgi_server|PROMETHEUS_METRICS_EXPORT|HTTPServer`)
+
 // scraped finds a port for Prometheus that the pod's one server does not listen on.
 func scraped(pass *analysis.Pass, p *process.Process) {
 	c, s := pass.Container, p.Server
 	w := c.Workload
-	if s == nil || s.Port == "" || s.Host == "" || len(w.Containers)+len(w.Sidecars) != 1 {
+	if s == nil || s.Port == "" || s.Host == "" || p.Others || len(w.Containers)+len(w.Sidecars) != 1 ||
+		has(pass, "django-prometheus", "opentelemetry-exporter-prometheus") || slices.Contains(p.Inner, "--metrics") {
+		return
+	}
+	if v, set, known := p.Env("OTEL_METRICS_EXPORTER"); !known || set && strings.Contains(v, "prometheus") {
 		return
 	}
 	files, whole := process.Sources(pass.Image)
-	if !whole ||
-		slices.ContainsFunc(files, func(f *analysis.File) bool { return strings.Contains(string(f.Contents), "start_http_server") }) {
+	if !whole || slices.ContainsFunc(files, func(f *analysis.File) bool { return reServes.Match(f.Contents) }) {
 		return // a server of prometheus_client's own, beside the other
 	}
 	served, err := strconv.ParseInt(s.Port, 10, 64)

@@ -97,7 +97,8 @@ var rePrint = regexp.MustCompile(`(?m)^[ \t]*print\(`)
 func printed(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	program, _ := p.Program(pass)
-	if program == nil || slices.Contains(p.Argv, "-u") || !rePrint.MatchString(program.Text) ||
+	if program == nil || !c.Workload.LongRunning() || slices.Contains(p.Argv, "-u") || !rePrint.MatchString(program.Text) ||
+		strings.Contains(program.Text, "file=sys.stderr") ||
 		strings.Contains(program.Text, "flush=True") ||
 		strings.Contains(program.Text, "reconfigure(") {
 		return

@@ -3,6 +3,7 @@ package probes
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -10,8 +11,10 @@ import (
 )
 
 var (
-	reRoute = regexp.MustCompile(`^([ \t]*)@\w+(?:\.\w+)*\.(?:route|get|api_route)\(\s*["']([^"']+)["']`)
-	reAsks  = regexp.MustCompile(`\.execute\(|\.cursor\(|\.ping\(|\brequests\.(?:get|post|head)\(|\bhttpx\.(?:get|post|head)\(`)
+	reRoute  = regexp.MustCompile(`^([ \t]*)@\w+(?:\.\w+)*\.(?:route|get|api_route)\(\s*["']([^"']+)["']`)
+	rePrefix = regexp.MustCompile(`\b(?:url_)?prefix\s*=`)
+	reAdded  = regexp.MustCompile(`\.(?:add_api_route|add_url_rule|add_route)\(\s*["']([^"']+)["']`)
+	reAsks   = regexp.MustCompile(`\.execute\(|\.cursor\(|\.ping\(|\brequests\.(?:get|post|head)\(|\bhttpx\.(?:get|post|head)\(`)
 )
 
 // A handler is the function that answers a path, in the application's source.
@@ -31,11 +34,20 @@ func answers(im *analysis.Image, path string) (found *handler) {
 	if found = urls.answers(path); found != nil {
 		return found
 	}
+	prefixed := false // some routers stand below a path of their own
+	for _, f := range files {
+		prefixed = prefixed || rePrefix.Match(f.Contents)
+		if m := reAdded.FindAllSubmatch(f.Contents, -1); slices.ContainsFunc(m, func(m [][]byte) bool {
+			return strings.TrimSuffix(string(m[1]), "/") == strings.TrimSuffix(path, "/")
+		}) {
+			return nil
+		}
+	}
 	for _, f := range files {
 		lines := strings.Split(string(f.Contents), "\n")
 		for i, line := range lines {
 			m := reRoute.FindStringSubmatch(line)
-			if m == nil || strings.TrimSuffix(m[2], "/") != strings.TrimSuffix(path, "/") {
+			if m == nil || prefixed && !strings.HasPrefix(strings.TrimSpace(line), "@app.") || strings.TrimSuffix(m[2], "/") != strings.TrimSuffix(path, "/") {
 				continue
 			}
 			if found != nil {
@@ -50,9 +62,23 @@ func answers(im *analysis.Image, path string) (found *handler) {
 
 // read looks through a function, to the next line that is indented no more than its decorator.
 func (h *handler) read(lines []string, first, indent int) {
-	body := false
+	body, quoted := false, ""
 	for i, line := range lines {
 		text := strings.TrimSpace(line)
+		if quoted != "" { // a text of several lines
+			if strings.Contains(text, quoted) {
+				quoted = ""
+			}
+			continue
+		}
+		for _, q := range []string{`"""`, "'''"} {
+			if strings.HasPrefix(strings.TrimLeft(text, "rRbBuUfF"), q) { // it says what is done, or not
+				if strings.Count(text, q) == 1 {
+					quoted = q
+				}
+				text = "''"
+			}
+		}
 		own := len(line)-len(strings.TrimLeft(line, " \t")) <= indent
 		switch {
 		case text == "" || strings.HasPrefix(text, "#"):

@@ -160,6 +160,7 @@ func depends(pass *analysis.Pass) {
 func alike(pass *analysis.Pass) {
 	a, b := pass.Container.Liveness, pass.Container.Readiness
 	if a.Kind != b.Kind || a.Kind == "" || a.Path != b.Path || a.Port != b.Port || a.Host != b.Host || !slices.Equal(a.Command, b.Command) ||
+		a.Service != b.Service || !slices.Equal(a.Headers, b.Headers) ||
 		a.Period != b.Period || a.Failure != b.Failure || a.Timeout != b.Timeout {
 		return
 	}

@@ -2,6 +2,7 @@ package probes
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -14,7 +15,7 @@ import (
 func unserved(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	s := p.Server
-	if s == nil || s.Kind != "celery" && (s.Port == "" || s.Host == "") {
+	if s == nil || p.Others || s.Kind != "celery" && (s.Port == "" || s.Host == "") || s.Kind == "celery" && !works(pass) {
 		return
 	}
 	for _, x := range all(c) {
@@ -43,6 +44,19 @@ func unserved(pass *analysis.Pass, p *process.Process) {
 			Related: p.By(),
 		})
 	}
+}
+
+// reServes is what a source says that may listen on a port itself.
+var reServes = regexp.MustCompile(
+	`HTTPServer|http\.server|socketserver|start_http_server|start_wsgi_server|aiohttp|uvicorn|Flask\(|FastAPI\(|\.listen\(|\.bind\(|grpc\.`)
+
+// works reports whether the application of a celery worker is known to serve nothing besides: its whole source says so.
+func works(pass *analysis.Pass) bool {
+	if !pass.HasFiles() {
+		return false
+	}
+	files, whole := process.Sources(pass.Image)
+	return whole && !slices.ContainsFunc(files, func(f *analysis.File) bool { return reServes.Match(f.Contents) })
 }
 
 // elsewhere reports whether another container of the pod has a port: they share one network.

@@ -4,6 +4,7 @@ package resources
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -123,7 +124,8 @@ func ofNode(pass *analysis.Pass, s *process.Server) {
 	flag := "--workers"
 	if s.Kind == "celery" {
 		flag = "--concurrency"
-		if said, known := mentioned(pass, "worker_concurrency", "CELERYD_CONCURRENCY", "WORKER_CONCURRENCY"); said || !known {
+		if said, known := mentioned(pass, "worker_concurrency", "CELERYD_CONCURRENCY", "WORKER_CONCURRENCY", "worker_pool",
+			"WORKER_POOL", "CELERYD_POOL"); said || !known {
 			return
 		}
 	}
@@ -154,8 +156,11 @@ func ofNode(pass *analysis.Pass, s *process.Server) {
 var busy = []string{
 	"numpy", "scipy", "pandas", "torch", "tensorflow", "onnxruntime", "polars", "pyarrow", "duckdb", "opencv-python", "opencv-python-headless",
 	"xgboost", "lightgbm", "scikit-learn", "numba", "pillow", "transformers", "vllm", "sentence-transformers", "spacy", "jax", "ray", "dask",
-	"gevent",
+	"gevent", "playwright", "selenium", "pyppeteer",
 }
+
+// reFree is an interpreter without the lock: its threads use several processors.
+var reFree = regexp.MustCompile(`(?:^|/)bin/python3\.\d+t$`)
 
 // spawns are words of a source that starts other processes.
 var spawns = []string{"subprocess", "multiprocessing", "ProcessPool", "joblib", "os.fork", "os.system"}
@@ -174,6 +179,11 @@ func unused(pass *analysis.Pass, s *process.Server) {
 	}
 	if said, known := mentioned(pass, spawns...); said || !known {
 		return
+	}
+	for name := range pass.Image.Files() {
+		if reFree.MatchString(name) {
+			return
+		}
 	}
 	workers := "1 worker"
 	if s.Workers > 1 {
@@ -246,6 +256,9 @@ var unknownToGunicorn = []string{"GUNICORN_WORKERS", "GUNICORN_BIND", "GUNICORN_
 // unread finds variables of the pod that are meant for its server, which does not read them.
 func unread(pass *analysis.Pass, s *process.Server) {
 	c := pass.Container
+	if s.Conf { // a file of its settings that was not read may read it
+		return
+	}
 	for _, e := range c.Env {
 		why, remedy := "", ""
 		switch {
@@ -259,15 +272,24 @@ func unread(pass *analysis.Pass, s *process.Server) {
 		default:
 			continue
 		}
-		if said, known := mentioned(pass, e.Name); said || !known {
+		if said, known := mentioned(pass, e.Name); said || !known || used(c, e.Name) {
 			continue
 		}
 		pass.Report(analysis.Finding{
 			Rule: dead, Location: e.At, Key: c.Name + " " + e.Name,
 			Message: fmt.Sprintf("%s of %q does nothing: %s; %s", e.Name, c.Name, why, remedy),
-			Related: []analysis.Related{{Location: process.Fact.Of(pass).At, Message: "its command"}},
+			Related: process.Fact.Of(pass).By(),
 		})
 	}
+}
+
+// used reports whether the pod's own words have a variable, which the kubelet puts in: $(NAME).
+func used(c *analysis.Container, name string) bool {
+	has := func(list []analysis.Text) bool {
+		return slices.ContainsFunc(list, func(w analysis.Text) bool { return strings.Contains(w.S, "$("+name+")") })
+	}
+	return has(c.Command) || has(c.Args) ||
+		slices.ContainsFunc(c.Env, func(e analysis.EnvVar) bool { return strings.Contains(e.Value, "$("+name+")") })
 }
 
 // mentioned reports whether one of the words is in what the container runs: its command, its scripts, the application's own

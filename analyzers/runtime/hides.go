@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,7 +43,9 @@ func hidden(pass *analysis.Pass, p *process.Process) {
 				return false
 			}
 			first, _, _ := strings.Cut(rest, "/")
-			return !slices.Contains(m.Files, first)
+			return !slices.Contains(m.Files, first) && !slices.ContainsFunc(c.Mounts, func(x analysis.Mount) bool { // one within it
+				return len(x.Path) > len(m.Path) && strings.HasPrefix(file+"/", strings.TrimSuffix(path.Join("/", x.Path), "/")+"/")
+			})
 		}
 		what := ""
 		switch word := p.Argv[0]; {
@@ -102,6 +105,8 @@ func isModule(name string) bool {
 	return true
 }
 
+var reSignals = regexp.MustCompile(`(?i)\bsignals?\b|sigterm`)
+
 // inits are programs that images start others by, to pass signals on and to reap.
 var inits = []string{"tini", "tini-static", "dumb-init", "catatonit"}
 
@@ -117,8 +122,11 @@ func bypass(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	name := path.Base(p.Argv[0])
-	if !strings.HasPrefix(name, "python") && !process.IsShell(p.Argv[0]) {
+	if !strings.HasPrefix(name, "python") && !process.IsShell(p.Argv[0]) || strings.HasPrefix(strings.TrimSpace(p.Shell), "exec ") {
 		return
+	}
+	if program, why := p.Program(pass); why != "" || program != nil && (program.Foreign != "" || reSignals.MatchString(program.Text)) {
+		return // it may handle the signal itself
 	}
 	pass.Report(analysis.Finding{
 		Rule: bypassed, Location: p.At, Key: c.Name, Related: p.Made(),

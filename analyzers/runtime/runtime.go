@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -190,11 +191,12 @@ func service(pass *analysis.Pass, p *process.Process) {
 		}
 		reads := ""
 		switch {
-		case p.Server != nil && name == "UVICORN_PORT" && p.Server.Kind == "uvicorn",
-			p.Server != nil && name == "GRANIAN_PORT" && p.Server.Kind == "granian":
-			reads = p.Server.Kind
 		case asPort(p.Text, name):
 			reads = "the command"
+		case p.Server == nil || slices.ContainsFunc(p.Inner, func(w string) bool { return w == "--port" || strings.HasPrefix(w, "--port=") }):
+			// an option counts before the variable
+		case name == "UVICORN_PORT" && p.Server.Kind == "uvicorn", name == "GRANIAN_PORT" && p.Server.Kind == "granian":
+			reads = p.Server.Kind
 		}
 		if reads == "" {
 			continue

@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -60,6 +61,9 @@ func temporary(pass *analysis.Pass, p *process.Process) {
 				return
 			}
 		}
+		if slices.ContainsFunc(p.Inner, func(w string) bool { return strings.HasPrefix(w, "--chdir") }) {
+			return // the last place where Python looks is another
+		}
 		for _, dir := range []string{"/tmp", "/var/tmp", "/usr/tmp", p.Workdir(pass)} {
 			if writable(pass, dir) {
 				return
@@ -99,7 +103,7 @@ func schedule(pass *analysis.Pass, p *process.Process) {
 	if !path.IsAbs(file) {
 		file = path.Join(p.Workdir(pass), file)
 	}
-	if writable(pass, path.Dir(file)) {
+	if writable(pass, path.Dir(file)) || scheduled(pass) {
 		return
 	}
 	pass.Report(analysis.Finding{
@@ -113,11 +117,20 @@ func schedule(pass *analysis.Pass, p *process.Process) {
 	})
 }
 
+// reSchedule is what settings say of another scheduler, or of another place for its file.
+var reSchedule = regexp.MustCompile(`(?i)beat_?scheduler|beat_?schedule_?filename|DatabaseScheduler|redbeat`)
+
+// scheduled reports whether the application's own settings may say where beat keeps what it does, or that it keeps nothing.
+func scheduled(pass *analysis.Pass) bool {
+	files, whole := process.Sources(pass.Image)
+	return !whole || slices.ContainsFunc(files, func(f *analysis.File) bool { return reSchedule.Match(f.Contents) })
+}
+
 // metrics is for prometheus_client, whose processes write to the directory of PROMETHEUS_MULTIPROC_DIR.
 func metrics(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	dir, set, known := p.Env("PROMETHEUS_MULTIPROC_DIR")
-	if !set || !known || dir == "" || !path.IsAbs(dir) || writable(pass, dir) {
+	if p.Server == nil || !set || !known || dir == "" || !path.IsAbs(dir) || writable(pass, dir) {
 		return
 	}
 	pass.Report(analysis.Finding{

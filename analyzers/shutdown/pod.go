@@ -3,6 +3,8 @@ package shutdown
 import (
 	"fmt"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +49,7 @@ func pod(pass *analysis.Pass) {
 		stated += " (the default)"
 	}
 	hook, known := slept(c.PreStop)
-	if known && limit > 0 && hook >= limit-2 {
+	if known && hook > 0 && limit > 0 && hook >= limit-2 {
 		pass.Report(analysis.Finding{
 			Rule: hookBudget, Location: c.PreStop.At, Key: c.Name,
 			Message: fmt.Sprintf("preStop of %q sleeps %d s and %s: the server is killed 2 s after it is told to end; "+
@@ -120,10 +122,18 @@ func slept(h *analysis.Handler) (int64, bool) {
 	return n, err == nil
 }
 
+// reByArgs is a condition on what a script is given.
+var reByArgs = regexp.MustCompile(`(?m)(?:^|[;&|]|\bthen\b|\bdo\b)\s*(?:if|elif|case|while|\[|\[\[|test)\s.*\$\{?[0-9@*#]`)
+
+// kills reports whether a hook may end the server itself, so that the shell above it need not.
+func kills(h *analysis.Handler) bool {
+	return h != nil && h.Kind == "exec" && slices.ContainsFunc(h.Command, func(w string) bool { return strings.Contains(w, "kill") })
+}
+
 // podShell judges process 1 of the pod: as the pod's command and the image together have it.
 func podShell(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
-	if len(p.Argv) == 0 || p.Own.Line > 0 {
+	if len(p.Argv) == 0 || p.Own.Line > 0 || kills(c.PreStop) {
 		return // the Dockerfile's own are judged there
 	}
 	if i := process.Script(p.Argv); i > 0 {
@@ -152,6 +162,13 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	text := string(f.Contents)
+	if c.Workload.SharedProcesses {
+		pass.Undecided(script, p.At, "shareProcessNamespace: process 1 is not the container's")
+		return
+	}
+	if reByArgs.MatchString(text) { // which of its branches is taken is not known
+		return
+	}
 	line, _, _ := strings.Cut(text, "\n")
 	if !process.IsShell(lastWord(line)) && !strings.Contains(line, "sh") {
 		return

@@ -149,7 +149,6 @@ func judgeText(pass *analysis.Pass, p started) {
 		return
 	}
 	name, args := lastCommand(f.Stmts)
-	lone := simple(f.Stmts)
 	body := function(f, name)
 	if body != nil {
 		name, args = lastCommand([]*syntax.Stmt{body})
@@ -158,20 +157,51 @@ func judgeText(pass *analysis.Pass, p started) {
 		reInit.MatchString(path.Base(args)) || traps(f) {
 		return
 	}
-	if lone {
-		sh, known := interpreter(pass, p)
-		if !known {
-			pass.Undecided(shell, p.at,
-				"which program /bin/sh of the base is, is not known: bash and busybox replace themselves by a lone command, dash stays")
-			return
-		}
-		if sh != "dash" {
-			return
-		}
+	sh, known := interpreter(pass, p)
+	gone := false
+	if known {
+		gone, known = replaced(sh, f.Stmts)
+	}
+	switch {
+	case !known:
+		pass.Undecided(shell, p.at,
+			"which program /bin/sh of the base is, is not known: bash and busybox replace themselves by the last command, dash stays")
+		return
+	case gone:
+		return
 	}
 	pass.Reportf(shell, p.at, p.key,
 		"%s runs %q under a shell that does not pass SIGTERM on, so the application is killed after the grace period: %s",
 		p.name, short(p.text), remedy(p.form, f.Stmts, body != nil))
+}
+
+// replaced reports whether a shell that is given a text runs the last command in its own place, as exec does; known is false where that
+// was not measured (dash 0.5.12, bash 5.2, busybox 1.35: "a && b" and "a; b" are the same to them as "b").
+func replaced(sh string, list []*syntax.Stmt) (gone, known bool) {
+	last := list[len(list)-1]
+	for {
+		b, ok := last.Cmd.(*syntax.BinaryCmd)
+		if !ok || b.Op != syntax.AndStmt && b.Op != syntax.OrStmt || last.Background {
+			break
+		}
+		last = b.Y
+	}
+	_, call := last.Cmd.(*syntax.CallExpr)
+	switch {
+	case sh == "dash" || last.Background:
+		return false, true
+	case sh == "bash":
+		return call && len(last.Redirs) == 0, true
+	case sh != "busybox" && sh != "ash":
+		return false, false
+	}
+	switch last.Cmd.(type) {
+	case *syntax.CallExpr, *syntax.IfClause, *syntax.Block:
+		return true, true
+	case *syntax.BinaryCmd: // a pipeline
+		return false, true
+	}
+	return false, false
 }
 
 // branches reports whether a command is if or case, whose branches lastCommand has seen.

@@ -113,6 +113,7 @@ func signals(pass *analysis.Pass, p *process.Process) {
 var (
 	reVersion = regexp.MustCompile(`^(\d+)\.(\d+)`)
 	reEnds    = regexp.MustCompile(`die-on-term|hook-master-start|emperor`)
+	reMaster  = regexp.MustCompile(`(?m)^[ \t"]*(?:-[ \t]*)?master"?[ \t]*[=:][ \t]*(?:true|1|yes|on)\b`)
 	reINI     = regexp.MustCompile(`^(?:--ini(?:-paste)?=|--yaml=|--xml=|--json=)?([^=]+\.(?:ini|yaml|yml|xml|json))$`)
 )
 
@@ -136,14 +137,16 @@ func uwsgi(pass *analysis.Pass, p *process.Process) {
 	if v := installed(pass, "uwsgi", "pyuwsgi"); v == nil || v[0] > 2 || v[0] == 2 && v[1] > 0 {
 		return
 	}
+	_, master, _ := p.Env("UWSGI_MASTER")
 	for i, w := range p.Inner[1:] {
+		master = master || w == "--master" || w == "-M" || strings.HasPrefix(w, "--master=")
 		m := reINI.FindStringSubmatch(w)
 		if m == nil {
 			if (w == "--ini" || w == "-c") && i+2 < len(p.Inner) && reINI.MatchString(p.Inner[i+2]) {
 				continue // the next word
 			}
-			if w == "--ini" || w == "--yaml" || w == "--xml" || w == "--json" || strings.HasPrefix(w, "@") {
-				return
+			if slices.Contains([]string{"--ini", "--yaml", "--xml", "--json"}, strings.SplitN(w, "=", 2)[0]) || strings.HasPrefix(w, "@") {
+				return // settings that are not read
 			}
 			continue
 		}
@@ -156,6 +159,10 @@ func uwsgi(pass *analysis.Pass, p *process.Process) {
 			strings.Contains(string(f.Contents), "ini =") || strings.Contains(string(f.Contents), "include") {
 			return
 		}
+		master = master || reMaster.Match(f.Contents)
+	}
+	if !master { // without one it ends at once (measured with 2.0.21)
+		return
 	}
 	pass.Report(analysis.Finding{
 		Rule: reload, Location: p.At, Key: pass.Container.Name, Related: p.Made(),
@@ -226,12 +233,12 @@ func celery(pass *analysis.Pass, p *process.Process, limit, hook int64) {
 			f.Severity = analysis.Warning
 		}
 	case !c.Workload.Grace.Set && longest == 0:
-		f.Message = fmt.Sprintf(
-			"celery of %q waits for its running tasks, and the pod has %d s (the default): tasks that take longer are killed; "+
-				"set terminationGracePeriodSeconds to what the longest one takes",
-			c.Name,
-			limit-hook,
-		)
+		why := "the default"
+		if hook > 0 {
+			why = fmt.Sprintf("30 s by default, of which preStop takes %d", hook)
+		}
+		f.Message = fmt.Sprintf("celery of %q waits for its running tasks, and the pod has %d s (%s): tasks that take longer are killed; "+
+			"set terminationGracePeriodSeconds to what the longest one takes", c.Name, limit-hook, why)
 	default:
 		return
 	}

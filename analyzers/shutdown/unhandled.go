@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/process"
@@ -24,10 +23,10 @@ var reHandles = regexp.MustCompile(`(?i)\bsignals?\b|sigterm|add_signal_handler`
 // no default action (pid_namespaces(7)), and Python handles SIGINT alone.
 func ignores(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
-	if stop := pass.Image.Config.Config.StopSignal; stop != "" && !slices.Contains([]string{"SIGTERM", "TERM", "15"}, stop) {
+	if stop, _, _ := stopBy(pass); stop != "" && stop != "TERM" {
 		return
 	}
-	if h := c.PreStop; h != nil && h.Kind == "exec" && (len(h.Command) == 0 || path.Base(h.Command[0]) != "sleep") {
+	if h := c.PreStop; h != nil && h.Kind != "sleep" && (h.Kind != "exec" || len(h.Command) == 0 || path.Base(h.Command[0]) != "sleep") {
 		return // it may end the program itself
 	}
 	program, why := p.Program(pass)

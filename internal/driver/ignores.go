@@ -168,7 +168,7 @@ func (c *checker) decided(name string, rules map[string]*analysis.Rule, checks m
 // those that something is found in.
 func (c *checker) comments(t Target) (all []*ignore.Ignore) {
 	seen := map[string]bool{}
-	if d := c.res.Dockerfile; d != nil && !t.PodsOnly {
+	if d := c.res.Dockerfile; d != nil {
 		ends := map[int]int{}
 		for _, s := range d.Stages {
 			ends[s.Line] = s.End

@@ -323,7 +323,7 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 		CPU: r.text(child(n, "resources", "limits", "cpu")), Memory: r.text(child(n, "resources", "limits", "memory")),
 	}
 	for name := range words(child(n, "resources", "limits")) {
-		c.GPU = c.GPU || strings.Contains(name, "gpu")
+		c.GPU = c.GPU || strings.Contains(name, "gpu") || strings.Contains(name, "/") // a vendor's device: nvidia.com/mig-1g.5gb
 	}
 	if len(c.Command) == 0 { // Kubernetes takes an empty list as none
 		c.Command = nil
@@ -384,8 +384,11 @@ func (r *reader) handler(n *yaml.Node) *analysis.Handler {
 			continue
 		}
 		h := &analysis.Handler{
-			Kind: kind, Port: str(child(x, "port")), Host: str(child(x, "host")), Path: str(child(x, "path")),
+			Kind: kind, Port: str(child(x, "port")), Host: str(child(x, "host")), Path: str(child(x, "path")), Service: str(child(x, "service")),
 			Seconds: r.number(child(x, "seconds")), At: r.at(key(n, kind)),
+		}
+		for _, header := range items(child(x, "httpHeaders")) {
+			h.Headers = append(h.Headers, str(child(header, "name"))+": "+str(child(header, "value")))
 		}
 		for _, word := range items(child(x, "command")) {
 			h.Command = append(h.Command, str(word))

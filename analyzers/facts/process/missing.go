@@ -20,7 +20,9 @@ var builtins = []string{
 // the command always fails: the command's own, or, of a shell's one list of commands, the first that it runs. It
 // is "" where nothing is missing, where that is not known, and where another answers instead (curl ... || wget ...).
 func (p *Process) Missing(pass *analysis.Pass, command []string) string {
-	if len(command) == 0 || strings.Contains(command[0], "$(") {
+	if len(command) == 0 || strings.Contains(command[0], "$(") || slices.ContainsFunc(command[1:], func(w string) bool {
+		return len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "l") && IsShell(command[0]) // its profile may set PATH
+	}) {
 		return ""
 	}
 	if f, known := p.Find(pass, command[0]); f == nil {
@@ -53,7 +55,7 @@ func (p *Process) Missing(pass *analysis.Pass, command []string) string {
 		return ""
 	}
 	name := call.Args[0].Lit()
-	if name == "" || slices.Contains(builtins, name) {
+	if name == "" || strings.HasPrefix(name, "~") || slices.Contains(builtins, name) {
 		return ""
 	}
 	if f, known := p.Find(pass, name); f == nil && known {

@@ -39,9 +39,11 @@ type Process struct {
 	Inner  []string          // Argv without an init, a shell with one command, and runners such as "uv run"; nil where it is not known
 	Text   string            // all that the image and the pod say of it: words, and the script that they run
 	Server *Server           // nil where Inner starts none that is known
+	Others bool              // a script starts other programs beside it, which may serve too
 
 	env map[string]analysis.EnvVar
-	all bool // env has all: no Secret or ConfigMap sets others
+	pod map[string]analysis.EnvVar // the pod's
+	all bool                       // env has all: no Secret or ConfigMap sets others
 
 	user, signal setting // of the image
 }
@@ -92,18 +94,12 @@ func compute(pass *analysis.Pass) (*Process, error) {
 	if c == nil {
 		return nil, nil
 	}
-	p := &Process{env: map[string]analysis.EnvVar{}, all: !c.EnvFrom, At: c.At}
+	p := &Process{env: map[string]analysis.EnvVar{}, pod: map[string]analysis.EnvVar{}, At: c.At}
 	im := imageOf(pass)
 	if im != nil {
-		for _, v := range im.env {
-			p.env[v.Name] = v
-		}
 		p.user, p.signal = im.user, im.signal
 	}
-	p.all = p.all && im != nil && im.all
-	for _, e := range c.Env {
-		p.env[e.Name] = e
-	}
+	p.variables(c, im)
 	p.argv(c, im)
 	if p.Argv == nil {
 		return p, nil
@@ -124,7 +120,8 @@ func (p *Process) argv(c *analysis.Container, im *image) {
 			if len(p.Argv) == 0 {
 				p.At = w.At
 			}
-			p.Argv = append(p.Argv, substitute(c, w.S))
+			text, _ := p.substitute(w.S)
+			p.Argv = append(p.Argv, text)
 		}
 	}
 	if c.Command != nil {
@@ -160,19 +157,6 @@ func (p *Process) argv(c *analysis.Container, im *image) {
 }
 
 var reSubstitute = regexp.MustCompile(`\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)`)
-
-// substitute replaces $(VAR) as the kubelet does: what the pod itself does not set stays, whatever the image sets.
-func substitute(c *analysis.Container, s string) string {
-	return reSubstitute.ReplaceAllStringFunc(s, func(m string) string {
-		if m == "$$" {
-			return "$"
-		}
-		if v, ok := c.Lookup(m[2 : len(m)-1]); ok && v.Known {
-			return v.Value
-		}
-		return m
-	})
-}
 
 var shells = map[string]bool{"sh": true, "dash": true, "bash": true, "ash": true}
 
@@ -242,6 +226,11 @@ func (p *Process) unwrap(pass *analysis.Pass, argv []string, depth int) []string
 	}
 	if text, ok := p.scriptText(pass, argv[0]); ok { // an entrypoint that ends by running its arguments
 		p.Text += "\n" + text
+		if f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), ""); err == nil {
+			p.prepared(f)
+		} else {
+			p.forget()
+		}
 		if reExecArgs.MatchString(text) && len(argv) > 1 && !reSetArgs.MatchString(text) {
 			return p.unwrap(pass, argv[1:], depth+1)
 		}
@@ -303,7 +292,7 @@ func (p *Process) Find(pass *analysis.Pass, word string) (f *analysis.File, know
 	known = true
 	for _, dir := range dirs {
 		at := path.Join("/", dir, word)
-		if p.Mounted(pass, path.Dir(at)) {
+		if p.Mounted(pass, at) {
 			known = false
 			continue
 		}
@@ -354,6 +343,7 @@ func (p *Process) shell(pass *analysis.Pass, argv []string, depth int) []string 
 	if err != nil || len(file.Stmts) == 0 {
 		return nil
 	}
+	p.prepared(file)
 	last := file.Stmts[len(file.Stmts)-1]
 	for {
 		b, ok := last.Cmd.(*syntax.BinaryCmd)

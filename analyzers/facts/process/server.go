@@ -97,6 +97,12 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 			s.Host, s.Port, s.Conf, s.Drain, s.Workers = "", "", true, -2, 0
 		}
 		s.binds(options(argv, "-b", "--bind"), "--bind")
+		if len(options(argv, "--insecure-bind", "--quic-bind")) > 0 {
+			s.Host, s.Port = "", ""
+		}
+		if v, ok := option(argv, "--graceful-timeout"); ok {
+			s.Drain = seconds(v)
+		}
 		return s
 	case "fastapi":
 		if len(argv) < 2 || argv[1] != "run" && argv[1] != "dev" {
@@ -124,12 +130,16 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 		if h, ok := option(argv[at:], "-h"); ok {
 			s.Host, s.By = h, "-h"
 		}
+		if port, ok := option(argv[at:], "-p"); ok {
+			s.Port = port
+		}
+		if p.dotenv(pass) {
+			s.Host, s.Port = "", ""
+		}
 		return s
 	case "celery":
-		for _, w := range argv {
-			if w == "worker" {
-				return p.celery(argv)
-			}
+		if subcommand(argv) == "worker" {
+			return p.celery(argv)
 		}
 	}
 	return nil
@@ -199,20 +209,52 @@ func seconds(v string) int64 {
 
 func (p *Process) runserver(args []string) *Server {
 	s := &Server{Kind: "runserver", Host: "127.0.0.1", Port: "8000", By: "its default", Drain: -2}
-	for _, a := range args {
-		if !strings.HasPrefix(a, "-") {
-			if strings.Contains(a, ":") {
-				s.bind(a, "its argument")
-			} else {
-				s.Port = a
-			}
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--settings" || a == "--pythonpath" || a == "-v" || a == "--verbosity": // its value is the next word
+			i++
+		case strings.HasPrefix(a, "-"):
+		case strings.Contains(a, ":"):
+			s.bind(a, "its argument")
+			return s
+		default:
+			s.Port = a
+			return s
 		}
 	}
 	return s
 }
 
+// dotenv reports whether a file beside the application may set what Flask reads: it reads .env and .flaskenv where python-dotenv is
+// installed (flask.palletsprojects.com, "Environment Variables From dotenv").
+func (p *Process) dotenv(pass *analysis.Pass) bool {
+	if !pass.HasFiles() {
+		return true
+	}
+	for _, name := range []string{".flaskenv", ".env"} {
+		if at := path.Join(p.Workdir(pass), name); p.Mounted(pass, at) || pass.Image.Inode(at) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// subcommand is the first word of celery's that is neither an option nor the value of one (celery --help).
+func subcommand(argv []string) string {
+	for i := 1; i < len(argv); i++ {
+		switch w := argv[i]; {
+		case slices.Contains([]string{"-A", "--app", "-b", "--broker", "--result-backend", "--loader", "--config", "--workdir"}, w):
+			i++
+		case !strings.HasPrefix(w, "-"):
+			return w
+		}
+	}
+	return ""
+}
+
 // binds reads what a server listens on: of several it is not told which one is asked.
 func (s *Server) binds(list []string, by string) {
+	list = strings.FieldsFunc(strings.Join(list, ","), func(r rune) bool { return r == ',' })
 	switch len(list) {
 	case 0:
 	case 1:
@@ -245,7 +287,12 @@ var (
 	reConfDrain   = regexp.MustCompile(`(?m)^graceful_timeout\s*=\s*(.+?)\s*(?:#.*)?$`)
 	reConfWorkers = regexp.MustCompile(`(?m)^workers\s*=\s*(.+?)\s*(?:#.*)?$`)
 	reCount       = regexp.MustCompile(`(?:process_)?cpu_count\(`)
-	reLiteral     = regexp.MustCompile(`^(?:"([^"\\{}]*)"|'([^'\\{}]*)')$`)
+	// a number that nothing but the node's processors decides
+	reCounted = regexp.MustCompile(`^[\s\d*+()]*(?:\w+\.)*(?:process_)?cpu_count\(\)[\s\d*+()]*(?:or[\s\d()]+)?[\s\d*+()]*$`)
+	// what is decided elsewhere, or sometimes
+	reConfMore = regexp.MustCompile(`(?m)^[ \t]+(?:bind|workers|worker_tmp_dir|graceful_timeout)\s*=|^\s*from\s.*\bimport\s.*(?:\*|\bbind\b|\bworkers\b)|` +
+		`\b(?:locals|globals|vars|setattr|exec|eval)\(`)
+	reLiteral = regexp.MustCompile(`^(?:"([^"\\{}]*)"|'([^'\\{}]*)')$`)
 )
 
 // workers reads how many processes serve: an option's value, else a variable's, else one.
@@ -269,6 +316,10 @@ func (p *Process) workers(s *Server, argv []string, variable string, names ...st
 func (p *Process) celery(argv []string) *Server {
 	s := &Server{Kind: "celery", Drain: -1}
 	pool, _ := option(argv, "-P", "--pool")
+	if slices.Contains([]string{"gevent", "eventlet", "threads", "solo"}, pool) { // one process, whatever the number is of
+		s.Workers, s.Count = 1, "--pool"
+		return s
+	}
 	if v, ok := option(argv, "-c", "--concurrency"); ok {
 		s.Workers, s.Count = max(0, seconds(v)), "--concurrency"
 	} else if _, scales := option(argv, "--autoscale"); !scales && (pool == "" || pool == "prefork" || pool == "processes") {
@@ -350,6 +401,10 @@ func (p *Process) conf(pass *analysis.Pass, s *Server, file string, named bool) 
 		return
 	}
 	text := string(f.Contents)
+	if reConfMore.MatchString(text) {
+		unread()
+		return
+	}
 	if m := reConfBind.FindAllStringSubmatch(text, -1); m != nil {
 		if v, ok := literal(m[len(m)-1][1]); ok && len(m) == 1 {
 			s.bind(v, file)
@@ -372,8 +427,7 @@ func (p *Process) conf(pass *analysis.Pass, s *Server, file string, named bool) 
 	if m := reConfWorkers.FindAllStringSubmatch(text, -1); m != nil {
 		value := m[len(m)-1][1]
 		s.Workers, s.Count = max(0, seconds(value)), file
-		if call := reCount.FindString(value); call != "" && len(m) == 1 && !strings.Contains(value, "environ") &&
-			!strings.Contains(value, "getenv") {
+		if call := reCount.FindString(value); reCounted.MatchString(value) && len(m) == 1 {
 			s.Node = call + ") in " + file
 		}
 	} else if strings.Contains(text, "workers") {

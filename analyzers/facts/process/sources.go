@@ -23,7 +23,8 @@ func sources() (wants []analysis.Want) {
 }
 
 // Sources are the application's own Python: what lies above the base, and is part of no interpreter and no installed
-// distribution. Whole is false where some of it was not kept: what it says is not known.
+// distribution. Whole is false where some of it was not kept, and where there is none, as of an application that is a distribution: what
+// it says is not known.
 func Sources(im *analysis.Image) (list []*analysis.File, whole bool) {
 	whole = true
 	for name, f := range im.Files() {
@@ -36,7 +37,7 @@ func Sources(im *analysis.Image) (list []*analysis.File, whole bool) {
 		}
 		list = append(list, f)
 	}
-	return list, whole
+	return list, whole && len(list) > 0
 }
 
 var reInstalled = regexp.MustCompile(`(?:^|/)(?:site-packages|dist-packages|lib(?:64)?/python3?[0-9.]*)/`)

@@ -1,0 +1,127 @@
+package process
+
+import (
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// variables are the container's environment: the image's, over it what envFrom names, and over that the pod's own, in which the kubelet
+// puts what was set before in the place of $(NAME) (kubernetes.io, "Define Dependent Environment Variables").
+func (p *Process) variables(c *analysis.Container, im *image) {
+	if im != nil {
+		for _, v := range im.env {
+			if c.EnvFrom && v.Name != "PATH" { // a Secret may have it too; nobody keeps the search path in one
+				v.Known = false
+			}
+			p.env[v.Name] = v
+		}
+	}
+	p.all = im != nil && im.all && !c.EnvFrom
+	for _, e := range c.Env {
+		if c.EnvFrom && e.ConfigMap != "" {
+			e.Known = false
+		}
+		if e.Known {
+			e.Value, e.Known = p.substitute(e.Value)
+		}
+		p.env[e.Name], p.pod[e.Name] = e, e
+	}
+}
+
+// substitute replaces $(VAR) as the kubelet does: what the pod itself does not set stays, whatever the image sets. Known is false
+// where a value is not.
+func (p *Process) substitute(s string) (text string, known bool) {
+	known = true
+	text = reSubstitute.ReplaceAllStringFunc(s, func(m string) string {
+		if m == "$$" {
+			return "$"
+		}
+		v, ok := p.pod[m[2:len(m)-1]]
+		switch {
+		case !ok:
+			return m
+		case !v.Known:
+			known = false
+			return m
+		}
+		return v.Value
+	})
+	return text, known
+}
+
+// daemons are programs that scripts start to run beside what they end with.
+var daemons = []string{"nginx", "apache2", "apachectl", "httpd", "supervisord", "service", "systemctl", "redis-server", "memcached", "cron", "crond"}
+
+// prepared notes what a script does besides its last command: variables that it sets, whose values are known where nothing decides
+// whether they are set, and programs that it leaves running.
+func (p *Process) prepared(f *syntax.File) {
+	syntax.Walk(f, func(n syntax.Node) bool {
+		switch x := n.(type) {
+		case *syntax.Stmt:
+			p.Others = p.Others || x.Background || x.Coprocess
+		case *syntax.Assign:
+			if x.Name != nil && !x.Naked {
+				p.env[x.Name.Value] = analysis.EnvVar{Name: x.Name.Value, At: p.At}
+			}
+		case *syntax.CallExpr:
+			if len(x.Args) == 0 {
+				return true
+			}
+			switch name := x.Args[0].Lit(); {
+			case name == "." || name == "source" || name == "eval" || name == "set" && len(x.Args) > 1 && strings.Contains(x.Args[1].Lit(), "a"):
+				p.forget()
+			case slices.Contains(daemons, name):
+				p.Others = true
+			}
+		}
+		return true
+	})
+	var commands func(stmt *syntax.Stmt)
+	commands = func(stmt *syntax.Stmt) {
+		switch x := stmt.Cmd.(type) {
+		case *syntax.BinaryCmd:
+			if x.Op == syntax.AndStmt {
+				commands(x.X)
+				commands(x.Y)
+			}
+		case *syntax.DeclClause:
+			if x.Variant.Value == "export" {
+				p.set(x.Args)
+			}
+		case *syntax.CallExpr:
+			if len(x.Args) > 0 {
+				p.set(x.Assigns)
+			}
+		}
+	}
+	for _, stmt := range f.Stmts {
+		commands(stmt)
+	}
+}
+
+// set notes variables that are set for what follows.
+func (p *Process) set(list []*syntax.Assign) {
+	for _, a := range list {
+		if a.Name == nil || a.Value == nil || a.Append || a.Index != nil || a.Array != nil {
+			continue
+		}
+		if text, known := p.word(a.Value); known {
+			p.env[a.Name.Value] = analysis.EnvVar{Name: a.Name.Value, Value: text, Known: true, At: p.At}
+		}
+	}
+}
+
+// forget says that any variable may have been set.
+func (p *Process) forget() {
+	p.all = false
+	for name, v := range p.env {
+		if name != "PATH" {
+			v.Known = false
+			p.env[name] = v
+		}
+	}
+}
