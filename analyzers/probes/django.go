@@ -12,6 +12,7 @@ import (
 
 // Of a file of Django's URLs (docs.djangoproject.com, "URL dispatcher"): a route, the function or the file that it leads to, and what is imported.
 var (
+	reRoot    = regexp.MustCompile(`(?m)^[ \t]*ROOT_URLCONF\s*=\s*["']([\w.]+)["']`)
 	reURL     = regexp.MustCompile(`\b(re_path|path|url)\(\s*r?(?:"([^"\n]*)"|'([^'\n]*)')\s*,\s*(?:view\s*=\s*)?`)
 	reInclude = regexp.MustCompile(`^include\(\s*\(?\s*["']([\w.]+)["']`)
 	reView    = regexp.MustCompile(`^([A-Za-z_][\w.]*?)(\.as_view\([^()]*\))?\s*(?:[,)]|$)`)
@@ -32,24 +33,7 @@ type django struct {
 
 // answers finds the one function that answers a path; nil where there is none, or where that is not told by the text alone.
 func (d *django) answers(asked string) (found *handler) {
-	included := map[*analysis.File]bool{}
-	var urls []*analysis.File
-	for name, f := range d.files {
-		if path.Base(name) != "urls.py" {
-			continue
-		}
-		urls = append(urls, f)
-		for _, r := range d.routes(f) {
-			if in := reInclude.FindStringSubmatch(r.to); in != nil {
-				included[d.module(in[1])] = true
-			}
-		}
-	}
-	slices.SortFunc(urls, func(a, b *analysis.File) int { return strings.Compare(a.Path, b.Path) })
-	for _, f := range urls {
-		if included[f] {
-			continue
-		}
+	for _, f := range d.roots() {
 		h, matches := d.route(f, strings.TrimPrefix(asked, "/"))
 		if matches && (h == nil || found != nil) {
 			return nil
@@ -59,6 +43,41 @@ func (d *django) answers(asked string) (found *handler) {
 		}
 	}
 	return found
+}
+
+// roots are the files of URLs that requests come to first: the one that the settings name, or else those that no other includes.
+func (d *django) roots() (roots []*analysis.File) {
+	named := map[string]bool{}
+	included := map[string]bool{} // modules
+	for _, f := range d.files {
+		for _, m := range reRoot.FindAllStringSubmatch(d.text(f), -1) {
+			named[m[1]] = true
+		}
+		for _, r := range d.routes(f) {
+			if in := reInclude.FindStringSubmatch(r.to); in != nil {
+				included["/"+strings.ReplaceAll(in[1], ".", "/")+".py"] = true
+			}
+		}
+	}
+	for module := range named {
+		if f := d.module(module); f != nil && len(named) == 1 {
+			return []*analysis.File{f}
+		}
+	}
+	for name, f := range d.files {
+		if path.Base(name) != "urls.py" {
+			continue
+		}
+		inside := false
+		for module := range included {
+			inside = inside || strings.HasSuffix(name, module)
+		}
+		if !inside {
+			roots = append(roots, f)
+		}
+	}
+	slices.SortFunc(roots, func(a, b *analysis.File) int { return strings.Compare(a.Path, b.Path) })
+	return roots
 }
 
 // A route is one line of a file of URLs, as it is written.
