@@ -9,6 +9,7 @@ type Workload struct {
 	Grace                 Number // terminationGracePeriodSeconds; not Set: 30
 	HostNetwork           bool
 	SharedProcesses       bool // shareProcessNamespace: process 1 is not the container's
+	OS                    bool // os.name says which system its nodes have
 	Ends                  bool // its containers are not started again when they end by themselves (restartPolicy)
 	NoServiceLinks        bool // enableServiceLinks: false
 	Security              Security

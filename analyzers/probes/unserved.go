@@ -15,7 +15,7 @@ import (
 func unserved(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	s := p.Server
-	if s == nil || p.Others || s.Kind != "celery" && (s.Port == "" || s.Host == "") || s.Kind == "celery" && !works(pass) {
+	if s == nil || p.Others || !s.Silent() && (s.Port == "" || s.Host == "") || s.Silent() && !works(pass) {
 		return
 	}
 	for _, x := range all(c) {
@@ -30,14 +30,18 @@ func unserved(pass *analysis.Pass, p *process.Process) {
 		}
 		// A container that declares its server's port and this one has two servers, of which one is not known.
 		served, err := strconv.ParseInt(s.Port, 10, 64)
-		if slices.Contains(c.Declared, n) && (s.Kind == "celery" || err == nil && slices.Contains(c.Declared, served)) {
+		if slices.Contains(c.Declared, n) && (s.Silent() || err == nil && slices.Contains(c.Declared, served)) {
 			continue
 		}
 		message := fmt.Sprintf("the %s probe of %q asks port %d, and %s listens on %s:%s (%s): the probe always fails; give both the same port",
 			x.name, c.Name, n, s.Kind, s.Host, s.Port, s.By)
-		if s.Kind == "celery" {
-			message = fmt.Sprintf("the %s probe of %q asks port %d, and a celery worker listens on none: the probe always fails; "+
-				"use exec, with a command that asks the worker", x.name, c.Name, n)
+		if s.Silent() {
+			worker := "a " + s.Kind
+			if s.Kind == "arq" {
+				worker = "an arq"
+			}
+			message = fmt.Sprintf("the %s probe of %q asks port %d, and %s worker listens on none: the probe always fails; "+
+				"use exec, with a command that asks the worker", x.name, c.Name, n, worker)
 		}
 		pass.Report(analysis.Finding{
 			Rule: unanswered, Location: x.probe.At, Key: c.Name + " " + x.name, Message: message,
@@ -50,7 +54,7 @@ func unserved(pass *analysis.Pass, p *process.Process) {
 var reServes = regexp.MustCompile(
 	`HTTPServer|http\.server|socketserver|start_http_server|start_wsgi_server|aiohttp|uvicorn|Flask\(|FastAPI\(|\.listen\(|\.bind\(|grpc\.`)
 
-// works reports whether the application of a celery worker is known to serve nothing besides: its whole source says so.
+// works reports whether the application of a worker is known to serve nothing besides: its whole source says so.
 func works(pass *analysis.Pass) bool {
 	if !pass.HasFiles() {
 		return false

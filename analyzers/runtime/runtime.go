@@ -215,6 +215,7 @@ func asPort(text, name string) bool {
 	if strings.Contains(text, name+"=") {
 		return false
 	}
-	re := regexp.MustCompile(`(?:--port[= ]|-p |:)["']?\$(?:` + regexp.QuoteMeta(name) + `\b|\{` + regexp.QuoteMeta(name) + `[}:])`)
+	re := regexp.MustCompile(`(?:--port[= ]|-p |:)["']?\$(?:` + regexp.QuoteMeta(name) + `\b|\{` + regexp.QuoteMeta(name) +
+		`[}:]|\(` + regexp.QuoteMeta(name) + `\))`) // the kubelet puts it in, too
 	return re.MatchString(text)
 }

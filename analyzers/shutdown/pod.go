@@ -63,6 +63,16 @@ func pod(pass *analysis.Pass) {
 				"terminationGracePeriodSeconds: %d",
 				c.Name, hook, p.Server.Kind, p.Server.Drain, stated, limit-hook, hook+p.Server.Drain+5),
 		})
+	} else if c.PreStop == nil && p.Server != nil && p.Server.Told && p.Server.Drain > limit {
+		at := p.At
+		if c.Workload.Grace.Set {
+			at = c.Workload.Grace.At
+		}
+		pass.Report(analysis.Finding{
+			Rule: graceShort, Location: at, Key: c.Name, Related: p.By(),
+			Message: fmt.Sprintf("%s of %q is told to wait up to %d s for requests, and %s: SIGKILL cuts them after that; "+
+				"terminationGracePeriodSeconds: %d", p.Server.Kind, c.Name, p.Server.Drain, stated, p.Server.Drain+5),
+		})
 	}
 	if pass.HasFiles() {
 		for _, h := range []struct {

@@ -88,6 +88,10 @@ var quick = map[string][]string{"gunicorn": {"INT", "QUIT"}, "celery": {"QUIT"}}
 // signals judges what the container is told when it is to end.
 func signals(pass *analysis.Pass, p *process.Process) {
 	s := p.Server
+	if c := pass.Container; c.Stop.Set && !c.Workload.OS {
+		pass.Reportf(stopSignal, c.Stop.At, c.Name+" os", "lifecycle.stopSignal of %q is taken with spec.os.name alone (KEP-4960): "+
+			"the API server refuses the pod; add os: {name: linux}", c.Name)
+	}
 	name, by, at := stopBy(pass)
 	if s == nil || name != "KILL" && !slices.Contains(quick[s.Kind], name) {
 		return

@@ -260,6 +260,7 @@ func (r *reader) workload(root *yaml.Node, kind string, template *yaml.Node) {
 		Security: r.security(child(spec, "securityContext")), Labels: words(child(template, "metadata", "labels")),
 		Annotations: words(child(template, "metadata", "annotations")),
 	}
+	w.OS = str(child(spec, "os", "name")) != ""
 	policy := str(child(spec, "restartPolicy"))
 	w.Ends = policy == "Never" || policy == "OnFailure"
 	if v := truth(child(spec, "enableServiceLinks")); v != nil {

@@ -12,17 +12,23 @@ import (
 // A Server is a program that serves a port, or works off a queue, and what of its settings is known: by
 // the precedence of each server's own source.
 type Server struct {
-	Kind  string // "gunicorn", "uvicorn", "fastapi run", "hypercorn", "granian", "flask run", "runserver", "celery"
+	Kind  string // "gunicorn", "uvicorn", "fastapi run", "hypercorn", "granian", "flask run", "runserver", "celery", "rq", "dramatiq", "arq"
 	Host  string // that it listens on; "" where it is not known
 	Port  string // "" where it is not known
 	By    string // what says Host: "its default", "--host"
 	Drain int64  // seconds that it lets requests end in at most; -1: no limit; -2: not known
+	Told  bool   // an option or a file says Drain
 	Tmp   string // gunicorn's worker_tmp_dir; "" where none is set
 	Conf  bool   // settings of it are in a file that cannot be read: what it may set is not known
 
 	Workers int64  // processes that serve; 0 where it is not known
 	Count   string // what says Workers: "its default", "--workers"
 	Node    string // what makes as many of them as the node has processors, such as "cpu_count() in gunicorn.conf.py"; "" if nothing does
+}
+
+// Silent reports whether it works off a queue, and listens on no port.
+func (s *Server) Silent() bool {
+	return s.Kind == "celery" || s.Kind == "rq" || s.Kind == "dramatiq" || s.Kind == "arq"
 }
 
 // Loopback reports whether it listens where no other host reaches it.
@@ -101,7 +107,7 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 			s.Host, s.Port = "", ""
 		}
 		if v, ok := option(argv, "--graceful-timeout"); ok {
-			s.Drain = seconds(v)
+			s.Drain, s.Told = seconds(v), true
 		}
 		return s
 	case "fastapi":
@@ -137,6 +143,10 @@ func (p *Process) server(pass *analysis.Pass) *Server {
 			s.Host, s.Port = "", ""
 		}
 		return s
+	case "rq", "dramatiq", "arq": // workers off a queue
+		if name != "rq" || len(argv) > 1 && (argv[1] == "worker" || argv[1] == "worker-pool") {
+			return &Server{Kind: name, Drain: -2}
+		}
 	case "celery":
 		if subcommand(argv) == "worker" {
 			return p.celery(argv)
@@ -161,7 +171,7 @@ func (p *Process) byOptions(kind string, argv []string, prefix string, drain int
 		p.workers(s, argv, prefix+"WORKERS", "--workers")
 	}
 	if v, ok := option(argv, "--timeout-graceful-shutdown", "--workers-kill-timeout"); ok {
-		s.Drain = seconds(v)
+		s.Drain, s.Told = seconds(v), true
 	}
 	return s
 }
@@ -364,7 +374,7 @@ func (s *Server) words(argv []string, by string) {
 	}
 	s.binds(options(argv, "-b", "--bind"), by)
 	if v, ok := option(argv, "--graceful-timeout"); ok {
-		s.Drain = seconds(v)
+		s.Drain, s.Told = seconds(v), true
 	}
 	if v, ok := option(argv, "--worker-tmp-dir"); ok {
 		s.Tmp = v
@@ -422,7 +432,7 @@ func (p *Process) conf(pass *analysis.Pass, s *Server, file string, named bool) 
 		}
 	}
 	if m := reConfDrain.FindStringSubmatch(text); m != nil {
-		s.Drain = seconds(m[1])
+		s.Drain, s.Told = seconds(m[1]), true
 	}
 	if m := reConfWorkers.FindAllStringSubmatch(text, -1); m != nil {
 		value := m[len(m)-1][1]
