@@ -16,6 +16,8 @@ type kustomized struct {
 	changed map[string]bool // manifests that are changed
 }
 
+func (k kustomized) isPatch(name string) bool { return len(k.patches) > 0 && k.patches[absolute(name)] }
+
 // kustomizations reads those among files, and says which command applies them where they change something: Tare runs none.
 func (fd *finder) kustomizations(root *checkout.Root, files []string) kustomized {
 	all := map[string]*kubernetes.Kustomization{} // by directory

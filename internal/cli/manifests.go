@@ -95,6 +95,7 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte, change
 	}
 	for _, name := range names {
 		m := read[name]
+		isChanged := len(changed) > 0 && changed[absolute(name)]
 		comments := sync.OnceValue(func() []*ignore.Ignore { return ignore.Read(display(name), texts[name], nil) })
 		chain, err := fd.chain(root, filepath.Dir(name))
 		if err != nil {
@@ -113,7 +114,7 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte, change
 				t.Name = fmt.Sprintf("%s: %s", display(name), pod)
 				t.Pods, t.PodsOnly = []driver.Pod{pod}, true
 				t.files = append([]string{absolute(name)}, shared...)
-				p := plan{target: t, root: root, chain: chain, changed: changed[absolute(name)], platforms: fd.platforms(nil)}
+				p := plan{target: t, root: root, chain: chain, changed: isChanged, platforms: fd.platforms(nil)}
 				fd.imageOf(&p, c)
 				fd.plan(p)
 			}

@@ -336,7 +336,7 @@ func (fd *finder) directory(root *checkout.Root, dir string) error {
 		return err
 	}
 	built := fd.kustomizations(root, found.manifests)
-	texts := fd.readManifests(root, dir, slices.DeleteFunc(found.manifests, func(name string) bool { return built.patches[absolute(name)] }))
+	texts := fd.readManifests(root, dir, slices.DeleteFunc(found.manifests, built.isPatch))
 	if err := fd.manifests(root, texts, built.changed); err != nil {
 		return err
 	}

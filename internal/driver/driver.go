@@ -219,7 +219,7 @@ func (c *checker) enabled(r *analysis.Rule) bool {
 		return false
 	}
 	// Who asks for an image asks for no pod, and who asks for a pod not for all that its image is.
-	t := c.res.Target
+	t := &c.res.Target
 	if len(t.Pods) == 0 && !ofImage(r) || t.PodsOnly && !ofPods(r) && r.Needs|r.Any|r.Uses != 0 {
 		return false
 	}
@@ -376,7 +376,7 @@ func (c *checker) run(world *analysis.Target, a *analysis.Analyzer, runnable map
 // is missing, or all of those of which it needs one. It is "" if it can.
 func (c *checker) lacking(r *analysis.Rule) string {
 	found := r.Any == 0
-	t := c.res.Target
+	t := &c.res.Target
 	if r.Needs&analysis.InputBaseline != 0 && t.OpenImage != nil && t.OpenBaseline == nil { // the image is not opened for it
 		return c.missing[analysis.InputBaseline]
 	}
