@@ -96,7 +96,7 @@ func several(pass *analysis.Pass, p *process.Process) {
 			return
 		}
 	}
-	files, whole := process.Sources(pass.Image)
+	app := process.Application.Of(pass)
 	imports := c.Workload.Annotations[scrape] == "true"
 	for _, a := range asked(c) {
 		for _, other := range slices.Concat(c.Workload.Containers, c.Workload.Sidecars) {
@@ -106,14 +106,14 @@ func several(pass *analysis.Pass, p *process.Process) {
 		}
 		imports = true
 	}
-	for _, f := range files {
+	for _, f := range app.Sources {
 		text := string(f.Contents)
 		if strings.Contains(strings.ToUpper(text), multiprocDir) || strings.Contains(text, "MultiProcessCollector") {
 			return
 		}
 		imports = imports || strings.Contains(text, "prometheus_client")
 	}
-	if !imports || !whole || strings.Contains(p.Text, multiprocDir) {
+	if !imports || !app.Whole || strings.Contains(p.Text, multiprocDir) {
 		return
 	}
 	pass.Report(analysis.Finding{
@@ -171,8 +171,8 @@ func scraped(pass *analysis.Pass, p *process.Process) {
 	if v, set, known := p.Env("OTEL_METRICS_EXPORTER"); !known || set && strings.Contains(v, "prometheus") {
 		return
 	}
-	files, whole := process.Sources(pass.Image)
-	if !whole || slices.ContainsFunc(files, func(f *analysis.File) bool { return reServes.Match(f.Contents) }) {
+	app := process.Application.Of(pass)
+	if !app.Whole || slices.ContainsFunc(app.Sources, func(f *analysis.File) bool { return reServes.Match(f.Contents) }) {
 		return // a server of prometheus_client's own, beside the other
 	}
 	served, err := strconv.ParseInt(s.Port, 10, 64)

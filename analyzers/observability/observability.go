@@ -23,7 +23,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:   "observability",
 	Doc:    doc,
 	Rules:  []*analysis.Rule{unbuffered, multiproc, unserved, noOtel, fleet},
-	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, process.Application, packages.Fact}},
 	Config: Config{},
 	Run:    run,
 }

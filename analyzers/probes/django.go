@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"regexp"
@@ -10,7 +11,8 @@ import (
 	"github.com/tareweight/tare/analyzers/analysis"
 )
 
-// Of a file of Django's URLs (docs.djangoproject.com, "URL dispatcher"): a route, the function or the file that it leads to, and what is imported.
+// Of a file of Django's URLs (docs.djangoproject.com, "URL dispatcher"): a route, the function or the file that it leads to, and what is
+// imported.
 var (
 	reRoot    = regexp.MustCompile(`(?m)^[ \t]*ROOT_URLCONF\s*=\s*["']([\w.]+)["']`)
 	reURL     = regexp.MustCompile(`\b(re_path|path|url)\(\s*r?(?:"([^"\n]*)"|'([^'\n]*)')\s*,\s*(?:view\s*=\s*)?`)
@@ -27,14 +29,30 @@ const maxFollowed = 100
 
 // A django is the source of an application with files of Django's URLs.
 type django struct {
-	files    map[string]*analysis.File // by absolute path
-	followed int
+	files  map[string]*analysis.File // by absolute path
+	lists  map[*analysis.File][]urlRoute
+	roots  []*analysis.File
+	checks bool // a part of django-health-check asks a service
+}
+
+func newDjango(files []*analysis.File) *django {
+	d := &django{files: map[string]*analysis.File{}, lists: map[*analysis.File][]urlRoute{}}
+	for _, f := range files {
+		d.files["/"+f.Path] = f
+		if bytes.Contains(f.Contents, []byte("urlpatterns")) {
+			d.lists[f] = list(f)
+		}
+		d.checks = d.checks || bytes.Contains(f.Contents, []byte("health_check")) && reChecks.MatchString(text(f))
+	}
+	d.roots = d.first()
+	return d
 }
 
 // answers finds the one function that answers a path; nil where there is none, or where that is not told by the text alone.
 func (d *django) answers(asked string) (found *handler) {
-	for _, f := range d.roots() {
-		h, matches := d.route(f, strings.TrimPrefix(asked, "/"))
+	left := maxFollowed
+	for _, f := range d.roots {
+		h, matches := d.route(f, strings.TrimPrefix(asked, "/"), &left)
 		if matches && (h == nil || found != nil) {
 			return nil
 		}
@@ -45,15 +63,17 @@ func (d *django) answers(asked string) (found *handler) {
 	return found
 }
 
-// roots are the files of URLs that requests come to first: the one that the settings name, or else those that no other includes.
-func (d *django) roots() (roots []*analysis.File) {
+// first are the files of URLs that requests come to first: the one that the settings name, or else those that no other includes.
+func (d *django) first() (roots []*analysis.File) {
 	named := map[string]bool{}
 	included := map[string]bool{} // modules
 	for _, f := range d.files {
-		for _, m := range reRoot.FindAllStringSubmatch(d.text(f), -1) {
-			named[m[1]] = true
+		if bytes.Contains(f.Contents, []byte("ROOT_URLCONF")) {
+			for _, m := range reRoot.FindAllStringSubmatch(text(f), -1) {
+				named[m[1]] = true
+			}
 		}
-		for _, r := range d.routes(f) {
+		for _, r := range d.lists[f] {
 			if in := reInclude.FindStringSubmatch(r.to); in != nil {
 				included["/"+strings.ReplaceAll(in[1], ".", "/")+".py"] = true
 			}
@@ -81,27 +101,30 @@ func (d *django) roots() (roots []*analysis.File) {
 }
 
 // A route is one line of a file of URLs, as it is written.
-type route struct {
+type urlRoute struct {
 	call, pattern, to string
 	line              int
+	match             *regexp.Regexp // what a path has to match; nil where Go does not read it
 }
 
-func (d *django) routes(f *analysis.File) (list []route) {
-	text := d.text(f)
+// list reads the routes of a file of URLs.
+func list(f *analysis.File) (list []urlRoute) {
+	text := text(f)
 	for _, m := range reURL.FindAllStringSubmatchIndex(text, -1) {
-		r := route{call: text[m[2]:m[3]], line: 1 + strings.Count(text[:m[0]], "\n")}
+		r := urlRoute{call: text[m[2]:m[3]], line: 1 + strings.Count(text[:m[0]], "\n")}
 		for _, i := range []int{4, 6} { // in one kind of quotes or the other
 			if m[i] >= 0 {
 				r.pattern = text[m[i]:m[i+1]]
 			}
 		}
 		r.to, _, _ = strings.Cut(text[m[1]:], "\n")
+		r.match, _ = regexp.Compile(r.regexp(strings.HasPrefix(r.to, "include(")))
 		list = append(list, r)
 	}
 	return list
 }
 
-func (d *django) text(f *analysis.File) string {
+func text(f *analysis.File) string {
 	return reComment.ReplaceAllString(string(f.Contents), "")
 }
 
@@ -122,17 +145,16 @@ func (d *django) module(name string) (found *analysis.File) {
 
 // route follows what is left of a path through a file of URLs, to the one view that its routes allow; nil where they allow several, or one
 // that is not known.
-func (d *django) route(f *analysis.File, rest string) (found *handler, matches bool) {
-	if d.followed++; f == nil || d.followed > maxFollowed {
+func (d *django) route(f *analysis.File, rest string, left *int) (found *handler, matches bool) {
+	if *left--; f == nil || *left < 0 {
 		return nil, true
 	}
-	for _, r := range d.routes(f) {
+	for _, r := range d.lists[f] {
 		in := reInclude.FindStringSubmatch(r.to)
-		rx, err := regexp.Compile(r.regexp(strings.HasPrefix(r.to, "include(")))
-		if err != nil {
+		if r.match == nil {
 			return nil, true // it may match
 		}
-		at := rx.FindStringIndex(rest)
+		at := r.match.FindStringIndex(rest)
 		if at == nil {
 			continue
 		}
@@ -141,7 +163,7 @@ func (d *django) route(f *analysis.File, rest string) (found *handler, matches b
 			h = d.checked(f, r)
 		} else if in != nil {
 			var ends bool
-			if h, ends = d.route(d.module(in[1]), rest[at[1]:]); !ends {
+			if h, ends = d.route(d.module(in[1]), rest[at[1]:], left); !ends {
 				continue
 			}
 		} else if view := reView.FindStringSubmatch(r.to); view != nil {
@@ -160,18 +182,16 @@ func (d *django) route(f *analysis.File, rest string) (found *handler, matches b
 var reChecks = regexp.MustCompile(`["']health_check\.(?:db|cache|contrib\.(?:celery|celery_ping|redis|rabbitmq|s3boto3?_storage|mail))["']`)
 
 // checked is the view of django-health-check, which asks all services that it has a part for; nil where no such part is seen.
-func (d *django) checked(f *analysis.File, r route) *handler {
-	for _, other := range d.files {
-		if reChecks.MatchString(d.text(other)) {
-			return &handler{file: f, line: r.line, text: fmt.Sprintf("%s(%q, %s", r.call, r.pattern, strings.TrimRight(r.to, ", \t"))}
-		}
+func (d *django) checked(f *analysis.File, r urlRoute) *handler {
+	if !d.checks {
+		return nil
 	}
-	return nil
+	return &handler{file: f, line: r.line, text: fmt.Sprintf("%s(%q, %s", r.call, r.pattern, strings.TrimRight(r.to, ", \t"))}
 }
 
 // regexp is what a path, or the beginning of one, has to match: the pattern of url and re_path is a regular expression, mostly in a form
 // that Go reads too, and path's has converters.
-func (r route) regexp(prefix bool) string {
+func (r urlRoute) regexp(prefix bool) string {
 	text := r.pattern
 	if r.call != "path" {
 		return text
@@ -201,7 +221,7 @@ func (d *django) view(f *analysis.File, dotted string, class bool) *handler {
 	switch of = strings.ReplaceAll(strings.Trim(of, "/"), "/", "."); {
 	case of != "":
 		module = d.imported(f, of)
-	case !strings.Contains(d.text(f), "def "+name+"(") && !strings.Contains(d.text(f), "class "+name):
+	case !strings.Contains(text(f), "def "+name+"(") && !strings.Contains(text(f), "class "+name):
 		from, original := d.from(f, name)
 		if original == "" {
 			return nil
@@ -246,7 +266,7 @@ func method(f *analysis.File, lines []string, at int) *handler {
 
 // imported is the module that a file calls by a name: "from . import views", "import app.views", "import app.views as v".
 func (d *django) imported(f *analysis.File, name string) *analysis.File {
-	for _, m := range reWhole.FindAllStringSubmatch(d.text(f), -1) {
+	for _, m := range reWhole.FindAllStringSubmatch(text(f), -1) {
 		if m[2] == name || m[2] == "" && m[1] == name {
 			return d.module(m[1])
 		}
@@ -263,7 +283,7 @@ func (d *django) imported(f *analysis.File, name string) *analysis.File {
 
 // from is the module that a file imports a name from, as it writes it, and what the name is called there; "" if it imports none.
 func (d *django) from(f *analysis.File, name string) (module, original string) {
-	for _, m := range reFrom.FindAllStringSubmatch(d.text(f), -1) {
+	for _, m := range reFrom.FindAllStringSubmatch(text(f), -1) {
 		for _, x := range strings.Split(m[2]+m[3], ",") {
 			words := strings.Fields(x)
 			if len(words) == 1 && words[0] == name || len(words) == 3 && words[1] == "as" && words[2] == name {

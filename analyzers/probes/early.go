@@ -36,7 +36,8 @@ func early(pass *analysis.Pass, p *process.Process) {
 			break
 		}
 	}
-	if name, f := process.Model(pass.Image); f != nil {
+	if app := process.Application.Of(pass); app.Model != nil {
+		name, f := app.Named, app.Model
 		because = fmt.Sprintf("the image holds a model of %s (%s)", analysis.Bytes(f.Size), "/"+name)
 	}
 	if because == "" {

@@ -1,9 +1,9 @@
 package probes
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/tareweight/tare/analyzers/analysis"
@@ -24,40 +24,62 @@ type handler struct {
 	text string // of the line that asks another service; "" if none does
 }
 
-// answers finds the one handler of a path; nil where there is none, or several.
-func answers(im *analysis.Image, path string) (found *handler) {
-	files, _ := process.Sources(im)
-	urls := &django{files: map[string]*analysis.File{}}
-	for _, f := range files {
-		urls.files["/"+f.Path] = f
+// routes holds what the application's source says that answers each path. It is of the image: whoever runs it, it is derived once.
+var routes = &analysis.Fact[*routing]{
+	Name:    "routes",
+	Needs:   analysis.Needs{Facts: []analysis.AnyFact{process.Application}},
+	Compute: route,
+}
+
+// A routing is the functions that answer paths, by Django's files of URLs and by the decorators of others.
+type routing struct {
+	django    *django
+	decorated map[string][]*handler // by path, without the "/" at its end
+	added     map[string]bool       // paths that are given a function in another way
+}
+
+func route(pass *analysis.Pass) (*routing, error) {
+	app := process.Application.Of(pass)
+	if app == nil {
+		return nil, nil
 	}
-	if found = urls.answers(path); found != nil {
-		return found
-	}
+	r := &routing{newDjango(app.Sources), map[string][]*handler{}, map[string]bool{}}
 	prefixed := false // some routers stand below a path of their own
-	for _, f := range files {
+	for _, f := range app.Sources {
 		prefixed = prefixed || rePrefix.Match(f.Contents)
-		if m := reAdded.FindAllSubmatch(f.Contents, -1); slices.ContainsFunc(m, func(m [][]byte) bool {
-			return strings.TrimSuffix(string(m[1]), "/") == strings.TrimSuffix(path, "/")
-		}) {
-			return nil
+		for _, m := range reAdded.FindAllSubmatch(f.Contents, -1) {
+			r.added[strings.TrimSuffix(string(m[1]), "/")] = true
 		}
 	}
-	for _, f := range files {
+	for _, f := range app.Sources {
+		if !bytes.Contains(f.Contents, []byte("@")) {
+			continue
+		}
 		lines := strings.Split(string(f.Contents), "\n")
 		for i, line := range lines {
 			m := reRoute.FindStringSubmatch(line)
-			if m == nil || prefixed && !strings.HasPrefix(strings.TrimSpace(line), "@app.") || strings.TrimSuffix(m[2], "/") != strings.TrimSuffix(path, "/") {
+			if m == nil || prefixed && !strings.HasPrefix(strings.TrimSpace(line), "@app.") {
 				continue
 			}
-			if found != nil {
-				return nil
-			}
-			found = &handler{file: f, line: i + 1}
-			found.read(lines[i+1:], i+2, len(m[1]))
+			h := &handler{file: f, line: i + 1}
+			h.read(lines[i+1:], i+2, len(m[1]))
+			of := strings.TrimSuffix(m[2], "/")
+			r.decorated[of] = append(r.decorated[of], h)
 		}
 	}
-	return found
+	return r, nil
+}
+
+// answers finds the one handler of a path; nil where there is none, or several.
+func (r *routing) answers(path string) *handler {
+	if found := r.django.answers(path); found != nil {
+		return found
+	}
+	path = strings.TrimSuffix(path, "/")
+	if list := r.decorated[path]; len(list) == 1 && !r.added[path] {
+		return list[0]
+	}
+	return nil
 }
 
 // read looks through a function, to the next line that is indented no more than its decorator.
@@ -97,7 +119,7 @@ func (h *handler) read(lines []string, first, indent int) {
 // deeply finds a liveness probe whose handler asks another service, in the application's own source.
 func deeply(pass *analysis.Pass, path string) {
 	c := pass.Container
-	h := answers(pass.Image, path)
+	h := routes.Of(pass).answers(path)
 	if h == nil || h.text == "" {
 		return
 	}

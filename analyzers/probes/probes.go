@@ -22,7 +22,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:   "probes",
 	Doc:    doc,
 	Rules:  []*analysis.Rule{loopback, unanswered, missing, identical, deep, hasty, none},
-	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, process.Application, routes, packages.Fact}},
 	Config: Config{},
 	Run:    run,
 }

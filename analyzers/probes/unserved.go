@@ -59,8 +59,8 @@ func works(pass *analysis.Pass) bool {
 	if !pass.HasFiles() {
 		return false
 	}
-	files, whole := process.Sources(pass.Image)
-	return whole && !slices.ContainsFunc(files, func(f *analysis.File) bool { return reServes.Match(f.Contents) })
+	app := process.Application.Of(pass)
+	return app.Whole && !slices.ContainsFunc(app.Sources, func(f *analysis.File) bool { return reServes.Match(f.Contents) })
 }
 
 // elsewhere reports whether another container of the pod has a port: they share one network.

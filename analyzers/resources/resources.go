@@ -22,7 +22,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:   "resources",
 	Doc:    doc,
 	Rules:  []*analysis.Rule{node, idle, memory, dead, none},
-	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, packages.Fact}},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{process.Fact, process.Application, packages.Fact}},
 	Config: Config{},
 	Run:    run,
 }
@@ -234,7 +234,8 @@ func model(pass *analysis.Pass) {
 	if bytes == 0 || c.GPU {
 		return
 	}
-	name, f := process.Model(pass.Image)
+	app := process.Application.Of(pass)
+	name, f := app.Named, app.Model
 	if f == nil || f.Size <= bytes {
 		return
 	}
@@ -298,12 +299,7 @@ func mentioned(pass *analysis.Pass, words ...string) (said, known bool) {
 	in := func(text string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	}
-	files, known := process.Sources(pass.Image)
-	for _, f := range pass.Image.Files() {
-		if !f.Layer.Base && f.Kind == analysis.KindScript && f.Contents != nil {
-			files = append(files, f)
-		}
-	}
-	return in(process.Fact.Of(pass).Text) ||
-		slices.ContainsFunc(files, func(f *analysis.File) bool { return in(string(f.Contents)) }), known
+	app := process.Application.Of(pass)
+	inside := func(f *analysis.File) bool { return in(string(f.Contents)) }
+	return in(process.Fact.Of(pass).Text) || slices.ContainsFunc(app.Sources, inside) || slices.ContainsFunc(app.Scripts, inside), app.Whole
 }

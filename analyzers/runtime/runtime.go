@@ -21,7 +21,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:  "runtime",
 	Doc:   doc,
 	Rules: []*analysis.Rule{command, nonroot, readonly, links, hides, bypassed, unreadable},
-	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact}},
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{process.Fact, process.Application}},
 	Run:   run,
 }
 

@@ -122,8 +122,8 @@ var reSchedule = regexp.MustCompile(`(?i)beat_?scheduler|beat_?schedule_?filenam
 
 // scheduled reports whether the application's own settings may say where beat keeps what it does, or that it keeps nothing.
 func scheduled(pass *analysis.Pass) bool {
-	files, whole := process.Sources(pass.Image)
-	return !whole || slices.ContainsFunc(files, func(f *analysis.File) bool { return reSchedule.Match(f.Contents) })
+	app := process.Application.Of(pass)
+	return !app.Whole || slices.ContainsFunc(app.Sources, func(f *analysis.File) bool { return reSchedule.Match(f.Contents) })
 }
 
 // metrics is for prometheus_client, whose processes write to the directory of PROMETHEUS_MULTIPROC_DIR.

@@ -28,7 +28,7 @@ var Analyzer = &analysis.Analyzer{
 	Name:   "shutdown",
 	Doc:    doc,
 	Rules:  []*analysis.Rule{shell, script, hookMissing, hookBudget, graceShort, unhandled, stopSignal, reload, celeryCut, noDrain},
-	Needs:  analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact, packages.Fact}},
+	Needs:  analysis.Needs{Facts: []analysis.AnyFact{inputs.Fact, process.Fact, process.Application, packages.Fact}},
 	Config: Config{},
 	Run:    run,
 }

@@ -214,9 +214,8 @@ func celery(pass *analysis.Pass, p *process.Process, limit, hook int64) {
 			longest, from = n, "--time-limit"
 		}
 	}
-	files, _ := process.Sources(pass.Image)
 	late := false
-	for _, f := range files {
+	for _, f := range process.Application.Of(pass).Sources {
 		if m := reTaskLimit.FindSubmatch(f.Contents); m != nil && from == "" {
 			longest, from = product(string(m[1])), "task_time_limit in /"+f.Path
 		}

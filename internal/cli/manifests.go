@@ -219,8 +219,8 @@ func (fd *finder) unnamed() error {
 		return usage("--image %q is of no Dockerfile here: write --image NAME=%s with the name of a container or of its image: %s",
 			ref, ref, analysis.Or(names[:min(len(names), 5)]))
 	}
-	for name, list := range fd.runs {
-		if len(list) > 1 {
+	for _, name := range slices.Sorted(maps.Keys(fd.runs)) {
+		if list := fd.runs[name]; len(list) > 1 {
 			return usage("--image %s=%s: containers of several images are called %q: name the image, one of %s", name, fd.flags.images[name], name,
 				analysis.Or(list))
 		}

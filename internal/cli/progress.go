@@ -51,7 +51,8 @@ func newProgress(w io.Writer, what string, of int, read func() int64) *progress 
 	if !isTerminal(w) {
 		return &progress{what: what, of: of}
 	}
-	p := &progress{what: what, of: of, read: read, width: func() int { return cmp.Or(columns(w), 80) }, w: w, start: time.Now(), stop: make(chan struct{})}
+	p := &progress{what: what, of: of, read: read, w: w, start: time.Now(), stop: make(chan struct{})}
+	p.width = func() int { return cmp.Or(columns(w), 80) }
 	go func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()

@@ -111,7 +111,8 @@ func (fd *finder) push(root *checkout.Root, t target) {
 func newFinder(ctx context.Context, std Streams, analyzers []*analysis.Analyzer, kept *cache.Cache, f *checkFlags) *finder {
 	fd := &finder{
 		ctx: ctx, std: std, analyzers: analyzers, cache: kept, flags: f,
-		roots: map[string]*checkout.Root{}, remotes: map[*checkout.Root]string{}, revisions: map[string]*revision{}, configs: map[string]*config.File{},
+		roots: map[string]*checkout.Root{}, remotes: map[*checkout.Root]string{},
+		revisions: map[string]*revision{}, configs: map[string]*config.File{},
 		applied: map[*config.File]bool{}, args: map[string]string{}, known: map[string]bool{},
 		names: map[string]bool{}, usedImages: map[string]bool{}, runs: map[string][]string{},
 	}

@@ -3,7 +3,6 @@ package driver
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
@@ -42,11 +41,13 @@ func (c *checker) pods(ctx context.Context) {
 		}
 	}
 	// Of each container the same may be said, such as that there is no image.
+	said := map[analysis.Undecided]bool{}
 	list := c.res.NotRun[:undecided]
-	for _, n := range c.res.NotRun[undecided:] {
-		if !slices.Contains(list, n) {
+	for i, n := range c.res.NotRun {
+		if i >= undecided && !said[n] {
 			list = append(list, n)
 		}
+		said[n] = true
 	}
 	c.res.NotRun = list
 }

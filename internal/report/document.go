@@ -53,7 +53,7 @@ type Target struct {
 	Dockerfile    *Dockerfile   `json:"dockerfile"`           // null if there is none, or if it does not parse
 	Image         *Image        `json:"image"`                // null if there is none, or if no rule needed it
 	Containers    []Container   `json:"containers,omitempty"` // of manifests, that run it
-	Savings       *Bytes        `json:"savings"`              // what of the image need not be there, each byte once; null where nothing is known to be
+	Savings       *Bytes        `json:"savings"`              // what need not be there, each byte once; null where nothing is known to be
 	Findings      []Finding     `json:"findings"`
 	Ignored       []Ignored     `json:"ignored"`         // findings that do not count, as a comment or the configuration says so
 	Known         []Finding     `json:"known,omitempty"` // findings that do not count, as the baseline has them

@@ -54,7 +54,9 @@ func (p *Process) substitute(s string) (text string, known bool) {
 }
 
 // daemons are programs that scripts start to run beside what they end with.
-var daemons = []string{"nginx", "apache2", "apachectl", "httpd", "supervisord", "service", "systemctl", "redis-server", "memcached", "cron", "crond"}
+var daemons = []string{
+	"nginx", "apache2", "apachectl", "httpd", "supervisord", "service", "systemctl", "redis-server", "memcached", "cron", "crond",
+}
 
 // prepared notes what a script does besides its last command: variables that it sets, whose values are known where nothing decides
 // whether they are set, and programs that it leaves running.
@@ -72,7 +74,8 @@ func (p *Process) prepared(f *syntax.File) {
 				return true
 			}
 			switch name := x.Args[0].Lit(); {
-			case name == "." || name == "source" || name == "eval" || name == "set" && len(x.Args) > 1 && strings.Contains(x.Args[1].Lit(), "a"):
+			case name == "." || name == "source" || name == "eval",
+				name == "set" && len(x.Args) > 1 && strings.Contains(x.Args[1].Lit(), "a"):
 				p.forget()
 			case slices.Contains(daemons, name):
 				p.Others = true

@@ -34,7 +34,9 @@ type setting struct {
 }
 
 // ofBase are variables that the official images set: their values are not known from the Dockerfile alone (docker-library/python).
-var ofBase = []string{"PATH", "LANG", "LC_ALL", "GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256", "PYTHON_PIP_VERSION", "PYTHON_SETUPTOOLS_VERSION"}
+var ofBase = []string{
+	"PATH", "LANG", "LC_ALL", "GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256", "PYTHON_PIP_VERSION", "PYTHON_SETUPTOOLS_VERSION",
+}
 
 // bare are families whose images have no ENTRYPOINT, run as root and end by SIGTERM.
 var bare = []string{"python", "pypy", "debian", "ubuntu", "alpine", "buildpack-deps"}

@@ -18,11 +18,11 @@ import (
 var Fact = &analysis.Fact[*Process]{
 	Name: "process",
 	Pod:  true,
-	Needs: analysis.Needs{Contents: append(sources(), []analysis.Want{
+	Needs: analysis.Needs{Facts: []analysis.AnyFact{Application}, Contents: []analysis.Want{
 		{Glob: "**/*entrypoint*", Max: maxScript}, {Glob: "**/gunicorn.conf.py", Max: maxScript}, {Glob: "**/gunicorn_conf.py", Max: maxScript},
 		{Glob: "*.sh", Max: maxScript}, {Glob: "app/*.sh", Max: maxScript}, {Glob: "usr/local/bin/*.sh", Max: maxScript},
 		{Glob: "etc/passwd", Max: 1 << 20}, {Glob: "**/*uwsgi*.ini", Max: maxScript}, {Glob: "app/*.ini", Max: maxScript},
-	}...)},
+	}},
 	Compute: compute,
 }
 

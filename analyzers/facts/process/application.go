@@ -1,0 +1,78 @@
+package process
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tareweight/tare/analyzers/analysis"
+)
+
+// Application holds what of the image is the application's own; it is nil where the layers were not read. Whoever runs the image, it is
+// derived once.
+var Application = &analysis.Fact[*App]{
+	Name:    "application",
+	Needs:   analysis.Needs{Contents: sources()},
+	Compute: application,
+}
+
+// An App is what lies above the base, and is part of no interpreter and no installed distribution.
+type App struct {
+	Sources []*analysis.File // Python, with its text
+	Whole   bool             // false where some of it was not kept, or where there is none: what the application does is not known then
+	Scripts []*analysis.File // of a shell or another interpreter, with their text
+	Model   *analysis.File   // the largest file of a model; nil if there is none
+	Named   string           // its path
+}
+
+// sources are where the application's own Python lies: near the top, and deeper in directories that images keep their applications in, but
+// not as deep as the packages of a virtual environment there.
+func sources() (wants []analysis.Want) {
+	for _, x := range []struct {
+		dir   string
+		depth int
+	}{{"", 3}, {"app/", 4}, {"code/", 4}, {"src/", 4}, {"srv/", 4}, {"workspace/", 4}, {"home/*/", 4}, {"opt/*/", 3}, {"usr/src/*/", 4}} {
+		for n := range x.depth {
+			wants = append(wants, analysis.Want{Glob: x.dir + strings.Repeat("*/", n) + "*.py", Max: maxScript})
+		}
+	}
+	return wants
+}
+
+var reInstalled = regexp.MustCompile(`(?:^|/)(?:site-packages|dist-packages|lib(?:64)?/python3?[0-9.]*)/`)
+
+// models are how files of models end, and leastModel how many bytes one has at least that counts.
+var models = []string{".safetensors", ".gguf", ".onnx", ".pt"}
+
+const leastModel = 100 << 20
+
+func application(pass *analysis.Pass) (*App, error) {
+	if !pass.HasFiles() {
+		return nil, nil
+	}
+	a := &App{Whole: true}
+	for name, f := range pass.Image.Files() {
+		if f.Layer.Base {
+			continue
+		}
+		if f.Kind == analysis.KindScript && f.Contents != nil {
+			a.Scripts = append(a.Scripts, f)
+		}
+		if !strings.HasSuffix(name, ".py") || !f.Mode.IsRegular() || f.Size == 0 || reInstalled.MatchString(name) {
+			continue
+		}
+		if f.Contents == nil {
+			a.Whole = false
+			continue
+		}
+		a.Sources = append(a.Sources, f)
+	}
+	a.Whole = a.Whole && len(a.Sources) > 0
+	for p, f := range pass.Image.Inodes() {
+		if f.Size >= leastModel && slices.Contains(models, path.Ext(p)) && (a.Model == nil || f.Size > a.Model.Size) {
+			a.Named, a.Model = p, f
+		}
+	}
+	return a, nil
+}
