@@ -4,7 +4,6 @@ package resources
 import (
 	_ "embed"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -159,9 +158,6 @@ var busy = []string{
 	"gevent", "playwright", "selenium", "pyppeteer",
 }
 
-// reFree is an interpreter without the lock: its threads use several processors.
-var reFree = regexp.MustCompile(`(?:^|/)bin/python3\.\d+t$`)
-
 // spawns are words of a source that starts other processes.
 var spawns = []string{"subprocess", "multiprocessing", "ProcessPool", "joblib", "os.fork", "os.system"}
 
@@ -180,10 +176,8 @@ func unused(pass *analysis.Pass, s *process.Server) {
 	if said, known := mentioned(pass, spawns...); said || !known {
 		return
 	}
-	for name := range pass.Image.Files() {
-		if reFree.MatchString(name) {
-			return
-		}
+	if process.Application.Of(pass).Free {
+		return
 	}
 	workers := "1 worker"
 	if s.Workers > 1 {

@@ -83,11 +83,35 @@ func (fd *finder) join() {
 		own.Pods, own.files = append(own.Pods, p.Pods...), append(own.files, p.files...)
 		return true
 	})
+	fd.together()
 	if fd.flags.image != "" && len(builds) == 1 && len(builds[0].Pods) == 0 && len(apart) > 0 {
 		fd.remarks = append(fd.remarks, fmt.Sprintf("what these run is not known to be %s: %s: --image NAME=%[1]s says that it is",
 			fd.flags.image, analysis.And(apart, 5)))
 	}
 	fd.remarks = append(fd.remarks, owners.remarks()...)
+}
+
+// together makes one of the containers that run the same image under the same configuration: it is read once for all of them.
+func (fd *finder) together() {
+	first := map[string]*plan{}
+	fd.planned = slices.DeleteFunc(fd.planned, func(p *plan) bool {
+		if !p.PodsOnly || p.ref == "" {
+			return false
+		}
+		key := fmt.Sprintf("%q", []any{p.ref, p.Config.Files, p.Path, p.Build.Target}) + fmt.Sprintf(" %p", p.root)
+		one := first[key]
+		if one == nil {
+			first[key] = p
+			return false
+		}
+		one.Pods, one.files = append(one.Pods, p.Pods...), append(one.files, p.files...)
+		return true
+	})
+	for _, p := range first {
+		if n := len(p.Pods) - 1; n > 0 {
+			p.Name += fmt.Sprintf(" and %d more", n)
+		}
+	}
 }
 
 // builds are the plans that make an image, or have one: of several of the same file and stage the first.

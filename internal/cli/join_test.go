@@ -141,3 +141,29 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
+
+// TestTogether: containers that run the same image under the same configuration are one target, and the image is read once.
+func TestTogether(t *testing.T) {
+	fd := &finder{flags: &checkFlags{}}
+	for _, x := range []struct{ name, ref, config string }{
+		{"a", "web:1", "x"}, {"b", "web:1", "x"}, {"c", "web:2", "x"}, {"d", "web:1", "y"}, {"e", "", "x"}, {"f", "", "x"}, {"g", "web:1", "x"},
+	} {
+		p := &plan{ref: x.ref}
+		c := &analysis.Container{Name: x.name, Workload: &analysis.Workload{}}
+		p.Name, p.Pods, p.PodsOnly, p.Config.Files, p.files = x.name, []driver.Pod{{Container: c}}, true, []string{x.config}, []string{x.name}
+		fd.planned = append(fd.planned, p)
+	}
+	fd.join()
+	var got []string
+	for _, p := range fd.planned {
+		text := p.Name + ":"
+		for _, pod := range p.Pods {
+			text += " " + pod.Container.Name
+		}
+		got = append(got, text+" "+strings.Join(p.files, ""))
+	}
+	want := []string{"a and 2 more: a b g abg", "c: c c", "d: d d", "e: e e", "f: f f"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -61,7 +61,7 @@ func (t *Target) isFile() bool {
 func (t *Target) runBy() string {
 	var names []string
 	for _, c := range t.Containers {
-		if strings.Contains(t.Name, c.Name) {
+		if strings.Contains(t.Name, t.Containers[0].Name) { // it is called so
 			return ""
 		}
 		names = append(names, fmt.Sprintf("%s (%s:%d)", c.Name, c.Location.Path, c.Location.Line))

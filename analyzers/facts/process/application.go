@@ -24,6 +24,7 @@ type App struct {
 	Scripts []*analysis.File // of a shell or another interpreter, with their text
 	Model   *analysis.File   // the largest file of a model; nil if there is none
 	Named   string           // its path
+	Free    bool             // an interpreter without the lock is there, the base's too: its threads use several processors
 }
 
 // sources are where the application's own Python lies: near the top, and deeper in directories that images keep their applications in, but
@@ -42,6 +43,8 @@ func sources() (wants []analysis.Want) {
 
 var reInstalled = regexp.MustCompile(`(?:^|/)(?:site-packages|dist-packages|lib(?:64)?/python3?[0-9.]*)/`)
 
+var reFree = regexp.MustCompile(`^python3\.\d+t$`)
+
 // models are how files of models end, and leastModel how many bytes one has at least that counts.
 var models = []string{".safetensors", ".gguf", ".onnx", ".pt"}
 
@@ -53,6 +56,8 @@ func application(pass *analysis.Pass) (*App, error) {
 	}
 	a := &App{Whole: true}
 	for name, f := range pass.Image.Files() {
+		base := name[strings.LastIndexByte(name, '/')+1:]
+		a.Free = a.Free || strings.HasPrefix(base, "python3.") && strings.HasSuffix(base, "t") && reFree.MatchString(base)
 		if f.Layer.Base {
 			continue
 		}
