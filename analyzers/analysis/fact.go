@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +46,7 @@ func (f *Fact[T]) compute(p *Pass) (any, error) { return f.Compute(p) }
 // A memo is a fact's value for one target, or why there is none.
 type memo struct {
 	once  sync.Once
+	done  atomic.Bool // nobody needs to wait for it
 	value any
 	err   error
 }
@@ -106,6 +108,7 @@ func (t *Target) load(p *Pass, facts []AnyFact) error {
 		m := t.memo(f)
 		compute := func() {
 			m.once.Do(func() {
+				defer m.done.Store(true)
 				silent := func(Finding) { panic("fact " + f.String() + " reports a finding") }
 				sub := t.pass(p.Analyzer, nil, silent, func(Undecided) { silent(Finding{}) })
 				if m.err = t.load(sub, f.needs().Facts); m.err != nil {
@@ -117,9 +120,11 @@ func (t *Target) load(p *Pass, facts []AnyFact) error {
 			})
 		}
 		p.facts[f] = m
-		if i < len(facts)-1 {
+		switch {
+		case m.done.Load():
+		case i < len(facts)-1:
 			wg.Go(compute)
-		} else {
+		default:
 			compute()
 		}
 	}

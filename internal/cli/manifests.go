@@ -94,26 +94,24 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte, change
 		)
 	}
 	for _, name := range names {
-		m := read[name]
+		m, shown := read[name], display(name)
 		isChanged := len(changed) > 0 && changed[absolute(name)]
-		comments := sync.OnceValue(func() []*ignore.Ignore { return ignore.Read(display(name), texts[name], nil) })
+		files := append([]string{absolute(name)}, shared...)
+		manifest := driver.Manifest{Path: shown, Text: texts[name]}
+		manifest.Comments = sync.OnceValue(func() []*ignore.Ignore { return ignore.Read(shown, texts[name], nil) })
 		chain, err := fd.chain(root, filepath.Dir(name))
 		if err != nil {
 			return err
 		}
 		for _, broken := range m.Broken {
-			fd.broken(root, display(name), fmt.Errorf("read manifest %w", broken))
+			fd.broken(root, shown, fmt.Errorf("read manifest %w", broken))
 		}
 		for _, w := range m.Workloads {
 			for _, c := range slices.Concat(w.Containers, w.Sidecars) {
 				t := fd.configured(config.Merge(chain...), nil)
-				pod := driver.Pod{
-					Container: c, Services: services,
-					Manifest: driver.Manifest{Path: display(name), Text: texts[name], Comments: comments},
-				}
-				t.Name = fmt.Sprintf("%s: %s", display(name), pod)
-				t.Pods, t.PodsOnly = []driver.Pod{pod}, true
-				t.files = append([]string{absolute(name)}, shared...)
+				pod := driver.Pod{Container: c, Services: services, Manifest: manifest}
+				t.Name = fmt.Sprintf("%s: %s", shown, pod)
+				t.Pods, t.PodsOnly, t.files = []driver.Pod{pod}, true, slices.Clip(files)
 				p := plan{target: t, root: root, chain: chain, changed: isChanged, platforms: fd.platforms(nil)}
 				fd.imageOf(&p, c)
 				fd.plan(p)
