@@ -140,13 +140,32 @@ func kills(h *analysis.Handler) bool {
 	return h != nil && h.Kind == "exec" && slices.ContainsFunc(h.Command, func(w string) bool { return strings.Contains(w, "kill") })
 }
 
+// belowTini are the words that tini starts, where it passes signals to nothing but them (github.com/krallin/tini, "-g").
+func belowTini(argv []string) (words []string, tini bool) {
+	if name := path.Base(argv[0]); name != "tini" && name != "tini-static" {
+		return argv, false
+	}
+	for i, w := range argv[1:] {
+		switch {
+		case w == "--":
+			return argv[i+2:], true
+		case !strings.HasPrefix(w, "-"):
+			return argv[i+1:], true
+		case w == "-g" || w == "-p" || w == "-e": // it reaches all, or the option has a value
+			return argv, false
+		}
+	}
+	return argv, false
+}
+
 // podShell judges process 1 of the pod: as the pod's command and the image together have it.
 func podShell(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	if len(p.Argv) == 0 || p.Own.Line > 0 || kills(c.PreStop) {
 		return // the Dockerfile's own are judged there
 	}
-	if i := process.Script(p.Argv); i > 0 {
+	words, tini := belowTini(p.Argv)
+	if i := process.Script(words); i > 0 {
 		if c.Workload.SharedProcesses {
 			pass.Undecided(shell, p.At, "shareProcessNamespace: process 1 is not the container's")
 			return
@@ -157,7 +176,7 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 		} else if c.Args != nil {
 			name = "args"
 		}
-		judgeText(pass, started{at: p.At, name: name, key: c.Name, text: p.Argv[i], sh: p.Argv[:i], form: `command: ["program", "argument"]`})
+		judgeText(pass, started{at: p.At, name: name, key: c.Name, text: words[i], sh: words[:i], form: `command: ["program", "argument"]`, tini: tini})
 		return
 	}
 	if !pass.HasFiles() {

@@ -141,6 +141,7 @@ type started struct {
 	text string
 	sh   []string // the shell and its options
 	form string   // how it is written without a shell
+	tini bool     // it is a child of tini, which passes signals to the shell alone
 }
 
 func judgeText(pass *analysis.Pass, p started) {
@@ -168,6 +169,11 @@ func judgeText(pass *analysis.Pass, p started) {
 			"which program /bin/sh of the base is, is not known: bash and busybox replace themselves by the last command, dash stays")
 		return
 	case gone:
+		return
+	}
+	if p.tini {
+		pass.Reportf(shell, p.at, p.key, "%s runs %q under tini and a shell: SIGTERM ends the shell, and the application with it at once, "+
+			"without the time to finish: %s, or give tini -g", p.name, short(p.text), remedy(p.form, f.Stmts, body != nil))
 		return
 	}
 	pass.Reportf(shell, p.at, p.key,

@@ -189,6 +189,9 @@ func installed(pass *analysis.Pass, names ...string) []int {
 	return nil
 }
 
+// reLate says that a task that was cut is given to another worker.
+var reLate = regexp.MustCompile(`(?i)acks_late["']?\s*[=:]\s*True`)
+
 var reTaskLimit = regexp.MustCompile(
 	`(?m)^[ \t]*(?:\w+\.conf\.)?(?:task_time_limit|CELERYD?_TASK_TIME_LIMIT)` +
 		`\s*=\s*([0-9]+(?:\s*\*\s*[0-9]+)*)\s*(?:#.*)?$`,
@@ -219,7 +222,7 @@ func celery(pass *analysis.Pass, p *process.Process, limit, hook int64) {
 		if m := reTaskLimit.FindSubmatch(f.Contents); m != nil && from == "" {
 			longest, from = product(string(m[1])), "task_time_limit in /"+f.Path
 		}
-		late = late || strings.Contains(string(f.Contents), "acks_late")
+		late = late || reLate.Match(f.Contents)
 	}
 	f := analysis.Finding{Rule: celeryCut, Location: p.At, Key: c.Name, Related: p.Made()}
 	switch {
