@@ -32,6 +32,19 @@ func Made(createdBy string) string {
 	return text
 }
 
+// Words are those of an embedded table of names; lines that begin with "#" are comments.
+func Words(table string) map[string]bool {
+	words := map[string]bool{}
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "#") {
+			for _, w := range strings.Fields(line) {
+				words[w] = true
+			}
+		}
+	}
+	return words
+}
+
 // Or writes a list of choices: "a", "a or b", "a, b or c".
 func Or(words []string) string {
 	if n := len(words); n > 1 {

@@ -189,7 +189,7 @@ func (o *owners) of(c *analysis.Container) *plan {
 	}
 	found := o.repositories[ref.Repository()]
 	word := strings.ToLower(path.Base(ref.Path))
-	if len(found) == 0 && !bases.IsOfficial(word) {
+	if len(found) == 0 && !official[word] {
 		if found = o.dirs[strings.ToLower(path.Join(path.Base(path.Dir(ref.Path)), word))]; len(found) != 1 && len(o.several[word]) < 2 {
 			found = o.words[word]
 		}
@@ -233,21 +233,18 @@ func (fd *finder) configuredImage(p *plan) {
 	}
 }
 
+//go:embed official.tsv
+var officialTable string
+
+// official are the last parts of the repositories of the hub's official images: of those there are mirrors, and others publish their own
+// under the same names.
+var official = analysis.Words(officialTable)
+
 //go:embed general.tsv
 var generalTable string
 
 // general are names that say nothing of an image.
-var general = func() map[string]bool {
-	names := map[string]bool{}
-	for line := range strings.Lines(generalTable) {
-		if !strings.HasPrefix(line, "#") {
-			for _, name := range strings.Fields(line) {
-				names[name] = true
-			}
-		}
-	}
-	return names
-}()
+var general = analysis.Words(generalTable)
 
 // callable are the names that a manifest may know the image of a build by: those of images, its own, that of the Dockerfile's directory,
 // and what stands before or behind "Dockerfile" in its name.

@@ -29,17 +29,7 @@ const (
 var quietTable string
 
 // quiet are modules that install no handler of signals.
-var quiet = func() map[string]bool {
-	m := map[string]bool{}
-	for line := range strings.Lines(quietTable) {
-		if !strings.HasPrefix(line, "#") {
-			for _, name := range strings.Fields(line) {
-				m[name] = true
-			}
-		}
-	}
-	return m
-}()
+var quiet = analysis.Words(quietTable)
 
 var (
 	reImport  = regexp.MustCompile(`(?m)^[ \t]*(?:from[ \t]+([A-Za-z_]\w*)[\w.]*[ \t]+import\b|import[ \t]+([^\n#;]+))`)
