@@ -46,7 +46,7 @@ func (f *Fact[T]) compute(p *Pass) (any, error) { return f.Compute(p) }
 // A memo is a fact's value for one target, or why there is none.
 type memo struct {
 	once  sync.Once
-	done  atomic.Bool // nobody needs to wait for it
+	done  atomic.Bool // value and err are there
 	value any
 	err   error
 }
@@ -110,8 +110,12 @@ func (t *Target) load(p *Pass, facts []AnyFact) error {
 			m.once.Do(func() {
 				defer m.done.Store(true)
 				silent := func(Finding) { panic("fact " + f.String() + " reports a finding") }
-				sub := t.pass(p.Analyzer, nil, silent, func(Undecided) { silent(Finding{}) })
-				if m.err = t.load(sub, f.needs().Facts); m.err != nil {
+				of := t
+				if t.image != nil && !f.pod() { // whoever asks first
+					of = t.image
+				}
+				sub := of.pass(p.Analyzer, nil, silent, func(Undecided) { silent(Finding{}) })
+				if m.err = of.load(sub, f.needs().Facts); m.err != nil {
 					return
 				}
 				if m.value, m.err = f.compute(sub); m.err != nil {

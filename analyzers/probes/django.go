@@ -24,6 +24,15 @@ var (
 	reComment = regexp.MustCompile(`(?m)^[ \t]*#.*$`)
 )
 
+// Limits of what is read of the routes: a pattern is compiled, and kept.
+const (
+	maxRoutes  = 1000 // of a file
+	maxPattern = 200  // bytes
+)
+
+// reCounted is a repetition by its number, which is as large compiled as what it repeats.
+var reCounted = regexp.MustCompile(`\{\d`)
+
 // maxFollowed is how many files of URLs are followed for one path.
 const maxFollowed = 100
 
@@ -79,9 +88,11 @@ func (d *django) first() (roots []*analysis.File) {
 			}
 		}
 	}
-	for module := range named {
-		if f := d.module(module); f != nil && len(named) == 1 {
-			return []*analysis.File{f}
+	if len(named) == 1 {
+		for module := range named {
+			if f := d.module(module); f != nil {
+				return []*analysis.File{f}
+			}
 		}
 	}
 	for name, f := range d.files {
@@ -89,8 +100,13 @@ func (d *django) first() (roots []*analysis.File) {
 			continue
 		}
 		inside := false
-		for module := range included {
-			inside = inside || strings.HasSuffix(name, module)
+		for end := name; end != "" && !inside; { // each end of the path that begins with a "/"
+			inside = included[end]
+			next := strings.IndexByte(end[1:], '/')
+			if next < 0 {
+				break
+			}
+			end = end[1+next:]
 		}
 		if !inside {
 			roots = append(roots, f)
@@ -100,7 +116,7 @@ func (d *django) first() (roots []*analysis.File) {
 	return roots
 }
 
-// A route is one line of a file of URLs, as it is written.
+// A urlRoute is one line of a file of URLs, as it is written.
 type urlRoute struct {
 	call, pattern, to string
 	line              int
@@ -110,15 +126,23 @@ type urlRoute struct {
 // list reads the routes of a file of URLs.
 func list(f *analysis.File) (list []urlRoute) {
 	text := text(f)
+	line, at := 1, 0
 	for _, m := range reURL.FindAllStringSubmatchIndex(text, -1) {
-		r := urlRoute{call: text[m[2]:m[3]], line: 1 + strings.Count(text[:m[0]], "\n")}
+		if len(list) == maxRoutes {
+			break
+		}
+		line += strings.Count(text[at:m[0]], "\n")
+		at = m[0]
+		r := urlRoute{call: text[m[2]:m[3]], line: line}
 		for _, i := range []int{4, 6} { // in one kind of quotes or the other
 			if m[i] >= 0 {
 				r.pattern = text[m[i]:m[i+1]]
 			}
 		}
 		r.to, _, _ = strings.Cut(text[m[1]:], "\n")
-		r.match, _ = regexp.Compile(r.regexp(strings.HasPrefix(r.to, "include(")))
+		if len(r.pattern) <= maxPattern && !reCounted.MatchString(r.pattern) {
+			r.match, _ = regexp.Compile(r.regexp(strings.HasPrefix(r.to, "include(")))
+		}
 		list = append(list, r)
 	}
 	return list
@@ -131,8 +155,9 @@ func text(f *analysis.File) string {
 // module is the file of a module, which may lie below any directory; nil where there is none, or several.
 func (d *django) module(name string) (found *analysis.File) {
 	for _, end := range []string{".py", "/__init__.py"} {
+		end = "/" + strings.ReplaceAll(name, ".", "/") + end
 		for p, f := range d.files {
-			if strings.HasSuffix(p, "/"+strings.ReplaceAll(name, ".", "/")+end) {
+			if strings.HasSuffix(p, end) {
 				if found != nil {
 					return nil
 				}
@@ -221,7 +246,7 @@ func (d *django) view(f *analysis.File, dotted string, class bool) *handler {
 	switch of = strings.ReplaceAll(strings.Trim(of, "/"), "/", "."); {
 	case of != "":
 		module = d.imported(f, of)
-	case !strings.Contains(text(f), "def "+name+"(") && !strings.Contains(text(f), "class "+name):
+	case !strings.Contains(text(f), "def "+name+"(") && !strings.Contains(text(f), "class "+name+"(") && !strings.Contains(text(f), "class "+name+":"):
 		from, original := d.from(f, name)
 		if original == "" {
 			return nil

@@ -82,6 +82,9 @@ func (r *routing) answers(path string) *handler {
 	return nil
 }
 
+// maxDecorators is how many lines stand between a decorator and its function at most.
+const maxDecorators = 50
+
 // read looks through a function, to the next line that is indented no more than its decorator.
 func (h *handler) read(lines []string, first, indent int) {
 	body, quoted := false, ""
@@ -103,6 +106,8 @@ func (h *handler) read(lines []string, first, indent int) {
 		}
 		own := len(line)-len(strings.TrimLeft(line, " \t")) <= indent
 		switch {
+		case !body && i > maxDecorators:
+			return
 		case text == "" || strings.HasPrefix(text, "#"):
 			continue
 		case own && body && !strings.HasPrefix(text, ")"):

@@ -2,6 +2,7 @@
 package resources
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -267,7 +268,10 @@ func unread(pass *analysis.Pass, s *process.Server) {
 		default:
 			continue
 		}
-		if said, known := mentioned(pass, e.Name); said || !known || used(c, e.Name) {
+		if used(c, e.Name) {
+			continue
+		}
+		if said, known := mentioned(pass, e.Name); said || !known {
 			continue
 		}
 		pass.Report(analysis.Finding{
@@ -294,6 +298,8 @@ func mentioned(pass *analysis.Pass, words ...string) (said, known bool) {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	}
 	app := process.Application.Of(pass)
-	inside := func(f *analysis.File) bool { return in(string(f.Contents)) }
+	inside := func(f *analysis.File) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return bytes.Contains(f.Contents, []byte(w)) })
+	}
 	return in(process.Fact.Of(pass).Text) || slices.ContainsFunc(app.Sources, inside) || slices.ContainsFunc(app.Scripts, inside), app.Whole
 }

@@ -125,7 +125,11 @@ func user(pass *analysis.Pass, p *process.Process) {
 	}
 	name, known, at := p.User()
 	if name, _, _ = strings.Cut(name, ":"); !known {
-		pass.Undecided(nonroot, set.At, "who the base of the Dockerfile runs as is not known")
+		why := "who the base of the Dockerfile runs as is not known"
+		if at.Line > 0 {
+			why = "USER has a variable"
+		}
+		pass.Undecided(nonroot, set.At, why)
 		return
 	}
 	report := func(format string, args ...any) {
@@ -212,7 +216,7 @@ func service(pass *analysis.Pass, p *process.Process) {
 
 // asPort reports whether a text uses a variable where a port stands, and does not set it itself.
 func asPort(text, name string) bool {
-	if strings.Contains(text, name+"=") {
+	if !strings.Contains(text, name) || strings.Contains(text, name+"=") {
 		return false
 	}
 	re := regexp.MustCompile(`(?:--port[= ]|-p |:)["']?\$(?:` + regexp.QuoteMeta(name) + `\b|\{` + regexp.QuoteMeta(name) +

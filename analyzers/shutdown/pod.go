@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"mvdan.cc/sh/v3/syntax"
-
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/process"
 )
@@ -117,7 +115,7 @@ func slept(h *analysis.Handler) (int64, bool) {
 	case h == nil:
 		return 0, false
 	case h.Kind == "sleep":
-		return h.Seconds.N, h.Seconds.Set
+		return max(0, h.Seconds.N), h.Seconds.Set
 	case h.Kind != "exec":
 		return 0, false
 	}
@@ -129,7 +127,10 @@ func slept(h *analysis.Handler) (int64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(strings.TrimSuffix(words[1], "s"), 10, 32)
-	return n, err == nil
+	if err != nil || n < 0 {
+		return 0, false
+	}
+	return n, true
 }
 
 // reByArgs is a condition on what a script is given.
@@ -202,8 +203,8 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 	if !process.IsShell(lastWord(line)) && !strings.Contains(line, "sh") {
 		return
 	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
-	if err != nil {
+	file := process.Parse(text)
+	if file == nil {
 		return
 	}
 	cmd := staying(file)

@@ -38,8 +38,8 @@ func judgeScript(pass *analysis.Pass, p *process1) {
 		!process.IsShell(lastWord(line)) && !strings.Contains(line, "sh") {
 		return
 	}
-	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
-	if err != nil {
+	f := process.Parse(text)
+	if f == nil {
 		return
 	}
 	cmd := staying(f)

@@ -145,8 +145,8 @@ type started struct {
 }
 
 func judgeText(pass *analysis.Pass, p started) {
-	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(p.text), "")
-	if err != nil || len(f.Stmts) == 0 {
+	f := process.Parse(p.text)
+	if f == nil || len(f.Stmts) == 0 {
 		return
 	}
 	name, args := lastCommand(f.Stmts)

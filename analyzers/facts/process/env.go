@@ -1,6 +1,7 @@
 package process
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -36,6 +37,7 @@ func (p *Process) variables(c *analysis.Container, im *image) {
 // where a value is not.
 func (p *Process) substitute(s string) (text string, known bool) {
 	known = true
+	n := len(s)
 	text = reSubstitute.ReplaceAllStringFunc(s, func(m string) string {
 		if m == "$$" {
 			return "$"
@@ -44,36 +46,53 @@ func (p *Process) substitute(s string) (text string, known bool) {
 		switch {
 		case !ok:
 			return m
-		case !v.Known:
+		case !v.Known || n+len(v.Value) > maxValue:
 			known = false
 			return m
 		}
+		n += len(v.Value)
 		return v.Value
 	})
 	return text, known
 }
+
+// maxValue is how many bytes a value or a word has at most that is made of others: those may be made of others again.
+const maxValue = 64 << 10
 
 // daemons are programs that scripts start to run beside what they end with.
 var daemons = []string{
 	"nginx", "apache2", "apachectl", "httpd", "supervisord", "service", "systemctl", "redis-server", "memcached", "cron", "crond",
 }
 
-// prepared notes what a script does besides its last command: variables that it sets, whose values are known where nothing decides
-// whether they are set, and programs that it leaves running.
+// prepared notes what a script does besides its last command: variables that it sets, whose values are known where nothing else sets
+// them or decides whether they are set, and programs that it leaves running.
 func (p *Process) prepared(f *syntax.File) {
+	set := map[string]int{} // how often
+	unknown := func(name string) {
+		set[name]++
+		p.env[name] = analysis.EnvVar{Name: name, At: p.At}
+	}
 	syntax.Walk(f, func(n syntax.Node) bool {
 		switch x := n.(type) {
 		case *syntax.Stmt:
 			p.Others = p.Others || x.Background || x.Coprocess
 		case *syntax.Assign:
-			if x.Name != nil && !x.Naked {
-				p.env[x.Name.Value] = analysis.EnvVar{Name: x.Name.Value, At: p.At}
+			if x.Name != nil {
+				unknown(x.Name.Value)
+			}
+		case *syntax.ParamExp:
+			if x.Exp != nil && (x.Exp.Op == syntax.AssignUnset || x.Exp.Op == syntax.AssignUnsetOrNull) {
+				unknown(x.Param.Value)
 			}
 		case *syntax.CallExpr:
 			if len(x.Args) == 0 {
 				return true
 			}
-			switch name := x.Args[0].Lit(); {
+			switch name := path.Base(x.Args[0].Lit()); {
+			case name == "unset" || name == "read":
+				for _, w := range x.Args[1:] {
+					unknown(w.Lit())
+				}
 			case name == "." || name == "source" || name == "eval",
 				name == "set" && len(x.Args) > 1 && strings.Contains(x.Args[1].Lit(), "a"):
 				p.forget()
@@ -83,33 +102,33 @@ func (p *Process) prepared(f *syntax.File) {
 		}
 		return true
 	})
-	var commands func(stmt *syntax.Stmt)
-	commands = func(stmt *syntax.Stmt) {
+	var commands func(stmt *syntax.Stmt, last bool)
+	commands = func(stmt *syntax.Stmt, last bool) {
 		switch x := stmt.Cmd.(type) {
 		case *syntax.BinaryCmd:
 			if x.Op == syntax.AndStmt {
-				commands(x.X)
-				commands(x.Y)
+				commands(x.X, false)
+				commands(x.Y, last)
 			}
 		case *syntax.DeclClause:
 			if x.Variant.Value == "export" {
-				p.set(x.Args)
+				p.set(x.Args, set)
 			}
 		case *syntax.CallExpr:
-			if len(x.Args) > 0 {
-				p.set(x.Assigns)
+			if last && len(x.Args) > 0 { // before another command they are for that alone
+				p.set(x.Assigns, set)
 			}
 		}
 	}
-	for _, stmt := range f.Stmts {
-		commands(stmt)
+	for i, stmt := range f.Stmts {
+		commands(stmt, i == len(f.Stmts)-1)
 	}
 }
 
-// set notes variables that are set for what follows.
-func (p *Process) set(list []*syntax.Assign) {
+// set notes variables that are set for what follows, and nowhere else.
+func (p *Process) set(list []*syntax.Assign, times map[string]int) {
 	for _, a := range list {
-		if a.Name == nil || a.Value == nil || a.Append || a.Index != nil || a.Array != nil {
+		if a.Name == nil || times[a.Name.Value] > 1 || a.Value == nil || a.Append || a.Index != nil || a.Array != nil {
 			continue
 		}
 		if text, known := p.word(a.Value); known {

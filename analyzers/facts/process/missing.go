@@ -35,8 +35,8 @@ func (p *Process) Missing(pass *analysis.Pass, command []string) string {
 	if i == 0 {
 		return ""
 	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(command[i]), "")
-	if err != nil || len(file.Stmts) != 1 {
+	file := Parse(command[i])
+	if file == nil || len(file.Stmts) != 1 {
 		return ""
 	}
 	first := file.Stmts[0]

@@ -226,7 +226,7 @@ func (p *Process) unwrap(pass *analysis.Pass, argv []string, depth int) []string
 	}
 	if text, ok := p.scriptText(pass, argv[0]); ok { // an entrypoint that ends by running its arguments
 		p.Text += "\n" + text
-		if f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), ""); err == nil {
+		if f := Parse(text); f != nil {
 			p.prepared(f)
 		} else {
 			p.forget()
@@ -325,6 +325,18 @@ func (p *Process) Mounted(pass *analysis.Pass, dir string) bool {
 	return false
 }
 
+// Parse reads the text of a shell; nil where it is none, or longer than a script may be: the parser's stack grows with what it reads.
+func Parse(text string) *syntax.File {
+	if len(text) > maxScript {
+		return nil
+	}
+	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
 // shell sees through a shell that runs one command, or nothing but assignments and what sets options before it.
 func (p *Process) shell(pass *analysis.Pass, argv []string, depth int) []string {
 	i := Script(argv)
@@ -339,8 +351,8 @@ func (p *Process) shell(pass *analysis.Pass, argv []string, depth int) []string 
 	if p.Shell == "" {
 		p.Shell = argv[i]
 	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(argv[i]), "")
-	if err != nil || len(file.Stmts) == 0 {
+	file := Parse(argv[i])
+	if file == nil || len(file.Stmts) == 0 {
 		return nil
 	}
 	p.prepared(file)
@@ -370,8 +382,8 @@ func (p *Process) shell(pass *analysis.Pass, argv []string, depth int) []string 
 // word is a word of a shell command, variables put in; known is false where one is not.
 func (p *Process) word(w *syntax.Word) (string, bool) {
 	var b strings.Builder
-	var parts func(list []syntax.WordPart) bool
-	parts = func(list []syntax.WordPart) bool {
+	var parts func(list []syntax.WordPart, quoted bool) bool
+	parts = func(list []syntax.WordPart, quoted bool) bool {
 		for _, part := range list {
 			switch x := part.(type) {
 			case *syntax.Lit:
@@ -379,17 +391,21 @@ func (p *Process) word(w *syntax.Word) (string, bool) {
 			case *syntax.SglQuoted:
 				b.WriteString(x.Value)
 			case *syntax.DblQuoted:
-				if !parts(x.Parts) {
+				if !parts(x.Parts, true) {
 					return false
 				}
 			case *syntax.ParamExp:
 				value, set, known := p.Env(x.Param.Value)
 				switch {
-				case x.Index != nil || x.Slice != nil || x.Repl != nil || x.Excl || x.Length:
+				case x.Index != nil || x.Slice != nil || x.Repl != nil || x.Excl || x.Length ||
+					x.Exp != nil && x.Exp.Op != syntax.DefaultUnset && x.Exp.Op != syntax.DefaultUnsetOrNull:
 					return false
 				case set && known && value != "":
+					if !quoted && strings.ContainsAny(value, " \t\n*?[") { // the shell makes other words of it
+						return false
+					}
 					b.WriteString(value)
-				case known && x.Exp != nil && (x.Exp.Op == syntax.DefaultUnset || x.Exp.Op == syntax.DefaultUnsetOrNull) && x.Exp.Word != nil:
+				case known && x.Exp != nil && x.Exp.Word != nil:
 					text, ok := p.word(x.Exp.Word)
 					if !ok {
 						return false
@@ -404,6 +420,6 @@ func (p *Process) word(w *syntax.Word) (string, bool) {
 		}
 		return true
 	}
-	ok := parts(w.Parts)
-	return b.String(), ok
+	ok := parts(w.Parts, false)
+	return b.String(), ok && b.Len() <= maxValue
 }
