@@ -40,16 +40,18 @@ const maxFollowed = 100
 type django struct {
 	files  map[string]*analysis.File // by absolute path
 	lists  map[*analysis.File][]urlRoute
+	texts  map[*analysis.File]string // of those that have a list, without comments
 	roots  []*analysis.File
 	checks bool // a part of django-health-check asks a service
 }
 
 func newDjango(files []*analysis.File) *django {
-	d := &django{files: map[string]*analysis.File{}, lists: map[*analysis.File][]urlRoute{}}
+	d := &django{files: map[string]*analysis.File{}, lists: map[*analysis.File][]urlRoute{}, texts: map[*analysis.File]string{}}
 	for _, f := range files {
 		d.files["/"+f.Path] = f
 		if bytes.Contains(f.Contents, []byte("urlpatterns")) {
-			d.lists[f] = list(f)
+			d.texts[f] = text(f)
+			d.lists[f] = list(d.texts[f])
 		}
 		d.checks = d.checks || bytes.Contains(f.Contents, []byte("health_check")) && reChecks.MatchString(text(f))
 	}
@@ -124,8 +126,7 @@ type urlRoute struct {
 }
 
 // list reads the routes of a file of URLs.
-func list(f *analysis.File) (list []urlRoute) {
-	text := text(f)
+func list(text string) (list []urlRoute) {
 	line, at := 1, 0
 	for _, m := range reURL.FindAllStringSubmatchIndex(text, -1) {
 		if len(list) == maxRoutes {
@@ -246,7 +247,7 @@ func (d *django) view(f *analysis.File, dotted string, class bool) *handler {
 	switch of = strings.ReplaceAll(strings.Trim(of, "/"), "/", "."); {
 	case of != "":
 		module = d.imported(f, of)
-	case !strings.Contains(text(f), "def "+name+"(") && !strings.Contains(text(f), "class "+name+"(") && !strings.Contains(text(f), "class "+name+":"):
+	case !strings.Contains(d.texts[f], "def "+name+"(") && !strings.Contains(d.texts[f], "class "+name+"(") && !strings.Contains(d.texts[f], "class "+name+":"):
 		from, original := d.from(f, name)
 		if original == "" {
 			return nil
@@ -291,7 +292,7 @@ func method(f *analysis.File, lines []string, at int) *handler {
 
 // imported is the module that a file calls by a name: "from . import views", "import app.views", "import app.views as v".
 func (d *django) imported(f *analysis.File, name string) *analysis.File {
-	for _, m := range reWhole.FindAllStringSubmatch(text(f), -1) {
+	for _, m := range reWhole.FindAllStringSubmatch(d.texts[f], -1) {
 		if m[2] == name || m[2] == "" && m[1] == name {
 			return d.module(m[1])
 		}
@@ -308,7 +309,7 @@ func (d *django) imported(f *analysis.File, name string) *analysis.File {
 
 // from is the module that a file imports a name from, as it writes it, and what the name is called there; "" if it imports none.
 func (d *django) from(f *analysis.File, name string) (module, original string) {
-	for _, m := range reFrom.FindAllStringSubmatch(text(f), -1) {
+	for _, m := range reFrom.FindAllStringSubmatch(d.texts[f], -1) {
 		for _, x := range strings.Split(m[2]+m[3], ",") {
 			words := strings.Fields(x)
 			if len(words) == 1 && words[0] == name || len(words) == 3 && words[1] == "as" && words[2] == name {

@@ -212,7 +212,7 @@ func (fd *finder) add(root *checkout.Root, chain []*config.File, src []byte, nam
 	case fd.flags.image != "":
 		p.ref, p.open = fd.flags.image, fd.open(fd.flags.image, nil)
 	case b.image != "":
-		p.ref, p.open = b.image, fd.trusted("image", b.image, b.from)
+		p.ref, p.open = b.from.ImageRef(b.image), fd.trusted("image", b.image, b.from)
 	}
 	fd.plan(p)
 	return nil

@@ -64,7 +64,7 @@ func (fd *finder) listedImage(chain []*config.File, x *config.Target) {
 	t.Build = dockerfile.Options{Target: cmp.Or(fd.flags.target, x.Stage), BuildArgs: x.BuildArgs}
 	t.OpenBaseline = fd.baseline(x.Baseline, x.File)
 	fd.plan(plan{
-		target: t, open: fd.trusted("image", x.Image, x.File), ref: x.Image, platforms: fd.platforms(x.Platforms),
+		target: t, open: fd.trusted("image", x.Image, x.File), ref: x.File.ImageRef(x.Image), platforms: fd.platforms(x.Platforms),
 		names: callable(build{name: x.Name}, []string{x.Image}, ""),
 	})
 }

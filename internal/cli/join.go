@@ -22,10 +22,11 @@ type plan struct {
 	open      opener // of the image; nil if there is none
 	ref       string // that open opens; "" if there is none
 	platforms []string
-	names     names          // what a manifest may call the image of a build
-	chain     []*config.File // in force, of a container
-	changed   bool           // the container's manifest is changed before it is run
-	pulled    bool           // open opens what a manifest names, which may be of another build
+	names     names           // what a manifest may call the image of a build
+	chain     []*config.File  // in force, of a container
+	changed   bool            // the container's manifest is changed before it is run
+	has       map[string]bool // files, see include
+	pulled    bool            // open opens what a manifest names, which may be of another build
 }
 
 // Names are what the image of a build may be called.
@@ -77,10 +78,14 @@ func (fd *finder) join() {
 		}
 		if p.pulled || !slices.Equal(p.Config.Files, own.Config.Files) { // other rules are in force for the manifest
 			p.Path, p.Inline, p.Dockerfile, p.Build = own.Path, own.Inline, own.Dockerfile, own.Build
-			p.files = append(p.files, own.files...)
+			p.include(own.files)
 			return false
 		}
-		own.Pods, own.files = append(own.Pods, p.Pods...), append(own.files, p.files...)
+		own.Pods = append(own.Pods, p.Pods...)
+		if len(own.files) > 0 { // else it is an image, which may have changed whatever is in the commit
+			own.include(p.files)
+			own.include(p.shared)
+		}
 		return true
 	})
 	fd.together()
@@ -89,6 +94,22 @@ func (fd *finder) join() {
 			fd.flags.image, analysis.And(apart, 5)))
 	}
 	fd.remarks = append(fd.remarks, owners.remarks()...)
+}
+
+// include adds files that a target is made of, each once.
+func (p *plan) include(files []string) {
+	if p.has == nil {
+		p.has = map[string]bool{}
+		for _, f := range p.files {
+			p.has[f] = true
+		}
+	}
+	for _, f := range files {
+		if !p.has[f] {
+			p.has[f] = true
+			p.files = append(p.files, f)
+		}
+	}
 }
 
 // together makes one of the containers that run the same image under the same configuration: it is read once for all of them.
@@ -104,7 +125,8 @@ func (fd *finder) together() {
 			first[key] = p
 			return false
 		}
-		one.Pods, one.files = append(one.Pods, p.Pods...), append(one.files, p.files...)
+		one.Pods = append(one.Pods, p.Pods...)
+		one.include(p.files)
 		return true
 	})
 	for _, p := range first {
@@ -114,14 +136,14 @@ func (fd *finder) together() {
 	}
 }
 
-// builds are the plans that make an image, or have one: of several of the same file and stage the first.
+// builds are the plans that make an image, or have one: of several of the same file, stage and image the first.
 func (fd *finder) builds() (builds []*plan) {
 	seen := map[string]*plan{}
 	for _, p := range fd.planned {
 		if p.PodsOnly || len(p.names.words) == 0 && p.names.dir == "" {
 			continue
 		}
-		key := absolute(p.Path) + "\x00" + p.Build.Target
+		key := absolute(p.Path) + "\x00" + p.Build.Target + "\x00" + p.ref
 		if first := seen[key]; first != nil && p.Path != "" && !p.Inline {
 			first.names.repositories = append(first.names.repositories, p.names.repositories...)
 			first.names.words = append(first.names.words, p.names.words...)
@@ -181,7 +203,7 @@ func newOwners(builds []*plan, containers []*analysis.Container) *owners {
 }
 
 // of is the build that makes the image of a container: the one that is called like its repository, or else like the last parts of
-// that; nil where none is, or several are.
+// that; nil where none is, or several are, which is noted.
 func (o *owners) of(c *analysis.Container) *plan {
 	ref := bases.ParseRef(c.Image.S)
 	if ref.Path == "" {
@@ -227,7 +249,7 @@ func (fd *finder) configuredImage(p *plan) {
 	for _, f := range slices.Backward(p.chain) {
 		if x := f.Build.Image; x != "" && written.Path != "" && bases.ParseRef(x).Repository() == written.Repository() {
 			fd.applied[f] = true
-			p.open, p.ref = fd.trusted("image", x, f), x
+			p.open, p.ref = fd.trusted("image", x, f), f.ImageRef(x)
 			return
 		}
 	}

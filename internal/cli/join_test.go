@@ -112,6 +112,7 @@ func TestJoin(t *testing.T) {
 		fd := &finder{flags: &checkFlags{}}
 		b := &plan{ref: x.built, names: names{words: []string{"web"}}}
 		b.Name, b.Path, b.Dockerfile, b.Config.Files = "Dockerfile", "Dockerfile", []byte("FROM a\n"), []string{"a", "b"}
+		b.files = []string{"/Dockerfile"}
 		c := &analysis.Container{Image: analysis.Text{S: "other"}, Workload: &analysis.Workload{}}
 		p := &plan{ref: x.ref, pulled: x.pulled}
 		p.Pods, p.PodsOnly, p.Config.Files, p.files = []driver.Pod{{Container: c}}, true, x.configs, []string{"/k.yaml"}
@@ -123,7 +124,7 @@ func TestJoin(t *testing.T) {
 				q.open = fd.open(q.ref, nil)
 			}
 		}
-		same := &plan{names: names{words: []string{"other"}}} // the same file, by another name of it
+		same := &plan{ref: x.built, names: names{words: []string{"other"}}} // the same file, by another name of it
 		same.Name, same.Path = "compose", b.Path
 		fd.planned = []*plan{b, same, p}
 		fd.join()
@@ -165,5 +166,34 @@ func TestTogether(t *testing.T) {
 	want := []string{"a and 2 more: a b g abg", "c: c c", "d: d d", "e: e e", "f: f f"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestJoinImages: two images of one file are two builds, and an image that no commit holds may have changed whatever its pods are.
+func TestJoinImages(t *testing.T) {
+	fd := &finder{flags: &checkFlags{}}
+	add := func(p *plan, name, path, ref string) *plan {
+		p.Name, p.Path, p.ref, p.open = name, path, ref, fd.open(ref, nil)
+		fd.planned = append(fd.planned, p)
+		return p
+	}
+	web := add(&plan{names: names{words: []string{"web"}}}, "web", "Dockerfile", "r/web:1")
+	worker := add(&plan{names: names{words: []string{"worker"}}}, "worker", "Dockerfile", "r/worker:1")
+	image := add(&plan{names: names{words: []string{"alone"}}}, "r/alone:1", "", "r/alone:1")
+	web.files = []string{"/Dockerfile"}
+	for _, name := range []string{"web", "worker", "alone"} {
+		p := &plan{}
+		p.Pods, p.PodsOnly = []driver.Pod{{Container: &analysis.Container{Image: analysis.Text{S: name}, Workload: &analysis.Workload{}}}}, true
+		p.files, p.shared = []string{"/k.yaml"}, []string{"/service.yaml", "/k.yaml"}
+		fd.planned = append(fd.planned, p)
+	}
+	fd.join()
+	for _, p := range []*plan{web, worker, image} {
+		if len(p.Pods) != 1 {
+			t.Errorf("%s is run by %d containers", p.Name, len(p.Pods))
+		}
+	}
+	if !slices.Equal(web.files, []string{"/Dockerfile", "/k.yaml", "/service.yaml"}) || image.files != nil {
+		t.Errorf("files %q, of the image %q", web.files, image.files)
 	}
 }

@@ -25,7 +25,7 @@ func (fd *finder) kustomizations(root *checkout.Root, files []string) kustomized
 		if !slices.Contains(kubernetes.KustomizationNames, filepath.Base(name)) {
 			continue
 		}
-		text, err := root.ReadFile(name, kubernetes.MaxSize)
+		text, err := root.ReadFile(name, kubernetes.MaxKustomization)
 		if err != nil {
 			continue
 		}
@@ -35,13 +35,15 @@ func (fd *finder) kustomizations(root *checkout.Root, files []string) kustomized
 	}
 	out := kustomized{map[string]bool{}, map[string]bool{}}
 	used := map[string]bool{} // directories that others are made of
-	var change func(dir string, seen map[string]bool)
-	change = func(dir string, seen map[string]bool) {
+	seen := map[string]bool{}
+	var change func(dir string)
+	change = func(dir string) {
 		if k := all[dir]; k != nil && !seen[dir] {
 			seen[dir] = true
 			for _, part := range k.Parts {
-				out.changed[filepath.Join(dir, filepath.FromSlash(part))] = true
-				change(filepath.Join(dir, filepath.FromSlash(part)), seen)
+				at := filepath.Join(dir, filepath.FromSlash(part))
+				out.changed[at] = true
+				change(at)
 			}
 		}
 	}
@@ -53,7 +55,7 @@ func (fd *finder) kustomizations(root *checkout.Root, files []string) kustomized
 			out.patches[filepath.Join(dir, filepath.FromSlash(patch))] = true
 		}
 		if k.Changes {
-			change(dir, map[string]bool{})
+			change(dir)
 		}
 	}
 	var ends []string

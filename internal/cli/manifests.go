@@ -96,7 +96,6 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte, change
 	for _, name := range names {
 		m, shown := read[name], display(name)
 		isChanged := len(changed) > 0 && changed[absolute(name)]
-		files := append([]string{absolute(name)}, shared...)
 		manifest := driver.Manifest{Path: shown, Text: texts[name]}
 		manifest.Comments = sync.OnceValue(func() []*ignore.Ignore { return ignore.Read(shown, texts[name], nil) })
 		chain, err := fd.chain(root, filepath.Dir(name))
@@ -111,7 +110,8 @@ func (fd *finder) manifests(root *checkout.Root, texts map[string][]byte, change
 				t := fd.configured(config.Merge(chain...), nil)
 				pod := driver.Pod{Container: c, Services: services, Manifest: manifest}
 				t.Name = fmt.Sprintf("%s: %s", shown, pod)
-				t.Pods, t.PodsOnly, t.files = []driver.Pod{pod}, true, slices.Clip(files)
+				t.Pods, t.PodsOnly, t.files = []driver.Pod{pod}, true, []string{absolute(name)}
+				t.shared = shared
 				p := plan{target: t, root: root, chain: chain, changed: isChanged, platforms: fd.platforms(nil)}
 				fd.imageOf(&p, c)
 				fd.plan(p)
@@ -223,7 +223,7 @@ func (fd *finder) unnamed() error {
 				analysis.Or(list))
 		}
 	}
-	for name := range fd.flags.images {
+	for _, name := range slices.Sorted(maps.Keys(fd.flags.images)) {
 		if !fd.usedImages[name] {
 			return usage("--image %s=%s: no container of a manifest is called %q, nor is its image", name, fd.flags.images[name], name)
 		}

@@ -77,7 +77,8 @@ func (fd *finder) touched() error {
 			}
 			changed[root.Dir()] = set
 		}
-		if slices.ContainsFunc(t.files, func(part string) bool { return set[part] }) {
+		changes := func(part string) bool { return set[part] }
+		if slices.ContainsFunc(t.files, changes) || slices.ContainsFunc(t.shared, changes) {
 			return false
 		}
 		left = append(left, t.Name)

@@ -31,6 +31,7 @@ type target struct {
 	driver.Target
 	stageOf string   // the file, and the line, that names the stage; "" where a flag does, or nobody
 	files   []string // absolute paths of the files and directories that it is made of: see --since
+	shared  []string // of others that say something of it, which many targets share
 }
 
 // A finder turns arguments into targets.
@@ -160,7 +161,7 @@ func (fd *finder) find(args []string) error {
 	if n := fd.dockerfiles(); f.image != "" && n > 1 {
 		var names []string
 		for _, p := range fd.planned {
-			if !p.PodsOnly {
+			if !p.PodsOnly && p.Err == nil {
 				names = append(names, p.Name)
 			}
 		}
@@ -186,7 +187,7 @@ func (fd *finder) settle() {
 // dockerfiles is how many plans are not a container of a manifest.
 func (fd *finder) dockerfiles() (n int) {
 	for _, p := range fd.planned {
-		if !p.PodsOnly {
+		if !p.PodsOnly && p.Err == nil {
 			n++
 		}
 	}

@@ -211,6 +211,8 @@ type checker struct {
 	missing map[analysis.Input]string // inputs that are not there, and why
 	opened  *source.Image             // closed at the end; nil if there is none
 	checks  map[*analysis.Rule]string // the name of each rule's check; see check
+
+	manifests map[string]bool // paths; see inManifest
 }
 
 // enabled reports whether the run has the rule, and the configuration does not turn it off for the whole target.

@@ -75,7 +75,13 @@ func (c *checker) severity(f *analysis.Finding) {
 
 // inManifest reports whether a place is one of a manifest: what is said there is said of a pod.
 func (c *checker) inManifest(at analysis.Location) bool {
-	return at.Layer == nil && slices.ContainsFunc(c.res.Target.Pods, func(p Pod) bool { return p.Manifest.Path == at.Path })
+	if c.manifests == nil {
+		c.manifests = map[string]bool{}
+		for _, p := range c.res.Target.Pods {
+			c.manifests[p.Manifest.Path] = true
+		}
+	}
+	return at.Layer == nil && c.manifests[at.Path]
 }
 
 func compareFindings(a, b analysis.Finding) int {

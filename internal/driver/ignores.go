@@ -157,7 +157,7 @@ func (c *checker) decided(name string, rules map[string]*analysis.Rule, checks m
 		if !c.enabled(r) || slices.ContainsFunc(c.res.NotRun, func(n analysis.Undecided) bool { return n.Rule == r }) {
 			return false
 		}
-		if ofPods(r) && r.Any&(analysis.InputManifest|analysis.InputFiles) != 0 && c.res.Image == nil { // the image may tell more
+		if ofPods(r) && (r.Any|r.Uses)&(analysis.InputManifest|analysis.InputFiles) != 0 && c.res.Image == nil { // the image may tell more
 			return false
 		}
 	}

@@ -35,7 +35,7 @@ func (c *checker) pods(ctx context.Context) {
 	for _, p := range c.res.Target.Pods {
 		before := len(c.res.Findings)
 		c.judge(ctx, c.world.Pod(p.Container, p.Services), ofPods)
-		for i := range c.res.Findings[before:] { // a key tells it from those of other pods in the manifest
+		for i := range c.res.Findings[before:] { // a key tells it from those of other pods
 			f := &c.res.Findings[before+i]
 			f.Key = p.Container.Workload.ID() + ": " + f.Key
 		}

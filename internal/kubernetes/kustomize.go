@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"strings"
+
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tareweight/tare/internal/nodes"
@@ -14,6 +16,9 @@ type Kustomization struct {
 	Changes bool     // it changes what the parts have, by files or in itself
 	Alone   bool     // it can be built: it is no component of others
 }
+
+// MaxKustomization is how many bytes of one are read.
+const MaxKustomization = 1 << 20
 
 // KustomizationNames are what the file is called.
 var KustomizationNames = []string{"kustomization.yaml", "kustomization.yml"}
@@ -32,13 +37,16 @@ func ParseKustomization(text []byte) (*Kustomization, error) {
 			}
 		}
 	}
+	for _, key := range []string{"images", "namePrefix", "nameSuffix", "transformers"} {
+		k.Changes = k.Changes || nodes.Value(root, key) != nil
+	}
 	for _, key := range []string{"patches", "patchesStrategicMerge", "patchesJson6902", "replacements", "components"} {
 		for _, x := range items(nodes.Value(root, key)) {
 			k.Changes = true
 			if x.Kind == yaml.MappingNode {
 				x = nodes.Value(x, "path")
 			}
-			if s := str(x); s != "" && key != "components" {
+			if s := str(x); s != "" && key != "components" && !strings.Contains(s, "\n") { // a text is a patch itself
 				k.Patches = append(k.Patches, s)
 			}
 		}

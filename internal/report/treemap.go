@@ -181,25 +181,12 @@ func (t *Target) swaps(base *box) {
 		if f.Bytes == nil || !f.Swap {
 			continue
 		}
-		n := f.Bytes.Unpacked
-		for j := range t.Findings {
-			if other := &t.Findings[j]; other.Bytes != nil && other.OfBase {
-				n -= other.Bytes.Unpacked
-			}
-		}
-		if f.Bytes.Unpacked == 0 {
-			n = 0
-			gone, other := map[string]bool{}, t.named(func(f *Finding) bool { return f.Bytes != nil && f.OfBase })
-			for _, p := range f.Packages {
-				gone[p] = !other[p]
-			}
-			in := map[string]bool{}
-			for _, l := range t.Image.Layers {
-				in[l.DiffID] = l.Base
-			}
-			for _, p := range t.Image.Packages {
-				if gone[p.Name] && in[p.Layer] {
-					n += p.Bytes
+		n := t.weighed(f)
+		if f.Bytes.Unpacked > 0 {
+			n = f.Bytes.Unpacked
+			for j := range t.Findings {
+				if other := &t.Findings[j]; other.Bytes != nil && other.OfBase {
+					n -= other.Bytes.Unpacked
 				}
 			}
 		}
@@ -207,6 +194,24 @@ func (t *Target) swaps(base *box) {
 			base.parts = append(base.parts, &box{Label: f.Rule, Class: "waste", Finding: i, ID: fmt.Sprintf("of%d", i), bytes: n})
 		}
 	}
+}
+
+// weighed is what the packages of the base weigh that a finding names, and no other about the base does.
+func (t *Target) weighed(f *Finding) (n int64) {
+	named, others := map[string]bool{}, t.named(func(f *Finding) bool { return f.Bytes != nil && f.OfBase })
+	for _, p := range f.Packages {
+		named[p] = !others[p]
+	}
+	in := map[string]bool{}
+	for _, l := range t.Image.Layers {
+		in[l.DiffID] = l.Base
+	}
+	for _, p := range t.Image.Packages {
+		if named[p.Name] && in[p.Layer] {
+			n += p.Bytes
+		}
+	}
+	return n
 }
 
 // fit keeps the parts within their box, what need not be there before packages, and calls what is left the rest.

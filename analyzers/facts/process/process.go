@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"mvdan.cc/sh/v3/syntax"
 
@@ -46,6 +47,10 @@ type Process struct {
 	all bool                       // env has all: no Secret or ConfigMap sets others
 
 	user, signal setting // of the image
+
+	once    sync.Once // of Program
+	program *Program
+	unread  string
 }
 
 // By is where its words are, for a finding that is not there: the instruction of the Dockerfile, or the pod's.

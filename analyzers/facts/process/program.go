@@ -39,7 +39,15 @@ var (
 // Program reads the program of process 1. It is nil where process 1 is anything else, or is not known whole; why
 // says so then, "" where there is nothing to say.
 func (p *Process) Program(pass *analysis.Pass) (program *Program, why string) {
-	if p == nil || p.Server != nil || len(p.Argv) < 2 || !strings.HasPrefix(path.Base(p.Argv[0]), "python") || !pass.HasFiles() {
+	if p == nil {
+		return nil, ""
+	}
+	p.once.Do(func() { p.program, p.unread = p.interpreted(pass) })
+	return p.program, p.unread
+}
+
+func (p *Process) interpreted(pass *analysis.Pass) (program *Program, why string) {
+	if p.Server != nil || len(p.Argv) < 2 || !strings.HasPrefix(path.Base(p.Argv[0]), "python") || !pass.HasFiles() {
 		return nil, ""
 	}
 	args := p.Argv[1:]
