@@ -106,14 +106,10 @@ func several(pass *analysis.Pass, p *process.Process) {
 		}
 		imports = true
 	}
-	for _, f := range app.Sources {
-		text := string(f.Contents)
-		if strings.Contains(strings.ToUpper(text), multiprocDir) || strings.Contains(text, "MultiProcessCollector") {
-			return
-		}
-		imports = imports || strings.Contains(text, "prometheus_client")
+	if app.Mentions(multiprocDir) || app.Mentions(strings.ToLower(multiprocDir)) || app.Mentions("MultiProcessCollector") {
+		return
 	}
-	if !imports || !app.Whole || strings.Contains(p.Text, multiprocDir) {
+	if !imports && !app.Mentions("prometheus_client") || !app.Whole || strings.Contains(p.Text, multiprocDir) {
 		return
 	}
 	pass.Report(analysis.Finding{
@@ -172,7 +168,7 @@ func scraped(pass *analysis.Pass, p *process.Process) {
 		return
 	}
 	app := process.Application.Of(pass)
-	if !app.Whole || slices.ContainsFunc(app.Sources, func(f *analysis.File) bool { return reServes.Match(f.Contents) }) {
+	if !app.Whole || app.Matches(reServes) {
 		return // a server of prometheus_client's own, beside the other
 	}
 	served, err := strconv.ParseInt(s.Port, 10, 64)

@@ -83,7 +83,7 @@ func (r *routing) answers(path string) *handler {
 }
 
 // maxDecorators is how many lines stand between a decorator and its function at most.
-const maxDecorators = 50
+const maxDecorators = 20
 
 // read looks through a function, to the next line that is indented no more than its decorator.
 func (h *handler) read(lines []string, first, indent int) {
@@ -97,7 +97,7 @@ func (h *handler) read(lines []string, first, indent int) {
 			continue
 		}
 		for _, q := range []string{`"""`, "'''"} {
-			if strings.HasPrefix(strings.TrimLeft(text, "rRbBuUfF"), q) { // it says what is done, or not
+			if strings.Contains(text, q) && strings.HasPrefix(strings.TrimLeft(text, "rRbBuUfF"), q) { // it says what is done, or not
 				if strings.Count(text, q) == 1 {
 					quoted = q
 				}

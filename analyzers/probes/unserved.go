@@ -60,7 +60,7 @@ func works(pass *analysis.Pass) bool {
 		return false
 	}
 	app := process.Application.Of(pass)
-	return app.Whole && !slices.ContainsFunc(app.Sources, func(f *analysis.File) bool { return reServes.Match(f.Contents) })
+	return app.Whole && !app.Matches(reServes)
 }
 
 // elsewhere reports whether another container of the pod has a port: they share one network.

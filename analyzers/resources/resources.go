@@ -2,7 +2,6 @@
 package resources
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -298,8 +297,5 @@ func mentioned(pass *analysis.Pass, words ...string) (said, known bool) {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	}
 	app := process.Application.Of(pass)
-	inside := func(f *analysis.File) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return bytes.Contains(f.Contents, []byte(w)) })
-	}
-	return in(process.Fact.Of(pass).Text) || slices.ContainsFunc(app.Sources, inside) || slices.ContainsFunc(app.Scripts, inside), app.Whole
+	return in(process.Fact.Of(pass).Text) || slices.ContainsFunc(words, app.Mentions), app.Whole
 }

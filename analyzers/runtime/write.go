@@ -123,7 +123,7 @@ var reSchedule = regexp.MustCompile(`(?i)beat_?scheduler|beat_?schedule_?filenam
 // scheduled reports whether the application's own settings may say where beat keeps what it does, or that it keeps nothing.
 func scheduled(pass *analysis.Pass) bool {
 	app := process.Application.Of(pass)
-	return !app.Whole || slices.ContainsFunc(app.Sources, func(f *analysis.File) bool { return reSchedule.Match(f.Contents) })
+	return !app.Whole || app.Matches(reSchedule)
 }
 
 // metrics is for prometheus_client, whose processes write to the directory of PROMETHEUS_MULTIPROC_DIR.

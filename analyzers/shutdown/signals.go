@@ -217,13 +217,11 @@ func celery(pass *analysis.Pass, p *process.Process, limit, hook int64) {
 			longest, from = n, "--time-limit"
 		}
 	}
-	late := false
-	for _, f := range process.Application.Of(pass).Sources {
-		if m := reTaskLimit.FindSubmatch(f.Contents); m != nil && from == "" {
-			longest, from = product(string(m[1])), "task_time_limit in /"+f.Path
-		}
-		late = late || reLate.Match(f.Contents)
+	app := process.Application.Of(pass)
+	if f, m := app.Find(reTaskLimit); f != nil && from == "" {
+		longest, from = product(string(m[1])), "task_time_limit in /"+f.Path
 	}
+	late := app.Matches(reLate)
 	f := analysis.Finding{Rule: celeryCut, Location: p.At, Key: c.Name, Related: p.Made()}
 	switch {
 	case longest > limit-hook:

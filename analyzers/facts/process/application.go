@@ -1,10 +1,12 @@
 package process
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 )
@@ -25,6 +27,58 @@ type App struct {
 	Model   *analysis.File   // the largest file of a model; nil if there is none
 	Named   string           // its path
 	Free    bool             // an interpreter without the lock is there, the base's too: its threads use several processors
+
+	mu    sync.Mutex
+	found map[*regexp.Regexp]match
+	words map[string]bool
+}
+
+// A match is the first of an expression in the sources.
+type match struct {
+	file  *analysis.File
+	parts [][]byte
+}
+
+// Find is the first match of an expression in the sources, in their order; nil where there is none. It is looked for once, whoever asks.
+func (a *App) Find(re *regexp.Regexp) (file *analysis.File, parts [][]byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m, ok := a.found[re]
+	if !ok {
+		for _, f := range a.Sources {
+			if m.parts = re.FindSubmatch(f.Contents); m.parts != nil {
+				m.file = f
+				break
+			}
+		}
+		if a.found == nil {
+			a.found = map[*regexp.Regexp]match{}
+		}
+		a.found[re] = m
+	}
+	return m.file, m.parts
+}
+
+// Matches reports whether an expression matches in the sources.
+func (a *App) Matches(re *regexp.Regexp) bool {
+	file, _ := a.Find(re)
+	return file != nil
+}
+
+// Mentions reports whether a word is in the sources or in the scripts.
+func (a *App) Mentions(word string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	said, ok := a.words[word]
+	if !ok {
+		has := func(f *analysis.File) bool { return bytes.Contains(f.Contents, []byte(word)) }
+		said = slices.ContainsFunc(a.Sources, has) || slices.ContainsFunc(a.Scripts, has)
+		if a.words == nil {
+			a.words = map[string]bool{}
+		}
+		a.words[word] = said
+	}
+	return said
 }
 
 // sources are where the application's own Python lies: near the top, and deeper in directories that images keep their applications in, but

@@ -57,7 +57,7 @@ func (p *Process) substitute(s string) (text string, known bool) {
 }
 
 // maxValue is how many bytes a value or a word has at most that is made of others: those may be made of others again.
-const maxValue = 64 << 10
+const maxValue = 4 << 10
 
 // daemons are programs that scripts start to run beside what they end with.
 var daemons = []string{

@@ -109,6 +109,14 @@ func compute(pass *analysis.Pass) (*Process, error) {
 	if p.Argv == nil {
 		return p, nil
 	}
+	size := 0
+	for _, w := range p.Argv {
+		size += len(w)
+	}
+	if size > maxScript {
+		p.Argv, p.Why = nil, "the command is longer than is read"
+		return p, nil
+	}
 	p.Text = strings.Join(p.Argv, " ")
 	p.Inner = p.unwrap(pass, p.Argv, 0)
 	if p.Inner != nil {
