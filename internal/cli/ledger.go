@@ -21,6 +21,7 @@ type ledger struct {
 	used    map[*ignore.Ignore]bool
 	open    map[string]bool // rules that were not run, or not decided, of some target
 	images  bool            // an image was judged
+	blind   bool            // containers were judged without their image
 	broken  bool            // something could not be judged
 }
 
@@ -49,6 +50,7 @@ func (l *ledger) add(j judged) {
 		l.open[n.Rule] = true
 	}
 	l.images = l.images || j.report.Image != nil
+	l.blind = l.blind || j.report.Image == nil && len(j.report.Containers) > 0
 	l.broken = l.broken || len(j.report.Errors) > 0
 }
 
@@ -92,7 +94,11 @@ func (l *ledger) unused(opt driver.Options) (targets []report.Target) {
 func (l *ledger) decided(opt driver.Options, names []string) bool {
 	for _, a := range opt.Analyzers {
 		for _, r := range a.Rules {
-			if (slices.Contains(names, r.ID) || slices.Contains(names, a.Name)) && (l.open[r.ID] || !opt.Enabled(r)) {
+			if !slices.Contains(names, r.ID) && !slices.Contains(names, a.Name) {
+				continue
+			}
+			more := (r.Needs|r.Any)&analysis.InputWorkload != 0 && (r.Any|r.Uses)&(analysis.InputManifest|analysis.InputFiles) != 0
+			if l.open[r.ID] || !opt.Enabled(r) || l.blind && more { // the image may tell more of a container
 				return false
 			}
 		}
