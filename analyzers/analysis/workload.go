@@ -90,6 +90,7 @@ type Container struct {
 	Stop       Text // lifecycle.stopSignal
 	CPU        Text // of its limits
 	Memory     Text
+	Asked      Text // CPU of its requests
 	GPU        bool // it asks for one
 }
 

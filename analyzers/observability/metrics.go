@@ -195,12 +195,18 @@ func otel(pass *analysis.Pass, p *process.Process) {
 		len(packages.Fact.Of(pass).Distributions()) == 0 {
 		return
 	}
-	for _, e := range c.Env {
+	for i, e := range slices.Concat(c.Env, p.OfImage) {
 		if !strings.HasPrefix(e.Name, "OTEL_EXPORTER_") && e.Name != "OTEL_SERVICE_NAME" {
 			continue
 		}
+		at, related := e.At, []analysis.Related(nil)
+		if i >= len(c.Env) {
+			if at = p.At; e.At.Line > 0 {
+				related = append(related, analysis.Related{Location: e.At, Message: "ENV"})
+			}
+		}
 		pass.Report(analysis.Finding{
-			Rule: noOtel, Location: e.At, Key: c.Name,
+			Rule: noOtel, Location: at, Key: c.Name, Related: related,
 			Message: fmt.Sprintf(
 				"%s is set for %q, whose image has no distribution of OpenTelemetry: nothing is sent; install opentelemetry-distro, "+
 					"or leave the variables out",

@@ -165,6 +165,10 @@ var spawns = []string{"subprocess", "multiprocessing", "ProcessPool", "joblib", 
 func unused(pass *analysis.Pass, s *process.Server) {
 	c := pass.Container
 	cpu, _ := limits(c)
+	at, may, remedy := c.CPU.At, "may use", "lower the limit"
+	if n, ok := quantity(c.Asked.S); cpu == 0 && c.Asked.Set && ok { // what it asks for nobody else has
+		cpu, at, may, remedy = n, c.Asked.At, "asks for", "ask for less"
+	}
 	if s.Workers < 1 || s.Kind == "granian" || cpu < (s.Workers+1)*1000 {
 		return
 	}
@@ -184,15 +188,9 @@ func unused(pass *analysis.Pass, s *process.Server) {
 		workers = fmt.Sprintf("%d workers", s.Workers)
 	}
 	pass.Report(analysis.Finding{
-		Rule: idle, Location: c.CPU.At, Key: c.Name,
-		Message: fmt.Sprintf(
-			"%s of %q has %s (%s), each of which uses one processor at most, and may use %s: lower the limit, or start more workers",
-			s.Kind,
-			c.Name,
-			workers,
-			s.Count,
-			cores(cpu),
-		),
+		Rule: idle, Location: at, Key: c.Name,
+		Message: fmt.Sprintf("%s of %q has %s (%s), each of which uses one processor at most, and %s %s: %s, or start more workers",
+			s.Kind, c.Name, workers, s.Count, may, cores(cpu), remedy),
 	})
 }
 
@@ -254,7 +252,15 @@ func unread(pass *analysis.Pass, s *process.Server) {
 	if s.Conf { // a file of its settings that was not read may read it
 		return
 	}
-	for _, e := range c.Env {
+	p := process.Fact.Of(pass)
+	for i, e := range slices.Concat(c.Env, p.OfImage) {
+		at, related, where := e.At, p.By(), ""
+		if i >= len(c.Env) {
+			at, where = p.At, ", which the image sets,"
+			if e.At.Line > 0 {
+				related = append(related, analysis.Related{Location: e.At, Message: "ENV"})
+			}
+		}
 		why, remedy := "", ""
 		switch {
 		case strings.HasPrefix(e.Name, "UVICORN_") && (s.Kind == "gunicorn" || s.Kind == "fastapi run"):
@@ -274,9 +280,8 @@ func unread(pass *analysis.Pass, s *process.Server) {
 			continue
 		}
 		pass.Report(analysis.Finding{
-			Rule: dead, Location: e.At, Key: c.Name + " " + e.Name,
-			Message: fmt.Sprintf("%s of %q does nothing: %s; %s", e.Name, c.Name, why, remedy),
-			Related: process.Fact.Of(pass).By(),
+			Rule: dead, Location: at, Key: c.Name + " " + e.Name, Related: related,
+			Message: fmt.Sprintf("%s of %q%s does nothing: %s; %s", e.Name, c.Name, where, why, remedy),
 		})
 	}
 }

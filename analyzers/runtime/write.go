@@ -40,6 +40,7 @@ func write(pass *analysis.Pass, p *process.Process) {
 	}
 	if s := p.Server; s != nil && s.Kind == "gunicorn" && !s.Conf {
 		temporary(pass, p)
+		pidfile(pass, p)
 	}
 	schedule(pass, p)
 	metrics(pass, p)
@@ -75,6 +76,29 @@ func temporary(pass *analysis.Pass, p *process.Process) {
 		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn's workers need %s: none starts; mount an emptyDir on %s, "+
 			"or give --worker-tmp-dir /dev/shm", c.Name, where, mount),
 		Related: p.By(),
+	})
+}
+
+// pidfile is for gunicorn, which writes its process's number where it is told to, and ends where it cannot (gunicorn, pidfile.py).
+func pidfile(pass *analysis.Pass, p *process.Process) {
+	c := pass.Container
+	file := ""
+	for i, w := range p.Inner {
+		v, ok := strings.CutPrefix(w, "--pid=")
+		if (w == "-p" || w == "--pid") && i+1 < len(p.Inner) {
+			v, ok = p.Inner[i+1], true
+		}
+		if ok {
+			file = v
+		}
+	}
+	if !path.IsAbs(file) || writable(pass, path.Dir(file)) {
+		return
+	}
+	pass.Report(analysis.Finding{
+		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name + " pid", Related: p.By(),
+		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn writes %q (--pid): it ends at once; leave it out, or mount an emptyDir there",
+			c.Name, file),
 	})
 }
 

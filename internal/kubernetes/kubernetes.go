@@ -321,7 +321,8 @@ func (r *reader) container(w *analysis.Workload, n *yaml.Node) *analysis.Contain
 			child(n, "args"),
 		), Workdir: r.text(child(n, "workingDir")), EnvFrom: len(items(child(n, "envFrom"))) > 0, EnvSources: envFrom(n),
 		Security: r.security(child(n, "securityContext")), Ports: map[string]int64{},
-		CPU: r.text(child(n, "resources", "limits", "cpu")), Memory: r.text(child(n, "resources", "limits", "memory")),
+		Asked: r.text(child(n, "resources", "requests", "cpu")),
+		CPU:   r.text(child(n, "resources", "limits", "cpu")), Memory: r.text(child(n, "resources", "limits", "memory")),
 	}
 	for name := range words(child(n, "resources", "limits")) {
 		c.GPU = c.GPU || strings.Contains(name, "gpu") || strings.Contains(name, "/") // a vendor's device: nvidia.com/mig-1g.5gb

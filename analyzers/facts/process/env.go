@@ -19,7 +19,11 @@ func (p *Process) variables(c *analysis.Container, im *image) {
 				v.Known = false
 			}
 			p.env[v.Name] = v
+			if _, set := c.Lookup(v.Name); !set {
+				p.OfImage = append(p.OfImage, v)
+			}
 		}
+		slices.SortFunc(p.OfImage, func(a, b analysis.EnvVar) int { return strings.Compare(a.Name, b.Name) })
 	}
 	p.all = im != nil && im.all && !c.EnvFrom
 	for _, e := range c.Env {

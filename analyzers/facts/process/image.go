@@ -73,6 +73,13 @@ func imageOf(pass *analysis.Pass) *image {
 			x.is.at = x.by.at
 		}
 	}
+	lines := map[analysis.EnvVar]analysis.Location{}
+	for _, v := range im.env {
+		lines[analysis.EnvVar{Name: v.Name, Value: v.Value, Known: v.Known}] = v.At
+	}
+	for i := range is.env {
+		is.env[i].At = lines[is.env[i]]
+	}
 	for _, x := range []struct{ is, by *setting }{{&is.user, &im.user}, {&is.signal, &im.signal}} {
 		if x.is.value == x.by.value {
 			x.is.at = x.by.at

@@ -40,7 +40,9 @@ type Process struct {
 	Inner  []string          // Argv without an init, a shell with one command, and runners such as "uv run"; nil where it is not known
 	Text   string            // all that the image and the pod say of it: words, and the script that they run
 	Server *Server           // nil where Inner starts none that is known
-	Others bool              // a script starts other programs beside it, which may serve too
+	// OfImage are the variables that the image sets, and the pod does not, by name; At is their line in the Dockerfile, if there is one.
+	OfImage []analysis.EnvVar
+	Others  bool // a script starts other programs beside it, which may serve too
 
 	env map[string]analysis.EnvVar
 	pod map[string]analysis.EnvVar // the pod's
