@@ -247,7 +247,8 @@ func (d *django) view(f *analysis.File, dotted string, class bool) *handler {
 	switch of = strings.ReplaceAll(strings.Trim(of, "/"), "/", "."); {
 	case of != "":
 		module = d.imported(f, of)
-	case !strings.Contains(d.texts[f], "def "+name+"(") && !strings.Contains(d.texts[f], "class "+name+"(") && !strings.Contains(d.texts[f], "class "+name+":"):
+	case !strings.Contains(d.texts[f], "def "+name+"(") && !strings.Contains(d.texts[f], "class "+name+"(") &&
+		!strings.Contains(d.texts[f], "class "+name+":"):
 		from, original := d.from(f, name)
 		if original == "" {
 			return nil

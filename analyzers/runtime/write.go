@@ -97,8 +97,8 @@ func pidfile(pass *analysis.Pass, p *process.Process) {
 	}
 	pass.Report(analysis.Finding{
 		Rule: readonly, Location: c.Security.ReadAt, Key: c.Name + " pid", Related: p.By(),
-		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn writes %q (--pid): it ends at once; leave it out, or mount an emptyDir there",
-			c.Name, file),
+		Message: fmt.Sprintf("the root of %q is read-only, and gunicorn writes %q (--pid): it ends at once; "+
+			"leave it out, or mount an emptyDir there", c.Name, file),
 	})
 }
 

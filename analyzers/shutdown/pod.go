@@ -177,7 +177,9 @@ func podShell(pass *analysis.Pass, p *process.Process) {
 		} else if c.Args != nil {
 			name = "args"
 		}
-		judgeText(pass, started{at: p.At, name: name, key: c.Name, text: words[i], sh: words[:i], form: `command: ["program", "argument"]`, tini: tini})
+		judgeText(pass, started{
+			at: p.At, name: name, key: c.Name, text: words[i], sh: words[:i], form: `command: ["program", "argument"]`, tini: tini,
+		})
 		return
 	}
 	if !pass.HasFiles() {

@@ -66,7 +66,8 @@ func (fd *finder) kustomizations(root *checkout.Root, files []string) kustomized
 	}
 	if slices.Sort(ends); len(ends) > 0 {
 		fd.remarks = append(fd.remarks, fmt.Sprintf(
-			"%d %s manifests before they are run, and %s not built here: kustomize build DIR | tare check - (%s)", len(ends), number(len(ends), "kustomization changes", "kustomizations change"), number(len(ends), "is", "are"), analysis.And(ends, 3)))
+			"%d %s manifests before they are run, and %s not built here: kustomize build DIR | tare check - (%s)",
+			len(ends), number(len(ends), "kustomization changes", "kustomizations change"), number(len(ends), "is", "are"), analysis.And(ends, 3)))
 	}
 	return out
 }

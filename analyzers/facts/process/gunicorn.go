@@ -17,7 +17,8 @@ var (
 	// a number that nothing but the node's processors decides
 	reCounted = regexp.MustCompile(`^[\s\d*+()]*(?:\w+\.)*(?:process_)?cpu_count\(\)[\s\d*+()]*(?:or[\s\d()]+)?[\s\d*+()]*$`)
 	// what is decided elsewhere, or sometimes
-	reConfMore = regexp.MustCompile(`(?m)^[ \t]+(?:bind|workers|worker_tmp_dir|graceful_timeout)\s*=|^\s*from\s.*\bimport\s.*(?:\*|\bbind\b|\bworkers\b)|` +
+	reConfMore = regexp.MustCompile(`(?m)^[ \t]+(?:bind|workers|worker_tmp_dir|graceful_timeout)\s*=|` +
+		`^\s*from\s.*\bimport\s.*(?:\*|\bbind\b|\bworkers\b)|` +
 		`\b(?:locals|globals|vars|setattr|exec|eval)\(`)
 	reLiteral = regexp.MustCompile(`^(?:"([^"\\{}]*)"|'([^'\\{}]*)')$`)
 )
