@@ -195,18 +195,12 @@ func otel(pass *analysis.Pass, p *process.Process) {
 		len(packages.Fact.Of(pass).Distributions()) == 0 {
 		return
 	}
-	for i, e := range slices.Concat(c.Env, p.OfImage) {
+	for _, e := range p.Variables(c) {
 		if !strings.HasPrefix(e.Name, "OTEL_EXPORTER_") && e.Name != "OTEL_SERVICE_NAME" {
 			continue
 		}
-		at, related := e.At, []analysis.Related(nil)
-		if i >= len(c.Env) {
-			if at = p.At; e.At.Line > 0 {
-				related = append(related, analysis.Related{Location: e.At, Message: "ENV"})
-			}
-		}
 		pass.Report(analysis.Finding{
-			Rule: noOtel, Location: at, Key: c.Name, Related: related,
+			Rule: noOtel, Location: e.Place, Key: c.Name, Related: e.Related,
 			Message: fmt.Sprintf(
 				"%s is set for %q, whose image has no distribution of OpenTelemetry: nothing is sent; install opentelemetry-distro, "+
 					"or leave the variables out",

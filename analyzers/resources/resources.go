@@ -253,13 +253,10 @@ func unread(pass *analysis.Pass, s *process.Server) {
 		return
 	}
 	p := process.Fact.Of(pass)
-	for i, e := range slices.Concat(c.Env, p.OfImage) {
-		at, related, where := e.At, p.By(), ""
-		if i >= len(c.Env) {
-			at, where = p.At, ", which the image sets,"
-			if e.At.Line > 0 {
-				related = append(related, analysis.Related{Location: e.At, Message: "ENV"})
-			}
+	for _, e := range p.Variables(c) {
+		where := ""
+		if e.OfImage {
+			where = ", which the image sets,"
 		}
 		why, remedy := "", ""
 		switch {
@@ -280,7 +277,7 @@ func unread(pass *analysis.Pass, s *process.Server) {
 			continue
 		}
 		pass.Report(analysis.Finding{
-			Rule: dead, Location: at, Key: c.Name + " " + e.Name, Related: related,
+			Rule: dead, Location: e.Place, Key: c.Name + " " + e.Name, Related: append(p.By(), e.Related...),
 			Message: fmt.Sprintf("%s of %q%s does nothing: %s; %s", e.Name, c.Name, where, why, remedy),
 		})
 	}

@@ -3,7 +3,6 @@ package runtime
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -105,17 +104,12 @@ func isModule(name string) bool {
 	return true
 }
 
-var reSignals = regexp.MustCompile(`(?i)\bsignals?\b|sigterm`)
-
-// inits are programs that images start others by, to pass signals on and to reap.
-var inits = []string{"tini", "tini-static", "dumb-init", "catatonit"}
-
 // bypass finds a command of a pod that takes the place of an init which its image starts everything by, for a program that needs one:
 // a shell or an interpreter as process 1 ignores SIGTERM.
 func bypass(pass *analysis.Pass, p *process.Process) {
 	c := pass.Container
 	entry := pass.Image.Config.Config.Entrypoint
-	if c.Command == nil || len(entry) == 0 || !slices.Contains(inits, path.Base(entry[0])) || len(p.Argv) == 0 ||
+	if c.Command == nil || len(entry) == 0 || !process.IsInit(entry[0]) || len(p.Argv) == 0 ||
 		c.Workload.SharedProcesses ||
 		!c.Workload.LongRunning() ||
 		p.Server != nil {
@@ -125,7 +119,7 @@ func bypass(pass *analysis.Pass, p *process.Process) {
 	if !strings.HasPrefix(name, "python") && !process.IsShell(p.Argv[0]) || strings.HasPrefix(strings.TrimSpace(p.Shell), "exec ") {
 		return
 	}
-	if program, why := p.Program(pass); why != "" || program != nil && (program.Foreign != "" || reSignals.MatchString(program.Text)) {
+	if program, why := p.Program(pass); why != "" || program != nil && (program.Foreign != "" || program.Handles()) {
 		return // it may handle the signal itself
 	}
 	pass.Report(analysis.Finding{

@@ -3,7 +3,6 @@ package shutdown
 import (
 	"fmt"
 	"path"
-	"regexp"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/analyzers/facts/process"
@@ -15,9 +14,6 @@ var unhandled = &analysis.Rule{
 	Severity: analysis.Warning,
 	Needs:    analysis.InputWorkload | analysis.InputFiles,
 }
-
-// reHandles is what a program says that handles SIGTERM, or leaves it to what runs it.
-var reHandles = regexp.MustCompile(`(?i)\bsignals?\b|sigterm|add_signal_handler`)
 
 // ignores finds programs of the application that are process 1 and do nothing about SIGTERM: the kernel gives process 1
 // no default action (pid_namespaces(7)), and Python handles SIGINT alone.
@@ -34,7 +30,7 @@ func ignores(pass *analysis.Pass, p *process.Process) {
 	case why != "":
 		pass.Undecided(unhandled, p.At, why)
 		return
-	case program == nil || reHandles.MatchString(program.Text):
+	case program == nil || program.Handles():
 		return
 	case program.Foreign != "":
 		pass.Undecided(unhandled, p.At, fmt.Sprintf("%q may handle signals", program.Foreign))

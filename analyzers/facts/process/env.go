@@ -20,10 +20,10 @@ func (p *Process) variables(c *analysis.Container, im *image) {
 			}
 			p.env[v.Name] = v
 			if _, set := c.Lookup(v.Name); !set {
-				p.OfImage = append(p.OfImage, v)
+				p.ofImage = append(p.ofImage, v)
 			}
 		}
-		slices.SortFunc(p.OfImage, func(a, b analysis.EnvVar) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(p.ofImage, func(a, b analysis.EnvVar) int { return strings.Compare(a.Name, b.Name) })
 	}
 	p.all = im != nil && im.all && !c.EnvFrom
 	for _, e := range c.Env {
@@ -35,6 +35,29 @@ func (p *Process) variables(c *analysis.Container, im *image) {
 		}
 		p.env[e.Name], p.pod[e.Name] = e, e
 	}
+}
+
+// A Variable is one that the pod or the image sets, and where that is said: in the manifest, the image's beside the container.
+type Variable struct {
+	analysis.EnvVar
+	Place   analysis.Location
+	OfImage bool
+	Related []analysis.Related // the Dockerfile's line, where the image sets it and one is known
+}
+
+// Variables are the pod's, in their order, and those that the image sets and the pod does not, by name.
+func (p *Process) Variables(c *analysis.Container) (list []Variable) {
+	for _, e := range c.Env {
+		list = append(list, Variable{EnvVar: e, Place: e.At})
+	}
+	for _, e := range p.ofImage {
+		v := Variable{EnvVar: e, Place: p.At, OfImage: true}
+		if e.At.Line > 0 {
+			v.Related = []analysis.Related{{Location: e.At, Message: "ENV"}}
+		}
+		list = append(list, v)
+	}
+	return list
 }
 
 // substitute replaces $(VAR) as the kubelet does: what the pod itself does not set stays, whatever the image sets. Known is false

@@ -40,15 +40,14 @@ type Process struct {
 	Inner  []string          // Argv without an init, a shell with one command, and runners such as "uv run"; nil where it is not known
 	Text   string            // all that the image and the pod say of it: words, and the script that they run
 	Server *Server           // nil where Inner starts none that is known
-	// OfImage are the variables that the image sets, and the pod does not, by name; At is their line in the Dockerfile, if there is one.
-	OfImage []analysis.EnvVar
-	Others  bool // a script starts other programs beside it, which may serve too
+	Others bool              // a script starts other programs beside it, which may serve too
 
 	env map[string]analysis.EnvVar
 	pod map[string]analysis.EnvVar // the pod's
 	all bool                       // env has all: no Secret or ConfigMap sets others
 
-	user, signal setting // of the image
+	ofImage      []analysis.EnvVar // that the image sets, and the pod does not, by name
+	user, signal setting           // of the image
 
 	once    sync.Once // of Program
 	program *Program
@@ -193,6 +192,9 @@ func Script(words []string) int {
 
 // inits start one program and pass signals on.
 var inits = map[string]bool{"tini": true, "tini-static": true, "dumb-init": true, "catatonit": true, "docker-init": true}
+
+// IsInit reports whether a word of a command is one of those.
+func IsInit(word string) bool { return inits[path.Base(word)] }
 
 // maxUnwrap is how many programs that start others are seen through.
 const maxUnwrap = 8

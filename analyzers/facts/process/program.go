@@ -19,6 +19,12 @@ type Program struct {
 	Foreign string
 }
 
+// reHandles is what a program says that handles SIGTERM, or leaves it to what runs it.
+var reHandles = regexp.MustCompile(`(?i)\bsignals?\b|sigterm|add_signal_handler`)
+
+// Handles reports whether its text speaks of signals.
+func (g *Program) Handles() bool { return reHandles.MatchString(g.Text) }
+
 // Limits of a program that is read.
 const (
 	maxModules = 300
