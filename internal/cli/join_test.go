@@ -3,12 +3,14 @@ package cli
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tareweight/tare/analyzers/analysis"
 	"github.com/tareweight/tare/internal/driver"
+	"github.com/tareweight/tare/internal/kubernetes"
 )
 
 // TestCallable: what a manifest may know the image of a build by.
@@ -195,5 +197,29 @@ func TestJoinImages(t *testing.T) {
 	}
 	if !slices.Equal(web.files, []string{"/Dockerfile", "/k.yaml", "/service.yaml"}) || image.files != nil {
 		t.Errorf("files %q, of the image %q", web.files, image.files)
+	}
+}
+
+// TestKustomizations: one that is larger than any is, or broken, is not read, and said.
+func TestKustomizations(t *testing.T) {
+	for text, want := range map[string]string{
+		"resources: [a.yaml]\n": "",
+		"resources: [a.yaml]\n" + strings.Repeat("#", kubernetes.MaxKustomization): "kustomization.yaml is not read, and what it changes is judged as it lies there: " +
+			fmt.Sprintf("%d bytes, more than the limit of %d", kubernetes.MaxKustomization+20, kubernetes.MaxKustomization),
+		"a: 1\na: 2\n": `kustomization.yaml is not read, and what it changes is judged as it lies there: 2: "a" is given twice`,
+	} {
+		t.Chdir(t.TempDir())
+		if err := os.WriteFile("kustomization.yaml", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fd := newFinder(t.Context(), Streams{}, nil, nil, &checkFlags{})
+		root, err := fd.root(".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd.kustomizations(root, []string{"kustomization.yaml"})
+		if got := strings.Join(fd.remarks, "; "); got != want {
+			t.Errorf("%.20q: got %q, want %q", text, got, want)
+		}
 	}
 }

@@ -26,12 +26,15 @@ func (fd *finder) kustomizations(root *checkout.Root, files []string) kustomized
 			continue
 		}
 		text, err := root.ReadFile(name, kubernetes.MaxKustomization)
+		var k *kubernetes.Kustomization
+		if err == nil {
+			k, err = kubernetes.ParseKustomization(text)
+		}
 		if err != nil {
+			fd.remarks = append(fd.remarks, fmt.Sprintf("%s is not read, and what it changes is judged as it lies there: %v", display(name), err))
 			continue
 		}
-		if k, err := kubernetes.ParseKustomization(text); err == nil {
-			all[absolute(filepath.Dir(name))] = k
-		}
+		all[absolute(filepath.Dir(name))] = k
 	}
 	out := kustomized{map[string]bool{}, map[string]bool{}}
 	used := map[string]bool{} // directories that others are made of

@@ -48,3 +48,14 @@ func TestParse(t *testing.T) {
 	}
 	Parse(strings.Repeat("(", maxScript-1)) // the stack has room for it
 }
+
+// TestLong: a command that nobody writes is not read, and said to be none that is known.
+func TestLong(t *testing.T) {
+	for n, known := range map[int]bool{maxScript / 2: true, maxScript + 1: false} {
+		c := &analysis.Container{Workload: &analysis.Workload{}, Command: []analysis.Text{{S: "sh"}, {S: "-c"}, {S: strings.Repeat("a", n)}}}
+		p, err := compute(&analysis.Pass{Container: c})
+		if err != nil || (p.Argv != nil) != known || (p.Why == "") != known {
+			t.Errorf("%d bytes: %v, known %v: %q", n, err, p.Argv != nil, p.Why)
+		}
+	}
+}
